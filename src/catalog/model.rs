@@ -1,0 +1,109 @@
+//! What a `catalog.yaml` says.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A service of the catalog: the contents of its `catalog.yaml`.
+///
+/// Strings of `values`, `provides` and `credentials` are templates. Filled in are `{{ .Name }}` (the service's name in
+/// the project), `{{ .Project }}`, `{{ .Namespace }}`, `{{ .Host }}` and `{{ .Port.<port name> }}` (the in-cluster
+/// address, or the one on localhost), `{{ .Password }}` (derived from project and service name) and `{{ .Database }}`
+/// (the project's name with `_` for `-`).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct CatalogService {
+    /// Group it is listed in, for example `database`.
+    pub category: String,
+    /// One line: what it is and what it brings along.
+    pub description: String,
+    /// Address of the product's own documentation.
+    pub docs: String,
+    /// Default image, exact tag; equals `image` of the chart's values.yaml.
+    pub image: String,
+    /// Ports of the Kubernetes Service; the first is the main one. Names are stable: slots in kilter.lock hang on them.
+    pub ports: Vec<PortSpec>,
+    /// Variables the app gets.
+    pub provides: IndexMap<String, String>,
+    /// What a person types to log in, shown by `kilter env`.
+    #[serde(default)]
+    pub credentials: Vec<Credential>,
+    /// Values that kilter sets, over the chart's and under the user's.
+    #[serde(default)]
+    pub values: Value,
+    /// Which packages reveal the service, per ecosystem.
+    #[serde(default)]
+    pub detect: IndexMap<Ecosystem, Rules>,
+    /// Other services of the catalog it needs.
+    #[serde(default)]
+    pub requires: Vec<Requirement>,
+}
+
+/// One port of a service.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct PortSpec {
+    /// Name of the port in the Kubernetes Service and in `values.ports`, `values.nodePorts`.
+    pub name: String,
+    /// Port number in the cluster.
+    pub port: u16,
+    /// What is spoken on it.
+    pub protocol: Protocol,
+    /// Whether a person opens it in a browser.
+    #[serde(default)]
+    pub ui: bool,
+}
+
+/// What is spoken on a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// A page or an API over HTTP.
+    Http,
+    /// Anything else over TCP.
+    Tcp,
+}
+
+/// One line of `kilter env` for a person: user, password and the like.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Credential {
+    /// What it is, for example `password`.
+    pub name: String,
+    /// Its value, a template.
+    pub value: String,
+}
+
+/// A service that another one needs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Requirement {
+    /// Name of the catalog service.
+    pub service: String,
+    /// Why, for the message when it is missing.
+    pub why: String,
+}
+
+/// A family of manifests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ecosystem {
+    /// package.json.
+    Node,
+    /// requirements*.txt, pyproject.toml, Pipfile, setup.cfg.
+    Python,
+    /// go.mod.
+    Go,
+    /// schema.prisma: the `provider` of a datasource.
+    Prisma,
+}
+
+/// The packages of one ecosystem that reveal a service, by whole name.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Rules {
+    /// Packages that speak to this kind of service alone: selected. `name[extra]` asks for an extra.
+    pub strong: Vec<String>,
+    /// Packages that often, not always, mean it: proposed, not selected.
+    pub weak: Vec<String>,
+}

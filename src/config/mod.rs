@@ -1,0 +1,3 @@
+//! `kilter.yaml` and `kilter.lock`: reading, checking, editing in place.
+
+pub mod model;

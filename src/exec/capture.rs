@@ -1,0 +1,185 @@
+//! Running a tool to its end while reading what it says.
+
+use std::io::{PipeWriter, Read};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::{Environment, Invocation, interrupt};
+use crate::diag::{Error, Result};
+
+/// How many bytes of standard error are kept (the last ones).
+const STDERR_TAIL: usize = 64 * 1024;
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It ended by itself with this code.
+    Exited(i32),
+    /// A signal that kilter did not send ended it.
+    Signalled(i32),
+    /// It ran longer than it may and was stopped.
+    TimedOut,
+    /// It printed more than it may and was stopped.
+    Flooded,
+}
+
+/// What a captured process said and how it ended.
+#[derive(Debug, Clone)]
+pub struct Captured {
+    /// How it ended.
+    pub ending: Ending,
+    /// Standard output, at most the call's `max_output` bytes.
+    pub stdout: Vec<u8>,
+    /// The last 64 KiB of standard error.
+    pub stderr: String,
+}
+
+impl Captured {
+    /// Tells whether the process ended by itself with code 0.
+    pub fn ok(&self) -> bool {
+        self.ending == Ending::Exited(0)
+    }
+
+    /// Returns standard output as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+}
+
+impl Invocation {
+    /// Runs the call in a process group of its own and waits for its end.
+    ///
+    /// # Errors
+    /// When the program cannot be started, or kilter is interrupted. How the process ended is no error here.
+    pub fn capture(&self) -> Result<Captured> {
+        interrupt::pause_if_interrupted()?;
+        let (out_read, out_write) = std::io::pipe().map_err(|e| Error::io("open a pipe", &e))?;
+        let (err_read, err_write) = std::io::pipe().map_err(|e| Error::io("open a pipe", &e))?;
+        let handle = self.start(out_write, err_write)?;
+        let group = handle.pids().first().copied().unwrap_or_default();
+        let _registered = interrupt::Registered::new(group);
+        let flooded = Arc::new(AtomicBool::new(false));
+        let out = read_up_to(out_read, self.max_output, Arc::clone(&flooded), group);
+        let err = read_tail(err_read);
+        let timed_out = !wait(&handle, self.timeout, group)?;
+        let status = handle.wait().map_err(|error| self.cannot_start(&error))?.status;
+        let stdout = join(out);
+        let stderr = String::from_utf8_lossy(&join(err)).into_owned();
+        if interrupt::interrupted() {
+            return Err(Error::interrupted());
+        }
+        let ending = match (timed_out, flooded.load(Ordering::SeqCst), status.code(), status.signal()) {
+            (true, ..) => Ending::TimedOut,
+            (_, true, ..) => Ending::Flooded,
+            (_, _, Some(code), _) => Ending::Exited(code),
+            (.., signal) => Ending::Signalled(signal.unwrap_or_default()),
+        };
+        Ok(Captured { ending, stdout, stderr })
+    }
+
+    /// Starts the call. The expressions made here hold the write ends of the pipes: they end with this function, so that
+    /// the readers see the end of the stream when the process is gone.
+    fn start(&self, stdout: PipeWriter, stderr: PipeWriter) -> Result<duct::Handle> {
+        let expression = self.expression().stdout_file(stdout).stderr_file(stderr).unchecked();
+        let expression = expression.before_spawn(|command| {
+            command.process_group(0);
+            Ok(())
+        });
+        let expression = match &self.stdin {
+            Some(bytes) => expression.stdin_bytes(bytes.clone()),
+            None => expression.stdin_null(),
+        };
+        expression.start().map_err(|error| self.cannot_start(&error))
+    }
+
+    /// Runs the call on kilter's own terminal and waits; returns its exit code (128 + N for signal N).
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub fn foreground(&self) -> Result<i32> {
+        let status = self.expression().unchecked().run().map_err(|error| self.cannot_start(&error))?.status;
+        Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the room that starts processes")]
+    fn expression(&self) -> duct::Expression {
+        let mut expression = duct::cmd(&self.program, &self.args);
+        match &self.env {
+            Environment::Only(vars) => expression = expression.full_env(vars),
+            Environment::Inherit(vars) => {
+                for (name, value) in vars {
+                    expression = match value {
+                        Some(value) => expression.env(name, value),
+                        None => expression.env_remove(name),
+                    };
+                }
+            }
+        }
+        match &self.cwd {
+            Some(dir) => expression.dir(dir),
+            None => expression,
+        }
+    }
+
+    fn cannot_start(&self, error: &std::io::Error) -> Error {
+        let words = crate::diag::io_words(error);
+        Error::missing(format!("cannot run `{}`: {words}", self.program.display()))
+            .help("Check that the file is there and may be executed.")
+    }
+}
+
+/// Waits for the end; on the time limit, ends the group. Returns whether the process ended in time.
+fn wait(handle: &duct::Handle, timeout: Duration, group: u32) -> Result<bool> {
+    let deadline = Instant::now() + timeout;
+    match handle.wait_deadline(deadline) {
+        Ok(Some(_)) => Ok(true),
+        Ok(None) => {
+            interrupt::end_group(group);
+            Ok(false)
+        }
+        Err(error) => Err(Error::io("wait for a process", &error)),
+    }
+}
+
+/// Reads a stream to its end, or until `limit` bytes, when the group is ended.
+fn read_up_to(mut stream: impl Read + Send + 'static, limit: usize, over: Arc<AtomicBool>, group: u32) -> Reader {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(n @ 1..) = stream.read(&mut buffer) {
+            let room = limit - bytes.len();
+            bytes.extend_from_slice(&buffer[..n.min(room)]);
+            if n > room {
+                over.store(true, Ordering::SeqCst);
+                interrupt::end_group(group);
+                break;
+            }
+        }
+        bytes
+    })
+}
+
+/// Reads a stream to its end and keeps its last bytes.
+fn read_tail(mut stream: impl Read + Send + 'static) -> Reader {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let mut buffer = vec![0; 16 * 1024];
+        while let Ok(n @ 1..) = stream.read(&mut buffer) {
+            bytes.extend_from_slice(&buffer[..n]);
+            if bytes.len() > 2 * STDERR_TAIL {
+                bytes.drain(..bytes.len() - STDERR_TAIL);
+            }
+        }
+        bytes.drain(..bytes.len().saturating_sub(STDERR_TAIL));
+        bytes
+    })
+}
+
+type Reader = JoinHandle<Vec<u8>>;
+
+fn join(reader: Reader) -> Vec<u8> {
+    reader.join().unwrap_or_default()
+}

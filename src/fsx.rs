@@ -1,0 +1,221 @@
+//! Files that are whole or not there, and locks that die with their process.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use crate::diag::{Error, Result};
+
+/// Held while a file is being put in its place; the interrupt handler takes it before it ends the process.
+pub static COMMIT: Mutex<()> = Mutex::new(());
+
+/// Ends the name of every file that is still being written; leftovers of a killed process are swept away.
+pub const TEMP_SUFFIX: &str = ".kilter-tmp";
+
+/// Reads a file of at most `limit` bytes; `None` when there is none.
+///
+/// # Errors
+/// When the file cannot be read or is larger than `limit`.
+pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io(format!("read `{}`", path.display()), &error)),
+    };
+    let mut bytes = Vec::new();
+    file.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Error::io(format!("read `{}`", path.display()), &error))?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::project(format!("`{}` is larger than {}", path.display(), size(limit)))
+            .help("Check that this is the file you meant."));
+    }
+    Ok(Some(bytes))
+}
+
+/// Reads a UTF-8 text file of at most `limit` bytes; `None` when there is none.
+///
+/// # Errors
+/// When the file cannot be read, is larger than `limit` or is not UTF-8.
+pub fn read_text(path: &Path, limit: u64) -> Result<Option<String>> {
+    let Some(bytes) = read(path, limit)? else { return Ok(None) };
+    String::from_utf8(bytes).map(Some).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Error::project(format!("`{}` is not a text file: byte {at} is not UTF-8", path.display()))
+            .help("Save the file as UTF-8 text.")
+    })
+}
+
+/// Writes a file only when its bytes differ; returns whether it wrote. See [`write`].
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool> {
+    let same = match fs::metadata(path) {
+        Ok(meta) if meta.len() == bytes.len() as u64 => fs::read(path).is_ok_and(|old| old == bytes),
+        _ => false,
+    };
+    if same {
+        return Ok(false);
+    }
+    write(path, bytes)?;
+    Ok(true)
+}
+
+/// Writes a file whole: into a temporary neighbour, synced, then renamed over `path`. Parent directories are made;
+/// permissions of an existing file are kept. A symbolic link is written through.
+///
+/// # Errors
+/// When the file cannot be written; the old content is then untouched.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_mode(path, bytes, None)
+}
+
+/// Writes a file whole like [`write`], with the given permission bits (for example `0o600`).
+///
+/// # Errors
+/// When the file cannot be written; the old content is then untouched.
+pub fn write_mode(path: &Path, bytes: &[u8], mode: Option<u32>) -> Result<()> {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let fail = |error: &std::io::Error| Error::io(format!("write `{}`", path.display()), error);
+    let parent = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(|e| fail(&e))?;
+    let mut temp = tempfile::Builder::new()
+        .prefix(&temp_prefix(&target))
+        .suffix(TEMP_SUFFIX)
+        .permissions(permissions(&target, mode))
+        .tempfile_in(parent)
+        .map_err(|e| fail(&e))?;
+    temp.write_all(bytes).and_then(|()| temp.as_file().sync_all()).map_err(|e| fail(&e))?;
+    set_mode(temp.as_file(), &target, mode).map_err(|e| fail(&e))?;
+    let _held = COMMIT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    temp.persist(&target).map_err(|e| fail(&e.error))?;
+    sync_dir(parent);
+    sweep(parent, &target);
+    Ok(())
+}
+
+fn temp_prefix(target: &Path) -> String {
+    let name = target.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    format!(".{name}.{}-", std::process::id())
+}
+
+#[cfg(unix)]
+fn permissions(_target: &Path, mode: Option<u32>) -> fs::Permissions {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::Permissions::from_mode(mode.unwrap_or(0o644))
+}
+
+#[cfg(unix)]
+fn set_mode(temp: &File, target: &Path, mode: Option<u32>) -> std::io::Result<()> {
+    match (mode, fs::metadata(target)) {
+        (None, Ok(meta)) => temp.set_permissions(meta.permissions()),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a rename durable; a file system that cannot sync a directory is left alone.
+fn sync_dir(dir: &Path) {
+    if let Ok(handle) = File::open(dir) {
+        let _ = handle.sync_all();
+    }
+}
+
+/// Removes what killed processes left beside `target` while they wrote it.
+fn sweep(parent: &Path, target: &Path) {
+    let Some(name) = target.file_name().map(|n| n.to_string_lossy().into_owned()) else { return };
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        let file = entry.file_name().to_string_lossy().into_owned();
+        let Some(rest) = file.strip_prefix(&format!(".{name}.")) else { continue };
+        if !file.ends_with(TEMP_SUFFIX) {
+            continue;
+        }
+        let pid = rest.split('-').next().and_then(|pid| pid.parse::<i32>().ok());
+        if pid.is_some_and(|pid| !process_lives(pid)) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Tells whether a process with this id runs now.
+pub fn process_lives(pid: i32) -> bool {
+    rustix::process::Pid::from_raw(pid).is_some_and(
+        |pid| !matches!(rustix::process::test_kill_process(pid), Err(error) if error == rustix::io::Errno::SRCH),
+    )
+}
+
+/// Removes a file or a whole directory; that it is not there is fine.
+///
+/// # Errors
+/// When it is there and cannot be removed.
+pub fn remove(path: &Path) -> Result<()> {
+    let result = match fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io(format!("remove `{}`", path.display()), &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes a directory and its parents.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn create_dir(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|error| Error::io(format!("make the directory `{}`", path.display()), &error))
+}
+
+/// An exclusive lock on a file, released when dropped or when the process dies, however it dies.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+    path: PathBuf,
+}
+
+impl Lock {
+    /// Takes the lock; when another process holds it, calls `waiting` once and waits.
+    ///
+    /// # Errors
+    /// When the lock file cannot be made or locked.
+    pub fn acquire(path: &Path, waiting: impl FnOnce()) -> Result<Self> {
+        let fail = |error: &std::io::Error| Error::io(format!("lock `{}`", path.display()), error);
+        if let Some(parent) = path.parent() {
+            create_dir(parent)?;
+        }
+        let file =
+            OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(|error| fail(&error))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => {
+                waiting();
+                file.lock().map_err(|error| fail(&error))?;
+            }
+            Err(fs::TryLockError::Error(error)) => return Err(fail(&error)),
+        }
+        Ok(Self { _file: file, path: path.to_path_buf() })
+    }
+
+    /// Returns the path of the lock file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Writes a number of bytes as people read it: `512 B`, `4 MiB`, `13.2 MiB`.
+pub fn size(bytes: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+    let scaled = |unit: u64| bytes as f64 / unit as f64;
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{:.0} KiB", scaled(1024)),
+        _ if bytes % 1_048_576 == 0 => format!("{:.0} MiB", scaled(1_048_576)),
+        _ => format!("{:.1} MiB", scaled(1_048_576)),
+    }
+}

@@ -1,0 +1,17 @@
+//! kilter: real backing services in development and a one-command deploy, from one small `kilter.yaml`.
+//!
+//! ```text
+//! dev   kilter.yaml → config → detect → plan → values → helm → artifacts → tilt → cluster
+//! ```
+//!
+//! Each stage hands the next one type. Everything between "file read" and "tool called" is pure.
+
+pub mod catalog;
+pub mod config;
+pub mod detect;
+pub mod diag;
+pub mod exec;
+pub mod fsx;
+pub mod ids;
+pub mod toolchain;
+pub mod yaml;
