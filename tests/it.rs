@@ -1,1 +1,4 @@
+//! One integration binary; a module per area.
 
+mod support;
+mod toolchain;
