@@ -8,10 +8,13 @@
 
 pub mod catalog;
 pub mod config;
+#[cfg(feature = "cli")]
 pub mod detect;
 pub mod diag;
 pub mod exec;
 pub mod fsx;
 pub mod ids;
+#[cfg(feature = "cli")]
+pub mod image;
 pub mod toolchain;
 pub mod yaml;

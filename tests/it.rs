@@ -1,1 +1,1 @@
-
+mod detect_score;
