@@ -1,5 +1,6 @@
 //! The integration tests: one binary, one module per area.
 
 mod charts;
+mod detect_score;
 mod support;
 mod toolchain;
