@@ -5,7 +5,7 @@ go 1.26.6
 // scripts/bench builds helmfile, to compare with: `go build github.com/helmfile/helmfile` in this folder.
 tool github.com/helmfile/helmfile
 
-require github.com/helmfile/helmfile v1.8.0
+require github.com/helmfile/helmfile v1.8.0 // indirect
 
 require (
 	al.essio.dev/pkg/shellescape v1.6.0 // indirect
