@@ -6,8 +6,9 @@ use std::{env, fs};
 
 use sha2::{Digest as _, Sha256};
 
-/// Files of a chart's folder that are for people and for kilter; helm does not get them.
-const NOT_IN_CHART: [&str; 2] = ["catalog.yaml", "README.md"];
+/// What kilter knows about a service; helm does not get it, yet it is part of the chart's digest: a change in it changes
+/// what kilter renders.
+const CATALOG: &str = "catalog.yaml";
 
 fn main() {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"));
@@ -35,16 +36,18 @@ fn chart(folder: &Path, table: &mut String) {
     walk(folder, folder, &mut files);
     files.sort();
     // The digest of a chart: SHA-256 over, for each file in order of its path, the path, a NUL, the hex SHA-256 of its
-    // bytes and a newline. `helm::chart_digest` computes the same for a directory on disk.
+    // bytes and a newline. `helm::charts::digest` computes the same for files on disk.
     let mut digest = Sha256::new();
     let mut rows = String::new();
     for (path, file) in &files {
         println!("cargo::rerun-if-changed={}", file.display());
         let bytes = fs::read(file).expect("a readable chart file");
         digest.update(format!("{path}\0{}\n", hex(&Sha256::digest(&bytes))));
-        writeln!(rows, "        ChartFile {{ path: {path:?}, bytes: include_bytes!({file:?}) }},").expect("a string");
+        if path != CATALOG {
+            writeln!(rows, "            ChartFile {{ path: {path:?}, bytes: include_bytes!({file:?}) }},").expect("a string");
+        }
     }
-    let catalog = folder.join("catalog.yaml");
+    let catalog = folder.join(CATALOG);
     println!("cargo::rerun-if-changed={}", catalog.display());
     let catalog = catalog.is_file().then(|| read_yaml::<serde_json::Value>(&catalog).to_string());
     writeln!(
@@ -64,7 +67,7 @@ fn walk(root: &Path, dir: &Path, files: &mut Vec<(String, PathBuf)>) {
             continue;
         }
         let relative = path.strip_prefix(root).expect("below the root").to_str().expect("a UTF-8 path").to_owned();
-        if !NOT_IN_CHART.contains(&relative.as_str()) {
+        if relative != "README.md" {
             files.push((relative, path));
         }
     }

@@ -92,7 +92,9 @@ pub fn write_mode(path: &Path, bytes: &[u8], mode: Option<u32>) -> Result<()> {
     let _held = COMMIT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     temp.persist(&target).map_err(|e| fail(&e.error))?;
     sync_dir(parent);
-    sweep(parent, &target);
+    if let Some(name) = target.file_name() {
+        sweep(parent, &name.to_string_lossy());
+    }
     Ok(())
 }
 
@@ -122,9 +124,9 @@ fn sync_dir(dir: &Path) {
     }
 }
 
-/// Removes what killed processes left beside `target` while they wrote it.
-fn sweep(parent: &Path, target: &Path) {
-    let Some(name) = target.file_name().map(|n| n.to_string_lossy().into_owned()) else { return };
+/// Removes what killed processes left in `parent` while they wrote `name`: entries `.<name>.<pid>-….kilter-tmp` whose
+/// process is gone.
+pub fn sweep(parent: &Path, name: &str) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
         let file = entry.file_name().to_string_lossy().into_owned();
@@ -134,7 +136,7 @@ fn sweep(parent: &Path, target: &Path) {
         }
         let pid = rest.split('-').next().and_then(|pid| pid.parse::<i32>().ok());
         if pid.is_some_and(|pid| !process_lives(pid)) {
-            let _ = fs::remove_file(entry.path());
+            let _ = remove(&entry.path()); // another process may have been faster
         }
     }
 }

@@ -1,1 +1,7 @@
-fn main() {}
+//! kilter: arguments → `cli` → exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kilter::cli::main()
+}

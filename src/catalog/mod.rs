@@ -26,12 +26,12 @@ pub struct EmbeddedChart {
     pub name: &'static str,
     /// `version` of Chart.yaml.
     pub version: &'static str,
-    /// SHA-256 over the chart's files (see `build.rs`), as `sha256:<hex>`.
+    /// SHA-256 over the chart's files and its `catalog.yaml` (see `build.rs`), as `sha256:<hex>`.
     pub digest: &'static str,
     /// Every file helm sees, sorted by path; `catalog.yaml` and `README.md` are not among them.
     pub files: &'static [ChartFile],
     /// `catalog.yaml` as JSON, for the services of the catalog.
-    catalog: Option<&'static str>,
+    pub catalog: Option<&'static str>,
 }
 
 impl EmbeddedChart {

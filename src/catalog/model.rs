@@ -9,7 +9,7 @@ use serde_json::Value;
 /// Strings of `values`, `provides` and `credentials` are templates. Filled in are `{{ .Name }}` (the service's name in
 /// the project), `{{ .Project }}`, `{{ .Namespace }}`, `{{ .Host }}` and `{{ .Port.<port name> }}` (the in-cluster
 /// address, or the one on localhost), `{{ .Password }}` (derived from project and service name) and `{{ .Database }}`
-/// (the project's name with `_` for `-`).
+/// (the project's name).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct CatalogService {

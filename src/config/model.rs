@@ -5,19 +5,21 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::patterns;
+
 /// A `kilter.yaml`. Every field is optional; an absent file is a valid project.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 #[schemars(title = "kilter.yaml")]
 pub struct Config {
     /// Name of the project: also names the cluster `kilter-<name>` and the namespace `<name>-dev`.
-    #[schemars(pattern(r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"))]
+    #[schemars(pattern(patterns::NAME))]
     pub name: Option<String>,
     /// Port the app listens on; the app also gets it as `PORT`.
     #[schemars(range(min = 1))]
     pub port: Option<u16>,
     /// Path for readiness probes, for example `/healthz`.
-    #[schemars(pattern(r"^/"))]
+    #[schemars(pattern(patterns::HTTP_PATH))]
     pub health: Option<String>,
     /// Base image of the dev container, for example `node:22-alpine`.
     #[schemars(length(min = 1))]
@@ -43,7 +45,7 @@ pub struct Config {
     /// What people and catalogs should know about the project.
     pub manifest: Option<Manifest>,
     /// age recipient of the target cluster, for encrypting secrets.
-    #[schemars(pattern(r"^age1[0-9a-z]+$"))]
+    #[schemars(pattern(patterns::AGE))]
     pub sops_recipient: Option<String>,
     /// The cluster to develop on.
     pub cluster: Option<Cluster>,
@@ -70,7 +72,7 @@ pub enum ServiceEntry {
 #[schemars(extend("required" = ["name"]))]
 pub struct ServiceSpec {
     /// Name of the service in this project.
-    #[schemars(pattern(r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"))]
+    #[schemars(pattern(patterns::NAME))]
     pub name: String,
     /// The catalog service this is an instance of; the name when left out.
     pub from: Option<String>,
@@ -128,7 +130,7 @@ pub struct Environment {
 #[schemars(extend("required" = ["name"]))]
 pub struct Component {
     /// Name of the component.
-    #[schemars(pattern(r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"))]
+    #[schemars(pattern(patterns::NAME))]
     pub name: String,
     /// Command that starts it; the image's own when left out.
     pub command: Option<String>,
@@ -148,6 +150,7 @@ pub struct Component {
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Deploy {
     /// Number of pods.
+    #[schemars(range(max = 1000))]
     pub replicas: Option<u32>,
     /// Kubernetes resources of the app's container.
     pub resources: Option<Resources>,
@@ -194,7 +197,7 @@ pub struct Cluster {
     /// Registry the cluster pulls the app's image from, with `provider: context`.
     pub registry: Option<String>,
     /// The Kubernetes version that charts see, for example `v1.37.0`; kind's node by default.
-    #[schemars(pattern(r"^v?1\.[0-9]+\.[0-9]+"))]
+    #[schemars(pattern(patterns::KUBERNETES))]
     pub kubernetes: Option<String>,
     /// How services are reached from this machine; `nodeport` with kind, `forward` with a context.
     pub host_access: Option<HostAccess>,

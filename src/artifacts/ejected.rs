@@ -1,0 +1,124 @@
+//! What of the artifacts is the user's: copies under `kilter/` in the project.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::diag::{Error, Result};
+use crate::ids::did_you_mean;
+
+/// Directory of ejected copies in the project.
+pub const DIR: &str = "kilter";
+
+/// Directory of the defaults they were taken from, in the project.
+pub const BASE_DIR: &str = "kilter/.base";
+
+/// Something that can be ejected.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Thing {
+    /// The Tiltfile.
+    Tiltfile,
+    /// The Dockerfile of the dev container.
+    Dockerfile,
+    /// The settings of the kind cluster.
+    Kind,
+    /// The values file of a service.
+    Values(String),
+    /// The chart of a service.
+    Chart(String),
+    /// The rendered manifest of a service.
+    Manifest(String),
+}
+
+impl Thing {
+    /// Returns everything that can be ejected in a project with these services (`app` among them).
+    pub fn all<'a>(services: impl Iterator<Item = &'a str> + Clone) -> Vec<Self> {
+        let mut all = vec![Self::Tiltfile, Self::Dockerfile, Self::Kind];
+        for make in [Self::Values, Self::Chart, Self::Manifest] {
+            all.extend(services.clone().map(|service| make(service.to_owned())));
+        }
+        all
+    }
+
+    /// Finds a thing by what the user typed, among those that can be ejected. A bare service means its chart.
+    ///
+    /// # Errors
+    /// When there is no such thing.
+    pub fn find(text: &str, all: &[Self]) -> Result<Self> {
+        let names: Vec<String> = all.iter().map(ToString::to_string).collect();
+        let bare = format!("chart/{text}");
+        if let Some(at) = names.iter().position(|name| name == text).or(names.iter().position(|name| *name == bare)) {
+            return Ok(all[at].clone());
+        }
+        let error = Error::usage(format!("`{text}` is nothing that can be ejected"));
+        let error = match did_you_mean(text, names.iter().map(String::as_str)) {
+            Some(near) => error.help(format!("Did you mean `{near}`?")),
+            None => error,
+        };
+        Err(error.help("List what can be: `kilter eject --list`."))
+    }
+
+    /// Returns where the user's copy is, relative to `kilter/` (and to `kilter/.base/` for what it was taken from).
+    pub fn path(&self) -> String {
+        match self {
+            Self::Tiltfile => "Tiltfile".into(),
+            Self::Dockerfile => "Dockerfile.dev".into(),
+            Self::Kind => "kind.yaml".into(),
+            Self::Values(service) => format!("values/{service}.yaml"),
+            Self::Chart(service) => format!("charts/{service}"),
+            Self::Manifest(service) => format!("manifests/{service}.yaml"),
+        }
+    }
+}
+
+impl fmt::Display for Thing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tiltfile => f.write_str("tiltfile"),
+            Self::Dockerfile => f.write_str("dockerfile"),
+            Self::Kind => f.write_str("kind"),
+            Self::Values(service) => write!(f, "values/{service}"),
+            Self::Chart(service) => write!(f, "chart/{service}"),
+            Self::Manifest(service) => write!(f, "manifest/{service}"),
+        }
+    }
+}
+
+/// Which things are ejected in a project.
+#[derive(Debug, Clone, Default)]
+pub struct Ejected {
+    root: PathBuf,
+    things: BTreeSet<Thing>,
+}
+
+impl Ejected {
+    /// Looks which of `all` have a copy under `kilter/`.
+    pub fn scan(project: &Path, all: Vec<Thing>) -> Self {
+        let root = project.join(DIR);
+        if !root.is_dir() {
+            return Self { root, things: BTreeSet::new() };
+        }
+        let things = all.into_iter().filter(|thing| root.join(thing.path()).exists()).collect();
+        Self { root, things }
+    }
+
+    /// Tells whether a thing is the user's.
+    pub fn has(&self, thing: &Thing) -> bool {
+        self.things.contains(thing)
+    }
+
+    /// Returns the path of the user's copy, when there is one.
+    pub fn path(&self, thing: &Thing) -> Option<PathBuf> {
+        self.has(thing).then(|| self.root.join(thing.path()))
+    }
+
+    /// Reads the user's copy of a file, when there is one.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn read(&self, thing: &Thing) -> Result<Option<Vec<u8>>> {
+        let Some(path) = self.path(thing) else { return Ok(None) };
+        fs::read(&path).map(Some).map_err(|error| Error::io(format!("read `{}`", path.display()), &error))
+    }
+}

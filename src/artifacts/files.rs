@@ -1,0 +1,140 @@
+//! The directory of a project's artifacts: compare, write what differs, remove what is no longer made.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use crate::diag::{Error, Result};
+use crate::fsx;
+use crate::helm::Receipt;
+
+/// Artifacts by their path inside the directory.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// The places that hold artifacts and nothing else.
+const PLACES: [&str; 3] = ["values", "manifests", "receipts"];
+
+/// The artifacts beside them.
+const SINGLE: [&str; 3] = ["Tiltfile", "Dockerfile.dev", "kind.yaml"];
+
+/// The directory of one project's artifacts.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    /// Where it is.
+    pub root: PathBuf,
+}
+
+/// One file that would change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Path inside the directory.
+    pub path: String,
+    /// What would happen to it.
+    pub kind: ChangeKind,
+    /// Its bytes now, empty when there is none.
+    pub old: Vec<u8>,
+    /// Its bytes then, empty when it goes.
+    pub new: Vec<u8>,
+}
+
+/// What happens to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangeKind {
+    /// It is made.
+    Added,
+    /// Its bytes change.
+    Changed,
+    /// It goes.
+    Removed,
+}
+
+impl Directory {
+    /// Returns the path of an artifact.
+    pub fn path(&self, artifact: &str) -> PathBuf {
+        self.root.join(artifact)
+    }
+
+    /// Reads what is stored for a service: its receipt and manifest, when both are there.
+    pub fn stored(&self, service: &str) -> Option<(Receipt, Vec<u8>)> {
+        let receipt = fs::read(self.path(&format!("receipts/{service}.json"))).ok()?;
+        let receipt = serde_json::from_slice(&receipt).ok()?;
+        let manifest = fs::read(self.path(&format!("manifests/{service}.yaml"))).ok()?;
+        Some((receipt, manifest))
+    }
+
+    /// Lists what writing `files` would change, in order of path. What is stored but not in `files` is removed.
+    ///
+    /// # Errors
+    /// When a stored file cannot be read.
+    pub fn changes(&self, files: &Files) -> Result<Vec<Change>> {
+        let mut changes = Vec::new();
+        for (path, new) in files {
+            let old = fsx::read(&self.path(path), u64::MAX)?;
+            let kind = match &old {
+                None => ChangeKind::Added,
+                Some(old) if old != new => ChangeKind::Changed,
+                Some(_) => continue,
+            };
+            changes.push(Change { path: path.clone(), kind, old: old.unwrap_or_default(), new: new.clone() });
+        }
+        for path in self.existing()? {
+            if !files.contains_key(&path) {
+                let old = fsx::read(&self.path(&path), u64::MAX)?.unwrap_or_default();
+                changes.push(Change { path, kind: ChangeKind::Removed, old, new: Vec::new() });
+            }
+        }
+        changes.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(changes)
+    }
+
+    /// Makes the changes. Receipts come last: a crash in between leaves a manifest whose receipt does not fit, which
+    /// the next run renders again.
+    ///
+    /// # Errors
+    /// When a file cannot be written or removed.
+    pub fn apply(&self, changes: &[Change]) -> Result<()> {
+        let (receipts, others): (Vec<_>, Vec<_>) = changes.iter().partition(|c| c.path.starts_with("receipts/"));
+        for change in others.into_iter().chain(receipts) {
+            let path = self.path(&change.path);
+            match change.kind {
+                ChangeKind::Removed => fsx::remove(&path)?,
+                ChangeKind::Added | ChangeKind::Changed => fsx::write(&path, &change.new)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Lists the artifacts that are stored now.
+    fn existing(&self) -> Result<Vec<String>> {
+        let mut found: Vec<String> = SINGLE.iter().filter(|f| self.path(f).is_file()).map(|f| (*f).to_owned()).collect();
+        for place in PLACES {
+            let entries = match fs::read_dir(self.path(place)) {
+                Ok(entries) => entries,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(Error::io(format!("read `{}`", self.path(place).display()), &error)),
+            };
+            for entry in entries.flatten() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if !name.starts_with('.') {
+                    found.push(format!("{place}/{name}"));
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Returns the unified diff of two texts under one name; empty when they are equal.
+pub fn unified_diff(name: &str, old: &[u8], new: &[u8]) -> String {
+    if old == new {
+        return String::new();
+    }
+    let (old, new) = (String::from_utf8_lossy(old), String::from_utf8_lossy(new));
+    let patch = diffy::DiffOptions::new()
+        .set_original_filename(format!("a/{name}"))
+        .set_modified_filename(format!("b/{name}"))
+        .create_patch(&old, &new)
+        .to_string();
+    if patch.ends_with('\n') { patch } else { patch + "\n" }
+}

@@ -1,0 +1,115 @@
+//! The command line: one file per command, each with its arguments, its help and a `run` that reads like the story.
+
+mod context;
+mod env;
+mod project;
+mod render;
+mod tools;
+mod ui;
+mod version;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::diag::{Error, Kind, Result};
+use crate::{exec, fsx};
+use context::Context;
+
+/// Real backing services in development and a one-command deploy, from one small kilter.yaml.
+#[derive(Debug, Parser)]
+#[command(name = "kilter", version, about, max_term_width = 100, disable_help_subcommand = false)]
+#[command(after_help = "Start in a project with `kilter init`, then `kilter render`. \
+    Exit codes: 0 done, 1 the project is wrong or a check failed, 2 usage, 3 something is missing, 4 a tool failed, \
+    5 refused or not confirmed, 70 a bug in kilter, 130 interrupted.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Global {
+    /// Work on the project in this directory.
+    #[arg(short = 'C', long, global = true, value_name = "DIR")]
+    pub(crate) directory: Option<std::path::PathBuf>,
+    /// Work on this instance of the project (a second working copy).
+    #[arg(long, global = true, value_name = "NAME", env = "KILTER_INSTANCE", hide_env_values = true)]
+    pub(crate) instance: Option<String>,
+    /// Print the result as JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Never ask; a missing answer is an error that names its flag.
+    #[arg(long, global = true)]
+    pub(crate) no_input: bool,
+    /// Open no network connection.
+    #[arg(long, global = true)]
+    pub(crate) offline: bool,
+    /// Print results and errors only.
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Print every command that kilter runs.
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+}
+
+/// The commands, in the order of a project's life.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Render(render::Args),
+    Env(env::Args),
+    Tools(tools::Args),
+    Version(version::Args),
+}
+
+impl Command {
+    fn run(&self, ctx: &Context) -> Result<()> {
+        match self {
+            Self::Render(args) => render::run(args, ctx),
+            Self::Env(args) => env::run(args, ctx),
+            Self::Tools(args) => tools::run(args, ctx),
+            Self::Version(args) => version::run(args, ctx),
+        }
+    }
+}
+
+/// Runs kilter on the arguments and environment of this process.
+pub fn main() -> ExitCode {
+    clap_complete::CompleteEnv::with_factory(Cli::command).complete();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print(); // a closed terminal is nothing to report
+            return ExitCode::from(if error.use_stderr() { Kind::Usage.exit_code() } else { 0 });
+        }
+    };
+    handle_signals();
+    let ctx = Context::new(cli.global.clone());
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cli.command.run(&ctx)));
+    let result = outcome.unwrap_or_else(|_| Err(Error::bug("kilter stopped in the middle of its work")));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) if exec::interrupted() => ExitCode::from(Kind::Interrupted.exit_code()),
+        Err(error) => {
+            ctx.ui.error(&error);
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}
+
+/// Ctrl-C and termination end the tools that run, let a file be finished that is being put in place, show the cursor
+/// and leave with 130.
+fn handle_signals() {
+    // Fails only when a handler is already set, and this is the one place that sets it.
+    let _ = ctrlc::set_handler(|| {
+        exec::on_interrupt();
+        let _held = fsx::COMMIT.lock();
+        let _ = console::Term::stderr().show_cursor();
+        ui::clear_progress();
+        #[expect(clippy::exit, reason = "the one way out of a blocked prompt or read")]
+        std::process::exit(i32::from(Kind::Interrupted.exit_code()));
+    });
+}

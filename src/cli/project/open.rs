@@ -1,0 +1,177 @@
+//! Finding and reading a project: its root, kilter.yaml, kilter.lock, name and instance.
+
+use std::path::{Path, PathBuf};
+
+use crate::catalog;
+use crate::cli::context::Context;
+use crate::cluster::{Instance, linked_worktree};
+use crate::config::lock::{self, Lock};
+use crate::config::model::{Config, Provider};
+use crate::config::{self, Loaded};
+use crate::detect::{self, Detection, Stack};
+use crate::diag::{Error, Problem, Result};
+use crate::fsx;
+use crate::ids::Name;
+use crate::plan::{self, Facts, Plan};
+use crate::toolchain::Pins;
+
+/// The user's file.
+pub(crate) const KILTER_YAML: &str = "kilter.yaml";
+
+/// What every machine renders from.
+pub(crate) const KILTER_LOCK: &str = "kilter.lock";
+
+/// Largest kilter.lock that is read.
+const MAX_LOCK: u64 = 4 * 1024 * 1024;
+
+/// A project that was read and found right.
+#[derive(Debug)]
+pub(crate) struct Project {
+    /// Its directory.
+    pub(crate) root: PathBuf,
+    /// kilter.yaml as it is, when there is one.
+    pub(crate) text: Option<String>,
+    /// kilter.yaml, checked.
+    pub(crate) config: Config,
+    /// kilter.lock as it is, when there is one.
+    pub(crate) lock_text: Option<String>,
+    /// kilter.lock, when there is one.
+    pub(crate) lock: Option<Lock>,
+    /// Its name.
+    pub(crate) name: Name,
+    /// Its instance, when it is not the only working copy.
+    pub(crate) instance: Option<Name>,
+    /// Oddities found on the way.
+    pub(crate) warnings: Vec<Problem>,
+}
+
+impl Project {
+    /// Opens the project of the context's directory.
+    ///
+    /// # Errors
+    /// When kilter.yaml or kilter.lock is wrong.
+    pub(crate) fn open(ctx: &Context) -> Result<Self> {
+        let root = find_root(&ctx.directory()?);
+        let text = read_config(&root)?;
+        let Loaded { config, .. } = load(text.as_deref().unwrap_or_default())?;
+        let lock_text = fsx::read_text(&root.join(KILTER_LOCK), MAX_LOCK)?;
+        let (lock, warnings) = match &lock_text {
+            Some(text) => {
+                let parsed = lock::parse(text)?;
+                (Some(parsed.lock), parsed.warnings)
+            }
+            None => (None, Vec::new()),
+        };
+        let directory = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = plan::project_name(&config, lock.as_ref(), &directory)?;
+        let instance = match &ctx.global.instance {
+            Some(text) => Some(Name::new(text).map_err(Error::usage)?),
+            None => linked_worktree(&root)?,
+        };
+        Ok(Self { root, text, config, lock_text, lock, name, instance, warnings })
+    }
+
+    /// Returns the key of the project on this machine: its name, with the instance.
+    pub(crate) fn key(&self) -> String {
+        Instance::key(&self.name, self.instance.as_ref())
+    }
+
+    /// Looks at the project's own manifests.
+    pub(crate) fn detect(&self) -> Result<Detection> {
+        detect_in(&self.root)
+    }
+
+    /// Returns what is known about the app: what the lock holds, or else what detection finds. Detection runs only when
+    /// it is needed: there is no lock yet, or the files its stack was made of are gone.
+    pub(crate) fn facts(&self) -> Result<(Facts, Option<Stack>)> {
+        if let Some(lock) = &self.lock {
+            let locked = &lock.project;
+            let facts = Facts {
+                port: locked.port,
+                dev: locked.dev.clone(),
+                image: locked.image.clone(),
+                health: locked.health.clone(),
+            };
+            match &locked.stack {
+                Some(stack) if stack.manifests.iter().all(|file| self.root.join(file).is_file()) => {
+                    return Ok((facts, Some(stack.clone())));
+                }
+                None if facts.dev.is_some() || self.config.dev.is_none() => return Ok((facts, None)),
+                _ => return Ok((facts, self.detect()?.stack)),
+            }
+        }
+        let found = self.detect()?;
+        let facts = Facts {
+            port: found.port.map(|f| f.value),
+            dev: found.dev.map(|f| f.value),
+            image: found.image.map(|f| f.value),
+            health: found.health.map(|f| f.value),
+        };
+        Ok((facts, found.stack))
+    }
+
+    /// Makes the plan, and says what the Dockerfile has to know.
+    pub(crate) fn plan(&self, ctx: &Context) -> Result<(Plan, Facts, Option<Stack>)> {
+        let (facts, stack) = self.facts()?;
+        let older = super::older_catalogs(ctx, self.lock.as_ref())?;
+        let plan = plan::build(&plan::Input {
+            config: &self.config,
+            lock: self.lock.as_ref(),
+            facts: &facts,
+            name: &self.name,
+            instance: self.instance.as_ref(),
+            older: &older,
+            kubernetes: Pins::builtin().kubernetes(),
+        })?;
+        Ok((plan, facts, stack))
+    }
+
+    /// Claims the project's ports on this machine.
+    pub(crate) fn claim(&self, ctx: &Context, plan: &Plan) -> Result<Instance> {
+        let slots = plan.slots().into_iter().map(|(_, slot)| slot + 1).max().unwrap_or(1);
+        Instance::claim(&ctx.state_dir()?, &self.name, self.instance.as_ref(), &self.root, slots)
+    }
+
+    /// Returns the directory of the project's artifacts.
+    pub(crate) fn artifacts(&self, ctx: &Context) -> Result<crate::artifacts::Directory> {
+        Ok(crate::artifacts::Directory { root: ctx.cache_dir()?.join(self.key()) })
+    }
+
+    /// Tells whether kilter makes the cluster with kind.
+    pub(crate) fn with_kind(&self) -> bool {
+        self.config.cluster.as_ref().is_none_or(|cluster| cluster.provider == Provider::Kind)
+    }
+}
+
+/// Reads and checks the text of a kilter.yaml.
+pub(crate) fn load(text: &str) -> Result<Loaded> {
+    let names: Vec<&str> = catalog::services().keys().copied().collect();
+    config::load(KILTER_YAML, text, &names)
+}
+
+/// Reads kilter.yaml; `None` when there is none.
+pub(crate) fn read_config(root: &Path) -> Result<Option<String>> {
+    let Some(bytes) = fsx::read(&root.join(KILTER_YAML), 64 * 1024 * 1024)? else { return Ok(None) };
+    config::text_of(KILTER_YAML, &bytes).map(|text| Some(text.to_owned()))
+}
+
+/// Looks at the manifests of a directory.
+pub(crate) fn detect_in(root: &Path) -> Result<Detection> {
+    let rules: Vec<_> = catalog::services().iter().map(|(name, service)| ((*name).to_owned(), &service.detect)).collect();
+    let tree = detect::DiskTree::open(root)?;
+    Ok(detect::detect(&tree, &rules))
+}
+
+/// The project's root: the nearest directory with a kilter.yaml, no further up than the git repository; else the
+/// directory itself.
+fn find_root(dir: &Path) -> PathBuf {
+    for above in dir.ancestors() {
+        if above.join(KILTER_YAML).exists() {
+            return above.to_path_buf();
+        }
+        if above.join(".git").exists() {
+            break;
+        }
+    }
+    dir.to_path_buf()
+}

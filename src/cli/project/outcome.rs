@@ -1,0 +1,184 @@
+//! What a render gives: artifacts, the new kilter.lock, and what of both is new.
+
+use std::collections::BTreeMap;
+
+use super::{Prepared, open};
+use crate::artifacts::{self, Change, Directory, Files, Thing};
+use crate::cli::context::Context;
+use crate::cluster::kind_yaml;
+use crate::config::lock::{Lock, LockedProject, LockedService, LockedTool, Origin};
+use crate::diag::Result;
+use crate::fsx;
+use crate::helm::Rendered;
+use crate::ids::Digest;
+use crate::image::dockerfile_dev;
+use crate::plan::{APP, ChartSource, app_image};
+use crate::tilt::{TiltInput, TiltService, tiltfile, workloads};
+use crate::toolchain::Pins;
+use crate::values::Release;
+
+/// The outcome of a render, nothing of it written yet.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// Where artifacts go.
+    pub(crate) directory: Directory,
+    /// The artifacts that would change.
+    pub(crate) changes: Vec<Change>,
+    /// The new kilter.lock.
+    pub(crate) lock_text: String,
+    /// Manifests by service, the user's own among them, in the plan's order.
+    pub(crate) manifests: Vec<(String, Vec<u8>)>,
+}
+
+impl Outcome {
+    /// Works out everything that a finished render changes. `rendered` belongs to the releases of `prepared`.
+    ///
+    /// # Errors
+    /// When stored artifacts cannot be read.
+    pub(crate) fn new(ctx: &Context, prepared: &Prepared, rendered: &[Rendered]) -> Result<Self> {
+        let directory = prepared.project.artifacts(ctx)?;
+        let mut files = Files::new();
+        for (release, rendered) in prepared.releases.iter().zip(rendered) {
+            files.extend(artifacts::of_release(&release.service, &release.values, rendered));
+        }
+        for (service, manifest) in &prepared.own_manifests {
+            files.insert(format!("manifests/{service}.yaml"), manifest.clone());
+        }
+        keep_others(&directory, prepared, &mut files)?;
+        let manifests = prepared.services().into_iter().filter_map(|service| {
+            files.get(&format!("manifests/{service}.yaml")).map(|manifest| (service, manifest.clone()))
+        });
+        let manifests: Vec<_> = manifests.collect();
+        texts(prepared, &manifests, &mut files)?;
+        let changes = directory.changes(&files)?;
+        Ok(Self { directory, changes, lock_text: new_lock(prepared, rendered).to_text(), manifests })
+    }
+
+    /// Tells whether kilter.lock changes.
+    pub(crate) fn lock_changes(&self, prepared: &Prepared) -> bool {
+        prepared.project.lock_text.as_deref() != Some(&self.lock_text)
+    }
+
+    /// Writes what changed: artifacts first, kilter.lock last.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub(crate) fn write(&self, prepared: &Prepared) -> Result<()> {
+        self.directory.apply(&self.changes)?;
+        if self.lock_changes(prepared) {
+            fsx::write(&prepared.project.root.join(open::KILTER_LOCK), self.lock_text.as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+/// Keeps the stored files of services that are not rendered this time (`kilter render SERVICE`).
+fn keep_others(directory: &Directory, prepared: &Prepared, files: &mut Files) -> Result<()> {
+    for service in prepared.services() {
+        if prepared.own_manifests.contains_key(&service) || prepared.releases.iter().any(|r| r.service == service) {
+            continue;
+        }
+        for path in [format!("values/{service}.yaml"), format!("manifests/{service}.yaml"), format!("receipts/{service}.json")] {
+            if let Some(bytes) = fsx::read(&directory.path(&path), u64::MAX)? {
+                files.insert(path, bytes);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Adds the artifacts that are not helm's: Tiltfile, Dockerfile.dev and kind.yaml, kilter's or the user's.
+fn texts(prepared: &Prepared, manifests: &[(String, Vec<u8>)], files: &mut Files) -> Result<()> {
+    let (plan, ejected) = (&prepared.plan, &prepared.ejected);
+    let cluster = prepared.project.config.cluster.as_ref();
+    if let Some(app) = &plan.app {
+        let text = match ejected.read(&Thing::Dockerfile)? {
+            Some(own) => own,
+            None => dockerfile_dev(prepared.stack.as_ref(), &app.image, app.dev.as_deref(), app.port).into_bytes(),
+        };
+        files.insert("Dockerfile.dev".into(), text);
+    }
+    let services = manifests.iter().map(|(name, manifest)| TiltService { name: name.clone(), workloads: workloads(manifest) });
+    let input = TiltInput {
+        plan,
+        app_image: &app_image(plan),
+        stack: prepared.stack.as_ref(),
+        context: cluster.and_then(|cluster| cluster.context.as_deref()),
+        registry: cluster.and_then(|cluster| cluster.registry.as_deref()),
+        services: services.collect(),
+        own_dockerfile: ejected.has(&Thing::Dockerfile),
+    };
+    let text = match ejected.read(&Thing::Tiltfile)? {
+        Some(own) => own,
+        None => tiltfile(&input).into_bytes(),
+    };
+    files.insert("Tiltfile".into(), text);
+    if prepared.project.with_kind() {
+        let text = match ejected.read(&Thing::Kind)? {
+            Some(own) => own,
+            None => kind_yaml(&prepared.instance, Pins::builtin().node_image())?.into_bytes(),
+        };
+        files.insert("kind.yaml".into(), text);
+    }
+    Ok(())
+}
+
+/// Makes the new lock: what is locked stays, what is new is added, what is gone goes.
+fn new_lock(prepared: &Prepared, rendered: &[Rendered]) -> Lock {
+    let (project, plan) = (&prepared.project, &prepared.plan);
+    let old = project.lock.as_ref();
+    let digests: BTreeMap<&str, (&Release, &Rendered)> =
+        prepared.releases.iter().zip(rendered).map(|(release, done)| (release.service.as_str(), (release, done))).collect();
+    let app = plan.app.iter().map(|app| (APP, Origin::Catalog, &app.chart, None));
+    let services = plan.services.iter().map(|s| (s.name.as_str(), s.origin, &s.chart, s.default_image.clone()));
+    let services = app.chain(services).filter_map(|(service, origin, source, image)| {
+        let locked = old.and_then(|old| old.services.get(service));
+        let entry = match digests.get(service) {
+            Some((release, rendered)) => locked_service(origin, source, image, release, rendered),
+            None => locked.cloned()?,
+        };
+        Some((service.to_owned(), entry))
+    });
+    Lock {
+        project: LockedProject {
+            name: project.name.to_string(),
+            port: prepared.facts.port,
+            dev: prepared.facts.dev.clone(),
+            image: prepared.facts.image.clone(),
+            health: prepared.facts.health.clone(),
+            stack: prepared.stack.clone(),
+        },
+        helm: LockedTool { version: prepared.helm.version.clone(), commit: prepared.helm.commit.clone() },
+        kubernetes: old.map_or_else(|| Pins::builtin().kubernetes().to_owned(), |old| old.kubernetes.clone()),
+        services: services.collect(),
+        slots: plan.slots().into_iter().collect(),
+    }
+}
+
+fn locked_service(
+    origin: Origin,
+    source: &ChartSource,
+    image: Option<String>,
+    release: &Release,
+    rendered: &Rendered,
+) -> LockedService {
+    let chart = match source {
+        // An ejected chart is the user's; the lock keeps the one that deleting it goes back to.
+        ChartSource::Embedded { name, digest } => (name.clone(), digest.clone()),
+        _ => (release.chart.name.clone(), release.chart.digest.clone()),
+    };
+    LockedService {
+        origin,
+        chart: chart.0,
+        chart_version: release.chart.version.clone(),
+        chart_digest: chart.1,
+        source: match source {
+            ChartSource::Embedded { .. } => None,
+            ChartSource::Local(dir) => Some(dir.clone()),
+            ChartSource::Remote { reference, .. } => Some(reference.clone()),
+        },
+        image,
+        values: Some(Digest::of(&release.values)),
+        manifest: Some(rendered.receipt.manifest.clone()),
+    }
+}

@@ -1,0 +1,223 @@
+//! From a plan to releases that can be rendered: helm, charts, values, the user's own copies.
+
+use std::collections::BTreeMap;
+
+use super::Project;
+use super::store::chart;
+use crate::artifacts::{Ejected, Thing};
+use crate::cli::context::Context;
+use crate::cli::ui::ToolProgress;
+use crate::cluster::Instance;
+use crate::config::model::ToolPin;
+use crate::detect::Stack;
+use crate::diag::{Error, Result};
+use crate::helm::charts::ChartStore;
+use crate::helm::{Chart, Helm, Rendered, Renderer, pull};
+use crate::ids::Digest;
+use crate::plan::{Facts, Plan};
+use crate::toolchain::{self, Installed, Pins, Tool, Want};
+use crate::values::{self, Release};
+
+/// Everything that is needed to render a project.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// The project.
+    pub(crate) project: Project,
+    /// Its plan.
+    pub(crate) plan: Plan,
+    /// What the Dockerfile has to know about the app.
+    pub(crate) stack: Option<Stack>,
+    /// What is known about the app without kilter.yaml.
+    pub(crate) facts: Facts,
+    /// The ports of this machine.
+    pub(crate) instance: Instance,
+    /// What is the user's.
+    pub(crate) ejected: Ejected,
+    /// The helm to run.
+    pub(crate) helm: Helm,
+    /// What helm renders, the app first.
+    pub(crate) releases: Vec<Release>,
+    /// Manifests of the user's, by service: helm does not render these.
+    pub(crate) own_manifests: BTreeMap<String, Vec<u8>>,
+}
+
+impl Prepared {
+    /// Prepares a project.
+    ///
+    /// # Errors
+    /// When it cannot be planned, or helm or a chart cannot be had.
+    pub(crate) fn new(ctx: &Context, project: Project) -> Result<Self> {
+        for warning in &project.warnings {
+            ctx.ui.warn(warning);
+        }
+        let (plan, facts, stack) = project.plan(ctx)?;
+        for warning in &plan.warnings {
+            ctx.ui.warn(warning);
+        }
+        let instance = project.claim(ctx, &plan)?;
+        let names: Vec<String> = values::drafts(&plan).iter().map(|draft| draft.service.to_owned()).collect();
+        let ejected = Ejected::scan(&project.root, Thing::all(names.iter().map(String::as_str)));
+        let helm = helm(ctx, &project)?;
+        let mut releases = Vec::new();
+        let mut own_manifests = BTreeMap::new();
+        for draft in values::drafts(&plan) {
+            let service = draft.service.to_owned();
+            if let Some(manifest) = ejected.read(&Thing::Manifest(service.clone()))? {
+                own_manifests.insert(service, manifest);
+                continue;
+            }
+            let chart = match ejected.path(&Thing::Chart(service.clone())) {
+                Some(dir) => super::store::chart_store(ctx)?.local(&dir, &format!("kilter/charts/{service}"))?,
+                None => chart(ctx, &project, draft.chart)?,
+            };
+            let values = match ejected.read(&Thing::Values(service))? {
+                Some(values) => values,
+                None => draft.values_file()?,
+            };
+            releases.push(draft.release(&plan, chart, values));
+        }
+        Ok(Self { project, plan, facts, stack, instance, ejected, helm, releases, own_manifests })
+    }
+
+    /// Leaves only these services to be rendered; none named means all.
+    ///
+    /// # Errors
+    /// When the project has no service of a name.
+    pub(crate) fn only(&mut self, services: &[String]) -> Result<()> {
+        let known: Vec<String> = values::drafts(&self.plan).iter().map(|draft| draft.service.to_owned()).collect();
+        for service in services {
+            if !known.contains(service) {
+                return Err(unknown_service(service, &known));
+            }
+        }
+        if !services.is_empty() {
+            self.releases.retain(|release| services.contains(&release.service));
+        }
+        Ok(())
+    }
+
+    /// Renders the releases, from the cache where the inputs are known.
+    ///
+    /// # Errors
+    /// All failures of all releases at once.
+    pub(crate) fn render(&self, ctx: &Context) -> Result<Vec<Rendered>> {
+        let renderer = Renderer {
+            helm: self.helm.clone(),
+            cache: Some(ctx.store_dir("renders")?),
+            jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        };
+        let directory = self.project.artifacts(ctx)?;
+        let progress = crate::cli::ui::RenderProgress::new(&ctx.ui, self.releases.len());
+        let results = renderer.render(&self.releases, &|release| directory.stored(&release.service), &progress);
+        drop(progress);
+        collect(results)
+    }
+
+    /// Returns the services of the plan, the app included, in order.
+    pub(crate) fn services(&self) -> Vec<String> {
+        values::drafts(&self.plan).iter().map(|draft| draft.service.to_owned()).collect()
+    }
+}
+
+/// Returns all results, or all failures.
+pub(crate) fn collect<T>(results: Vec<Result<T>>) -> Result<Vec<T>> {
+    let mut good = Vec::new();
+    let mut problems = Vec::new();
+    let mut kind = None;
+    for result in results {
+        match result {
+            Ok(value) => good.push(value),
+            Err(error) => {
+                kind = kind.or(Some(error.kind()));
+                problems.extend(error.problems().to_vec());
+            }
+        }
+    }
+    match kind {
+        Some(kind) => Err(Error::from_problems(kind, problems)),
+        None => Ok(good),
+    }
+}
+
+/// The error for a service that the project does not have.
+pub(crate) fn unknown_service(service: &str, known: &[String]) -> Error {
+    let error = Error::usage(format!("this project has no service `{service}`"));
+    let error = match crate::ids::did_you_mean(service, known.iter().map(String::as_str)) {
+        Some(near) => error.help(format!("Did you mean `{near}`?")),
+        None => error,
+    };
+    match known {
+        [] => error.help("It has none yet: `kilter add SERVICE` adds one."),
+        _ => error.help(format!("It has {}.", known.iter().map(|s| format!("`{s}`")).collect::<Vec<_>>().join(", "))),
+    }
+}
+
+/// Returns the helm of a project: kilter.yaml's version, else the locked one, else kilter's default.
+pub(crate) fn helm(ctx: &Context, project: &Project) -> Result<Helm> {
+    let installed = tool(ctx, project, Tool::Helm)?;
+    let home = ctx.store_dir("helm")?;
+    Ok(Helm {
+        path: installed.path,
+        version: installed.version.to_string(),
+        commit: installed.commit,
+        digest: installed.digest,
+        home,
+    })
+}
+
+/// Returns a tool of a project, got when it is not there yet.
+pub(crate) fn tool(ctx: &Context, project: &Project, tool: Tool) -> Result<Installed> {
+    let settings = ctx.tool_settings()?;
+    let want = wanted(project, tool)?;
+    match toolchain::find(&settings, &want)? {
+        Some(installed) => Ok(installed),
+        None => toolchain::ensure(&settings, &want, &ToolProgress::new(&ctx.ui)),
+    }
+}
+
+/// Decides which version of a tool a project wants.
+pub(crate) fn wanted(project: &Project, tool: Tool) -> Result<Want> {
+    let locked = project.lock.as_ref().filter(|_| tool == Tool::Helm).map(|lock| lock.helm.version.as_str());
+    match (project.config.tools.get(tool.name()), locked) {
+        (Some(ToolPin::Version(version)), _) => Want::parse(tool, version, []),
+        (Some(ToolPin::Checked(pin)), _) => {
+            Want::parse(tool, &pin.version, pin.sha256.iter().map(|(k, v)| (k.as_str(), v.as_str())))
+        }
+        (None, Some(version)) => Want::parse(tool, version, []),
+        (None, None) => Ok(Want::pinned(Pins::builtin(), tool)),
+    }
+}
+
+/// Returns a remote chart: the pinned copy, or, when there is none yet, what is pulled now.
+pub(super) fn remote(ctx: &Context, project: &Project, store: &ChartStore, remote: &RemoteChart<'_>) -> Result<Chart> {
+    let RemoteChart { reference, version, digest } = *remote;
+    if let Some(chart) = digest.and_then(|digest| store.by_digest(digest)) {
+        return Ok(chart);
+    }
+    if ctx.global.offline {
+        return Err(Error::missing(format!("chart `{reference}` {version} is not in the store, and `--offline` forbids to pull it"))
+            .help("Run `kilter render` once with a network."));
+    }
+    let work = ctx.ui.work(&format!("pulling chart {reference} {version}"));
+    let files = pull(&helm(ctx, project)?, reference, version)?;
+    drop(work);
+    let chart = store.files(&files, reference)?;
+    match digest {
+        Some(digest) if *digest != chart.digest => {
+            Err(Error::project(format!("chart `{reference}` {version} is no longer what kilter.lock holds"))
+                .detail(format!("locked  {digest}\npulled  {}", chart.digest))
+                .help("Find out why a published version changed. To take it all the same, run `kilter upgrade`."))
+        }
+        _ => Ok(chart),
+    }
+}
+
+/// A chart of a registry or repository.
+pub(super) struct RemoteChart<'a> {
+    /// Where it is.
+    pub(super) reference: &'a str,
+    /// Its exact version.
+    pub(super) version: &'a str,
+    /// Its locked digest.
+    pub(super) digest: Option<&'a Digest>,
+}

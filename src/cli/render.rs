@@ -1,0 +1,187 @@
+//! `kilter render`.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::context::Context;
+use super::project::{Outcome, Prepared, Project};
+use crate::artifacts::{ChangeKind, unified_diff};
+use crate::diag::{Error, Result};
+use crate::exec::shell_word;
+use crate::fsx;
+use crate::helm::{Rendered, Source, ValuesFrom};
+
+/// Renders the services of the project through helm.
+///
+/// What is already rendered from the same inputs is left alone, and what is ejected stays the user's. Standard output
+/// lists each service and its manifest.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  kilter render\n  kilter render postgres --stdout | kubectl apply -f -\n  kilter render --check --locked    # in CI")]
+pub(crate) struct Args {
+    /// Render only these services.
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+    /// Write nothing; show what would change, and exit 1 when something would.
+    #[arg(long)]
+    check: bool,
+    /// Require that kilter.lock already says what is rendered from.
+    #[arg(long)]
+    locked: bool,
+    /// Write the manifests into this directory, and nothing else.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["check", "stdout"])]
+    out: Option<PathBuf>,
+    /// Print the manifests, and write nothing.
+    #[arg(long, conflicts_with = "check")]
+    stdout: bool,
+    /// Print one shell command per service that prints its stored manifest.
+    #[arg(long, conflicts_with_all = ["check", "out", "stdout"])]
+    show_commands: bool,
+}
+
+pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
+    let project = Project::open(ctx)?;
+    let _lock = match args.check || args.stdout || args.out.is_some() {
+        true => None,
+        false => Some(lock(ctx, &project)?),
+    };
+    let mut prepared = Prepared::new(ctx, project)?;
+    prepared.only(&args.services)?;
+    let rendered = prepared.render(ctx)?;
+    let outcome = Outcome::new(ctx, &prepared, &rendered)?;
+    if args.locked {
+        require_lock(&prepared, &outcome)?;
+    }
+    if args.check {
+        return check(ctx, &prepared, &outcome);
+    }
+    if args.stdout {
+        wanted(args, &outcome).for_each(|(_, manifest)| ctx.ui.result_bytes(manifest));
+        return Ok(());
+    }
+    if let Some(out) = &args.out {
+        return write_out(args, ctx, &outcome, out);
+    }
+    outcome.write(&prepared)?;
+    if args.show_commands {
+        show_commands(ctx, &prepared, &outcome);
+        return Ok(());
+    }
+    report(ctx, &prepared, &rendered, &outcome);
+    Ok(())
+}
+
+/// Takes the lock of a project's artifacts, so that several kilters do not write them at once.
+pub(crate) fn lock(ctx: &Context, project: &Project) -> Result<fsx::Lock> {
+    let path = ctx.store_dir("locks")?.join(project.key());
+    fsx::Lock::acquire(&path, || ctx.ui.talk("waiting for another kilter that works on this project"))
+}
+
+fn wanted<'a>(args: &'a Args, outcome: &'a Outcome) -> impl Iterator<Item = &'a (String, Vec<u8>)> {
+    outcome.manifests.iter().filter(|(service, _)| args.services.is_empty() || args.services.contains(service))
+}
+
+fn require_lock(prepared: &Prepared, outcome: &Outcome) -> Result<()> {
+    if !outcome.lock_changes(prepared) {
+        return Ok(());
+    }
+    let old = prepared.project.lock_text.as_deref().unwrap_or_default();
+    Err(Error::project("kilter.lock does not say what this project renders from")
+        .detail(unified_diff("kilter.lock", old.as_bytes(), outcome.lock_text.as_bytes()))
+        .help("Run `kilter render` and commit kilter.lock."))
+}
+
+fn check(ctx: &Context, prepared: &Prepared, outcome: &Outcome) -> Result<()> {
+    let lock_changes = outcome.lock_changes(prepared);
+    if ctx.ui.json {
+        let changes = outcome.changes.iter().map(|c| json!({"path": c.path, "change": c.kind}));
+        ctx.ui.json(&json!({"changes": changes.collect::<Vec<_>>(), "lock": lock_changes}));
+    } else {
+        for change in &outcome.changes {
+            ctx.ui.result(&unified_diff(&change.path, &change.old, &change.new));
+        }
+        if lock_changes {
+            let old = prepared.project.lock_text.as_deref().unwrap_or_default();
+            ctx.ui.result(&unified_diff("kilter.lock", old.as_bytes(), outcome.lock_text.as_bytes()));
+        }
+    }
+    match outcome.changes.len() + usize::from(lock_changes) {
+        0 => Ok(()),
+        1 => Err(stale("1 file is")),
+        n => Err(stale(&format!("{n} files are"))),
+    }
+}
+
+fn stale(what: &str) -> Error {
+    Error::project(format!("{what} not what `kilter render` would write")).help("Run `kilter render`.")
+}
+
+fn write_out(args: &Args, ctx: &Context, outcome: &Outcome, out: &std::path::Path) -> Result<()> {
+    let out = ctx.directory()?.join(out);
+    for (service, manifest) in wanted(args, outcome) {
+        let path = out.join(format!("{service}.yaml"));
+        fsx::write_if_changed(&path, manifest)?;
+        ctx.ui.result(&path.to_string_lossy());
+    }
+    Ok(())
+}
+
+fn show_commands(ctx: &Context, prepared: &Prepared, outcome: &Outcome) {
+    for (service, _) in &outcome.manifests {
+        let release = prepared.releases.iter().find(|release| release.service == *service);
+        let line = match release {
+            Some(release) => {
+                let values = outcome.directory.path(&format!("values/{service}.yaml"));
+                prepared.helm.template(release, ValuesFrom::File(&values)).shell_line()
+            }
+            None if prepared.own_manifests.contains_key(service) => {
+                let own = prepared.project.root.join(format!("kilter/manifests/{service}.yaml"));
+                format!("cat {}", shell_word(&own.to_string_lossy()))
+            }
+            None => continue, // not among the services that were asked for
+        };
+        ctx.ui.result(&line);
+    }
+}
+
+fn report(ctx: &Context, prepared: &Prepared, rendered: &[Rendered], outcome: &Outcome) {
+    let source = |service: &str| {
+        prepared.releases.iter().zip(rendered).find(|(r, _)| r.service == *service).map(|(_, rendered)| rendered.source)
+    };
+    let manifest = |service: &str| outcome.directory.path(&format!("manifests/{service}.yaml"));
+    if ctx.ui.json {
+        let services = outcome.manifests.iter().map(|(service, bytes)| {
+            let digest = crate::ids::Digest::of(bytes);
+            json!({"name": service, "source": source(service), "manifest": manifest(service), "digest": digest})
+        });
+        let changes = outcome.changes.iter().map(|c| json!({"path": c.path, "change": c.kind}));
+        ctx.ui.json(&json!({
+            "project": prepared.project.name,
+            "artifacts": outcome.directory.root,
+            "services": services.collect::<Vec<_>>(),
+            "changes": changes.collect::<Vec<_>>(),
+        }));
+        return;
+    }
+    let width = outcome.manifests.iter().map(|(service, _)| service.len()).max().unwrap_or_default();
+    let mut counts = [0; 3];
+    for (service, _) in &outcome.manifests {
+        let path = format!("manifests/{service}.yaml");
+        let changed = outcome.changes.iter().any(|c| c.path == path && c.kind != ChangeKind::Removed);
+        let (count, word) = match source(service) {
+            Some(Source::Helm) => (0, "rendered "),
+            Some(Source::Cache) => (1, "cached   "),
+            Some(Source::Unchanged) => (1, if changed { "restored " } else { "unchanged" }),
+            None if prepared.own_manifests.contains_key(service) => (2, "yours    "),
+            None => continue,
+        };
+        counts[count] += 1;
+        let path = ctx.ui.faint(&manifest(service).to_string_lossy());
+        ctx.ui.result(&format!("{}  {word}  {path}", ctx.ui.strong(&format!("{service:width$}"))));
+    }
+    if outcome.manifests.is_empty() {
+        ctx.ui.talk("This project has nothing to render yet: `kilter add SERVICE` adds a service.");
+        return;
+    }
+    ctx.ui.talk(&format!("{} rendered by helm {}, {} reused.", counts[0], prepared.helm.version, counts[1]));
+}

@@ -1,0 +1,76 @@
+//! Instances: several working copies of one project on one machine.
+
+use std::fs;
+use std::path::Path;
+
+use super::ports::{self, Machine};
+use crate::diag::{Error, Result};
+use crate::ids::Name;
+
+/// A working copy of a project with what this machine gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// Name of the project.
+    pub project: Name,
+    /// Name of the instance; `None` for the first.
+    pub name: Option<Name>,
+    /// First host ports of its blocks; slot N is port N of block N / 48.
+    pub blocks: Vec<u16>,
+    /// Port of Tilt's own page.
+    pub tilt_port: u16,
+}
+
+impl Instance {
+    /// Returns the key under which the machine's files keep it: `shop`, or `shop@review` for an instance.
+    pub fn key(project: &Name, instance: Option<&Name>) -> String {
+        match instance {
+            Some(instance) => format!("{project}@{instance}"),
+            None => project.to_string(),
+        }
+    }
+
+    /// Claims the instance for a directory: the same directory always gets the same ports, no two get one port.
+    /// `slots` is how many slots the project uses.
+    ///
+    /// # Errors
+    /// When another directory that still exists has the name, or the table cannot be read or written.
+    pub fn claim(state: &Path, project: &Name, instance: Option<&Name>, dir: &Path, slots: u16) -> Result<Self> {
+        let key = Self::key(project, instance);
+        let entry = Machine::claim(state, &key, dir, slots)?;
+        Ok(Self {
+            project: project.clone(),
+            name: instance.cloned(),
+            tilt_port: ports::tilt_port(&entry.blocks),
+            blocks: entry.blocks,
+        })
+    }
+
+    /// Returns the host port of a slot.
+    pub fn host_port(&self, slot: u16) -> u16 {
+        let block = usize::from(slot / ports::BLOCK);
+        self.blocks.get(block).map_or(0, |first| first + slot % ports::BLOCK)
+    }
+}
+
+/// Returns the folder's name when `dir` is in a linked git worktree (its `.git` is a file that points into
+/// `worktrees/`): such a working copy is an instance by itself.
+///
+/// # Errors
+/// When the folder's name has nothing to make a name of.
+pub fn linked_worktree(dir: &Path) -> Result<Option<Name>> {
+    let Some((root, text)) = dir.ancestors().find_map(|above| {
+        let git = above.join(".git");
+        git.exists().then(|| (above, fs::read_to_string(git).unwrap_or_default()))
+    }) else {
+        return Ok(None);
+    };
+    if !text.starts_with("gitdir:") || !text.contains("/worktrees/") {
+        return Ok(None);
+    }
+    let folder = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    match Name::from_text(&folder) {
+        Some(name) => Ok(Some(name)),
+        None => Err(Error::project(format!("the worktree folder `{folder}` has nothing to make an instance name of"))
+            .help("Name the instance yourself: `--instance NAME`.")),
+    }
+}

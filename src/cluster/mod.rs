@@ -1,0 +1,9 @@
+//! The cluster side of dev: which instance of a project this is, which ports of this machine it has, kind's settings.
+
+mod instance;
+mod kind;
+mod ports;
+
+pub use instance::{Instance, linked_worktree};
+pub use kind::kind_yaml;
+pub use ports::{BLOCK, FIRST_HOST_PORT, Machine};

@@ -1,0 +1,36 @@
+//! Releases in, helm's own bytes out: one `helm template` process per release whose inputs changed, none otherwise.
+
+pub mod charts;
+mod invocation;
+#[cfg(feature = "cli")]
+mod pull;
+mod receipt;
+mod render;
+mod verify;
+
+use crate::ids::Digest;
+
+pub use crate::values::{Chart, Release};
+pub use invocation::{Helm, ValuesFrom};
+#[cfg(feature = "cli")]
+pub use pull::pull;
+pub use receipt::{Receipt, ReceiptHelm};
+pub use render::{Observer, Rendered, Renderer, Source};
+pub use verify::{Verdict, verify};
+
+/// Changes when kilter calls helm differently, so that older cached manifests are not taken for new ones.
+pub const PROTOCOL: u32 = 1;
+
+/// Returns the digest of every input of the render; two equal keys give equal bytes.
+pub fn key(release: &Release, helm: &Digest) -> Digest {
+    let inputs = serde_json::json!({
+        "protocol": PROTOCOL,
+        "helm": helm,
+        "chart": release.chart.digest,
+        "values": Digest::of(&release.values),
+        "release": release.name,
+        "flags": release.flags(),
+        "hooks": release.hooks,
+    });
+    Digest::of(inputs.to_string().as_bytes())
+}

@@ -1,0 +1,84 @@
+//! The app itself: what is known about it, and the values of its chart.
+
+use serde_json::{Map, Value, json};
+
+use super::build::Input;
+use super::{APP, AppPlan, ChartSource, FIRST_NODE_PORT, Plan, SLOTS};
+use crate::catalog;
+use crate::config::model::{Component, Config, EnvValue};
+use crate::diag::{Error, Result};
+
+/// The chart of the app in dev.
+const CHART: &str = "dev-app";
+
+/// Port of an app about which nothing says one.
+const DEFAULT_PORT: u16 = 3000;
+
+/// Base image of an app about which nothing says one (SPEC: the one for Node).
+const DEFAULT_IMAGE: &str = "node:22-alpine";
+
+/// Brings kilter.yaml and what is known together; `None` when there is nothing to run.
+pub(super) fn facts(input: &Input<'_>) -> Result<Option<AppPlan>> {
+    let (config, facts) = (input.config, input.facts);
+    let dev = config.dev.clone().or_else(|| facts.dev.clone());
+    if dev.is_none() && config.image.is_none() {
+        return Ok(None);
+    }
+    let said = config.dev.as_deref().and_then(crate::detect::port_of_command);
+    let locked = input.lock.and_then(|lock| lock.services.get(APP));
+    let digest = match locked {
+        Some(locked) => locked.chart_digest.clone(),
+        None => catalog::chart(CHART).ok_or_else(|| Error::bug("the chart `dev-app` is not compiled in"))?.digest(),
+    };
+    Ok(Some(AppPlan {
+        port: config.port.or(said).or(facts.port).unwrap_or(DEFAULT_PORT),
+        slot: 0,
+        dev,
+        image: config.image.clone().or_else(|| facts.image.clone()).unwrap_or_else(|| DEFAULT_IMAGE.into()),
+        health: config.health.clone().or_else(|| facts.health.clone()),
+        values: Value::Null,
+        chart: ChartSource::Embedded { name: CHART.into(), digest },
+    }))
+}
+
+/// Fills in the values of the app's chart, once environment and slots are known.
+pub(super) fn values(plan: &mut Plan, config: &Config) -> Result<()> {
+    let image = app_image(plan);
+    let env: Map<String, Value> = plan.env.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect();
+    let components: Vec<Value> = config.components.iter().map(|c| component(c, &image)).collect();
+    let node_ports = plan.node_ports;
+    let Some(app) = &mut plan.app else { return Ok(()) };
+    let mut values = json!({"image": image, "port": app.port, "env": env, "secrets": config.app_secrets});
+    if node_ports && app.slot < SLOTS {
+        values["nodePorts"] = json!({"http": FIRST_NODE_PORT + app.slot});
+    }
+    if let Some(health) = &app.health {
+        values["health"] = json!(health);
+    }
+    if !components.is_empty() {
+        values["components"] = Value::Array(components);
+    }
+    app.values = values;
+    Ok(())
+}
+
+/// Returns the name under which Tilt builds the app's image. No registry has it: what is not built is not pulled.
+pub fn app_image(plan: &Plan) -> String {
+    format!("kilter.local/{}/app:dev", plan.project)
+}
+
+fn component(component: &Component, app_image: &str) -> Value {
+    let mut value = json!({"name": component.name, "image": component.image.as_deref().unwrap_or(app_image)});
+    if let Some(command) = &component.command {
+        value["command"] = json!(["/bin/sh", "-c", command]);
+    }
+    if let Some(port) = component.port {
+        value["port"] = json!(port);
+    }
+    if !component.env.is_empty() {
+        let env: Map<String, Value> =
+            component.env.iter().map(|(name, EnvValue(value))| (name.clone(), value.clone().into())).collect();
+        value["env"] = Value::Object(env);
+    }
+    value
+}

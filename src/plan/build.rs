@@ -1,0 +1,160 @@
+//! From what the user wrote, what is locked and what was detected, to a [`Plan`].
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+
+use super::{APP, Plan, ServicePlan, app, service};
+use crate::catalog::CatalogService;
+use crate::config::lock::Lock;
+use crate::config::model::{Config, HostAccess, Provider};
+use crate::diag::{Error, Kind, Problem, Result};
+use crate::ids::{Digest, Name};
+
+/// What is known about the app without kilter.yaml: from kilter.lock, or else detected.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Port it listens on.
+    pub port: Option<u16>,
+    /// Command that starts it in dev.
+    pub dev: Option<String>,
+    /// Base image of the dev container.
+    pub image: Option<String>,
+    /// Path for readiness probes.
+    pub health: Option<String>,
+}
+
+/// Everything a plan is made of.
+#[derive(Debug)]
+pub struct Input<'a> {
+    /// The user's file, checked.
+    pub config: &'a Config,
+    /// What is locked, if anything is.
+    pub lock: Option<&'a Lock>,
+    /// What is known about the app.
+    pub facts: &'a Facts,
+    /// Name of the project (see [`project_name`]).
+    pub name: &'a Name,
+    /// Name of the instance, when it is not the only one.
+    pub instance: Option<&'a Name>,
+    /// Catalog files of locked charts that this kilter no longer carries, by chart digest.
+    pub older: &'a BTreeMap<Digest, CatalogService>,
+    /// The Kubernetes version charts see when nothing else says it, for example `v1.37.0`.
+    pub kubernetes: &'a str,
+}
+
+/// Decides the project's name: kilter.yaml's, else the locked one, else the directory's made a name.
+///
+/// # Errors
+/// When nothing of the directory's name can be used.
+pub fn project_name(config: &Config, lock: Option<&Lock>, directory: &str) -> Result<Name> {
+    let given = config.name.as_deref().or_else(|| lock.map(|lock| lock.project.name.as_str()));
+    let name = match given {
+        Some(name) => Name::new(name).map_err(Error::project)?,
+        None => Name::from_text(directory).ok_or_else(|| {
+            Error::project(format!("the directory name `{directory}` has nothing to make a project name of"))
+                .help("Write `name: my-project` into kilter.yaml.")
+        })?,
+    };
+    if name.as_str() == "tools" {
+        return Err(Error::project("a project cannot be named `tools`: kilter keeps its tools under that name")
+            .help("Write another `name:` into kilter.yaml."));
+    }
+    Ok(name)
+}
+
+/// Makes the plan.
+///
+/// # Errors
+/// When services contradict one another, or a locked chart is no longer to be had.
+pub fn build(input: &Input<'_>) -> Result<Plan> {
+    let cluster = input.config.cluster.clone().unwrap_or_default();
+    let access = cluster.host_access.unwrap_or(match cluster.provider {
+        Provider::Kind => HostAccess::Nodeport,
+        Provider::Context => HostAccess::Forward,
+    });
+    let namespace = match (cluster.provider, input.instance) {
+        (Provider::Context, Some(instance)) => format!("{}-{instance}-dev", input.name),
+        _ => format!("{}-dev", input.name),
+    };
+    let kubernetes = cluster.kubernetes.clone().or_else(|| input.lock.map(|lock| lock.kubernetes.clone()));
+    let mut plan = Plan {
+        project: input.name.clone(),
+        namespace,
+        kubernetes: with_v(&kubernetes.unwrap_or_else(|| input.kubernetes.to_owned())),
+        node_ports: access == HostAccess::Nodeport,
+        app: app::facts(input)?,
+        services: Vec::new(),
+        env: IndexMap::new(),
+        warnings: Vec::new(),
+    };
+    for entry in input.config.services.iter().flatten() {
+        plan.services.push(service::plan(&entry.spec(), input, &plan)?);
+    }
+    slots(&mut plan, input.lock);
+    plan.env = environment(&plan, input.config)?;
+    for service in &mut plan.services {
+        service::set_node_ports(service, plan.node_ports);
+    }
+    app::values(&mut plan, input.config)?;
+    Ok(plan)
+}
+
+fn with_v(version: &str) -> String {
+    if version.starts_with('v') { version.to_owned() } else { format!("v{version}") }
+}
+
+/// Gives every port its slot: the locked one, or the lowest free one. The app's port comes first.
+fn slots(plan: &mut Plan, lock: Option<&Lock>) {
+    let locked = lock.map(|lock| lock.slots.clone()).unwrap_or_default();
+    let wanted: Vec<String> = plan.slots().into_iter().map(|(key, _)| key).collect();
+    let mut taken: Vec<u16> = wanted.iter().filter_map(|key| locked.get(key).copied()).collect();
+    let mut slot_of = |key: String| {
+        locked.get(&key).copied().unwrap_or_else(|| {
+            let free = (0..).find(|slot| !taken.contains(slot)).unwrap_or(u16::MAX);
+            taken.push(free);
+            free
+        })
+    };
+    if let Some(app) = &mut plan.app {
+        app.slot = slot_of(format!("{APP}/http"));
+    }
+    for service in &mut plan.services {
+        for port in &mut service.ports {
+            port.slot = slot_of(format!("{}/{}", service.name, port.name));
+        }
+    }
+}
+
+/// The app's environment in the cluster: PORT, what services provide, and `env` over both.
+fn environment(plan: &Plan, config: &Config) -> Result<IndexMap<String, String>> {
+    let mut env = IndexMap::new();
+    let mut giver: BTreeMap<&str, &ServicePlan> = BTreeMap::new();
+    let mut problems = Vec::new();
+    if let Some(app) = &plan.app {
+        env.insert("PORT".to_owned(), app.port.to_string());
+    }
+    for service in &plan.services {
+        for (variable, value) in service.provided(&service.in_cluster()).map_err(Error::project)? {
+            let decided = config.env.contains_key(&variable);
+            match giver.get(variable.as_str()) {
+                Some(first) if !decided => problems.push(twice(&variable, &first.name, &service.name)),
+                _ => {
+                    env.insert(variable, value);
+                }
+            }
+        }
+        giver.extend(service.provides.keys().map(|key| (key.as_str(), service)));
+    }
+    if !problems.is_empty() {
+        return Err(Error::from_problems(Kind::Project, problems));
+    }
+    env.extend(config.env.iter().map(|(name, value)| (name.clone(), value.0.clone())));
+    Ok(env)
+}
+
+fn twice(variable: &str, first: &Name, second: &Name) -> Problem {
+    Problem::new(format!("`{variable}` is provided by both `{first}` and `{second}`"))
+        .help(format!("Take it away from one: `- {{name: {second}, provides: {{{variable}: null}}}}` under `services:`."))
+        .help(format!("Or decide it yourself: `env: {{{variable}: …}}` in kilter.yaml."))
+}

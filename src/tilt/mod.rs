@@ -1,0 +1,5 @@
+//! Tilt: the text of its Tiltfile.
+
+mod tiltfile;
+
+pub use tiltfile::{TiltInput, TiltService, Workload, tiltfile, workloads};

@@ -1,0 +1,253 @@
+//! What holds without rendering: files, schemas, templates, catalog files.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{all, chart, services};
+
+/// Functions and objects of a template whose result is not the same everywhere and always: random, clock, time zone, map
+/// order, operating system, cluster, network. (Masterminds/sprig functions.go, helm pkg/engine and pkg/action.)
+const NOT_STABLE: &[&str] = &[
+    "randAlphaNum",
+    "randAlpha",
+    "randAscii",
+    "randNumeric",
+    "randBytes",
+    "randInt",
+    "shuffle",
+    "uuidv4",
+    "genPrivateKey",
+    "genCA",
+    "genCAWithKey",
+    "genSelfSignedCert",
+    "genSelfSignedCertWithKey",
+    "genSignedCert",
+    "genSignedCertWithKey",
+    "bcrypt",
+    "htpasswd",
+    "encryptAES",
+    "now",
+    "ago",
+    "durationRound",
+    "date",
+    "htmlDate",
+    "dateInZone",
+    "htmlDateInZone",
+    "dateModify",
+    "toDate",
+    "mustToDate",
+    "values",
+    "osBase",
+    "osClean",
+    "osDir",
+    "osExt",
+    "osIsAbs",
+    "lookup",
+    "getHostByName",
+    ".Capabilities",
+    ".Release.Revision",
+    ".Release.IsInstall",
+    ".Release.IsUpgrade",
+    ".Release.Service",
+];
+
+/// Returns the words of a template's actions, strings and comments left out.
+fn words(template: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for action in template.split("{{").skip(1) {
+        let action = action.split("}}").next().unwrap().trim_matches(['-', ' ', '\n']);
+        if action.starts_with("/*") {
+            continue;
+        }
+        let code: Vec<_> = action.split('"').step_by(2).collect();
+        let word = |c: char| c.is_ascii_alphanumeric() || "._$".contains(c);
+        words.extend(code.join(" ").split(|c| !word(c)).map(ToOwned::to_owned));
+    }
+    words
+}
+
+fn unstable(template: &str) -> Vec<String> {
+    let words = words(template);
+    let mut found: Vec<_> = words.iter().filter(|word| names_unstable(word)).cloned().collect();
+    let count = |name: &str| words.iter().filter(|word| *word == name).count();
+    if count("keys") > count("sortAlpha") {
+        found.push("keys".into());
+    }
+    found
+}
+
+fn names_unstable(word: &str) -> bool {
+    let word = word.trim_start_matches('$');
+    NOT_STABLE.iter().any(|name| word == *name || (name.starts_with('.') && word.starts_with(&format!("{name}."))))
+}
+
+#[test]
+fn templates_use_nothing_that_is_not_the_same_everywhere() {
+    assert_eq!(unstable("{{- randAlphaNum 5 | quote }}"), ["randAlphaNum"]);
+    assert_eq!(
+        unstable("{{ $.Capabilities.KubeVersion }}{{ keys .Values.a }}"),
+        ["$.Capabilities.KubeVersion", "keys"]
+    );
+    assert_eq!(unstable("now {{/* now */}}{{ keys .Values | sortAlpha }}{{ \"now\" }}"), [""; 0]);
+    for chart in all() {
+        for (file, text) in chart.templates() {
+            assert_eq!(unstable(&text), [""; 0], "{}", file.display());
+            for word in ["helm.sh/hook", "helm.sh/chart"] {
+                assert!(!text.contains(word), "{}: {word}", file.display());
+            }
+        }
+        for absent in ["templates/tests", "charts", "crds"] {
+            assert!(!chart.dir.join(absent).exists(), "{}: {absent}", chart.name);
+        }
+    }
+}
+
+#[test]
+fn the_shared_helpers_are_the_same_in_every_chart() {
+    let helpers = |name: &str| super::text(&chart(name).dir.join("templates/_kilter.tpl"));
+    let first = helpers("postgres");
+    for chart in all() {
+        assert_eq!(helpers(&chart.name), first, "{}", chart.name);
+    }
+}
+
+#[test]
+fn every_folder_says_who_it_is_and_where_its_facts_are_from() {
+    for chart in all() {
+        let about = super::yaml(&chart.dir.join("Chart.yaml"));
+        assert_eq!(about["apiVersion"], "v2", "{}", chart.name);
+        assert_eq!(about["name"], chart.name.as_str());
+        semver::Version::parse(about["version"].as_str().unwrap()).unwrap();
+        let readme = super::text(&chart.dir.join("README.md"));
+        assert!(
+            chart.catalog.is_none() || readme.contains("Sources:") && readme.contains("<https://"),
+            "{}",
+            chart.name
+        );
+    }
+    let compiled: Vec<_> = kilter::catalog::CHARTS.iter().map(|chart| chart.name).collect();
+    assert_eq!(compiled, all().iter().map(|chart| chart.name.clone()).collect::<Vec<_>>());
+}
+
+#[test]
+fn schemas_take_the_defaults_and_refuse_keys_they_do_not_know() {
+    for chart in all() {
+        assert_eq!(chart.schema["$schema"], "http://json-schema.org/draft-07/schema#", "{}", chart.name);
+        let remote: Vec<_> = chart.schema.to_string().match_indices("\"$ref\":\"http").map(|(at, _)| at).collect();
+        assert_eq!(remote, [0; 0], "{}", chart.name);
+        let schema = jsonschema::validator_for(&chart.schema).unwrap();
+        let problems: Vec<_> = schema.iter_errors(&chart.values).map(|error| error.to_string()).collect();
+        assert_eq!(problems, [""; 0], "{}", chart.name);
+        for pointer in fixed_maps(&chart.schema["properties"], &chart.values) {
+            let mut values = chart.values.clone();
+            values.pointer_mut(&pointer).unwrap()["nonsense"] = json!("nonsense");
+            assert!(!schema.is_valid(&values), "{}: {pointer}/nonsense is taken", chart.name);
+        }
+    }
+}
+
+/// Returns pointers to the maps of the values that are not free by nature.
+fn fixed_maps(properties: &Value, values: &Value) -> Vec<String> {
+    let free = ["env", "config", "requests", "limits"];
+    let mut pointers = vec![String::new()];
+    for (name, value) in values.as_object().unwrap() {
+        assert!(properties.get(name).is_some(), "{name} is not in the schema");
+        let free_ports = properties[name].get("propertyNames").is_some()
+            && properties[name]["additionalProperties"]["$ref"] == "#/definitions/port";
+        if value.is_object() && !free.contains(&name.as_str()) && !free_ports {
+            pointers.push(format!("/{name}"));
+            let below = value.as_object().unwrap().iter().filter(|(_, inner)| inner.is_object());
+            pointers.extend(
+                below.filter(|(key, _)| !free.contains(&key.as_str())).map(|(key, _)| format!("/{name}/{key}")),
+            );
+        }
+    }
+    pointers
+}
+
+/// Tells whether an image's tag is one that is made once: a full version.
+pub(super) fn exact(image: &str) -> bool {
+    let Some((_, tag)) = image.rsplit_once(':') else { return false };
+    let version = tag.trim_start_matches('v').split('-').next().unwrap();
+    let numbers: Vec<_> = version.split('.').collect();
+    numbers.len() >= 2 && numbers.iter().all(|number| number.parse::<u32>().is_ok())
+}
+
+#[test]
+fn an_exact_tag_is_a_full_version() {
+    assert!(exact("postgres:18.6") && exact("axllent/mailpit:v1.30.5") && exact("localhost:5000/a/b:2.14.5-alpine"));
+    assert!(!exact("postgres") && !exact("postgres:18") && !exact("a:latest") && !exact("localhost:5000/a"));
+}
+
+#[test]
+fn catalog_files_agree_with_their_charts() {
+    for (chart, catalog) in services() {
+        let name = &chart.name;
+        assert_eq!(chart.values["image"], catalog.image.as_str(), "{name}");
+        assert!(exact(&catalog.image), "{name}: {}", catalog.image);
+        let ports: BTreeSet<_> = catalog.ports.iter().map(|port| (port.name.clone(), u64::from(port.port))).collect();
+        let of_values = chart.values["ports"].as_object().unwrap().iter();
+        assert_eq!(ports, of_values.map(|(port, number)| (port.clone(), number.as_u64().unwrap())).collect(), "{name}");
+        assert!(catalog.docs.starts_with("https://"), "{name}");
+        assert!(!catalog.provides.is_empty(), "{name} provides nothing");
+        assert!(!catalog.detect.is_empty(), "{name} is never detected");
+        for needed in &catalog.requires {
+            assert!(kilter::catalog::service(&needed.service).is_some(), "{name}: {}", needed.service);
+        }
+        let provides = catalog.provides.values().cloned();
+        let credentials = catalog.credentials.iter().map(|credential| credential.value.clone());
+        for text in provides.chain(credentials).chain([catalog.values.to_string()]) {
+            for placeholder in placeholders(&text) {
+                assert!(known(&placeholder, &ports), "{name}: {{{{{placeholder}}}}}");
+            }
+        }
+    }
+}
+
+fn placeholders(text: &str) -> Vec<String> {
+    text.split("{{").skip(1).map(|rest| rest.split("}}").next().unwrap().to_owned()).collect()
+}
+
+fn known(placeholder: &str, ports: &BTreeSet<(String, u64)>) -> bool {
+    match placeholder.trim().strip_prefix(".Port.") {
+        Some(port) => ports.iter().any(|(name, _)| name == port),
+        None => {
+            [" .Name ", " .Project ", " .Namespace ", " .Host ", " .Password ", " .Database "].contains(&placeholder)
+        }
+    }
+}
+
+#[test]
+fn what_kilter_sets_is_taken_by_the_schema() {
+    for (chart, catalog) in services() {
+        let mut values = chart.values.clone();
+        merge(&mut values, &catalog.values);
+        let schema = jsonschema::validator_for(&chart.schema).unwrap();
+        let problems: Vec<_> = schema.iter_errors(&values).map(|error| error.to_string()).collect();
+        assert_eq!(problems, [""; 0], "{}", chart.name);
+    }
+}
+
+fn merge(into: &mut Value, over: &Value) {
+    match (into, over) {
+        (Value::Object(into), Value::Object(over)) => {
+            for (key, value) in over {
+                merge(into.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (into, over) => *into = over.clone(),
+    }
+}
+
+#[test]
+fn no_package_is_strong_and_weak() {
+    for (chart, catalog) in services() {
+        for (ecosystem, rules) in &catalog.detect {
+            let mut seen = BTreeSet::new();
+            for package in rules.strong.iter().chain(&rules.weak) {
+                assert!(seen.insert(package), "{}, {ecosystem:?}: {package} is listed twice", chart.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What the user says reaches the manifest, whatever characters it has; what the chart does not know is refused.
+
+use serde_json::{Value, json};
+
+use super::render::{containers, env, expanded, find, objects, run, workload};
+use super::{Chart, all, chart, services};
+use crate::support;
+
+/// Text that YAML, Go templates, JSON or the kubelet could take for something else.
+const HOSTILE: &[&str] = &[
+    "",
+    " leading and trailing ",
+    "two\nlines\n",
+    "\n\n- not: a list\n  \ttab",
+    "it's \"quoted\" `here`",
+    "{{ .Values.auth.password }} {{ fail \"no\" }}",
+    "$HOME $$ $(HOME) $$(HOME) 5$",
+    "C:\\new\\table\\x41\\u0041",
+    "yes",
+    "null",
+    "~",
+    "0x1F",
+    "1e3",
+    "0777",
+    "2026-01-01",
+    "!!str x",
+    "&anchor *alias",
+    "# no comment",
+    "key: value",
+    "%percent @at",
+    "---\nkind: Pod",
+    "<script>&amp;</script>",
+    "ünïcödé 日本語 🐘 \u{a0}\u{2028}\u{7f}\u{1}",
+];
+
+fn hostile_env() -> Value {
+    HOSTILE
+        .iter()
+        .enumerate()
+        .map(|(i, text)| (format!("TEXT_{i}"), json!(text)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+#[test]
+fn hostile_text_in_the_environment_of_a_service_survives() {
+    let Some(helm) = support::helm() else { return };
+    for chart in all().iter().filter(|chart| chart.name != "dev-app") {
+        let objects = objects(&helm, chart, "x", &json!({"env": hostile_env()}));
+        let main = &containers(workload(&objects, "x"))[0];
+        for (i, text) in HOSTILE.iter().enumerate() {
+            assert_eq!(env(main, &format!("TEXT_{i}")).as_deref(), Some(*text), "{}", chart.name);
+        }
+    }
+}
+
+#[test]
+fn hostile_text_in_the_app_survives() {
+    let Some(helm) = support::helm() else { return };
+    let worker = json!({"name": "worker", "env": {"TEXT_1": "own"}, "command": HOSTILE});
+    let values = json!({"env": hostile_env(), "command": HOSTILE, "components": [worker]});
+    let objects = objects(&helm, &chart("dev-app"), "shop", &values);
+    for (i, text) in HOSTILE.iter().enumerate() {
+        let (key, worker) = (format!("TEXT_{i}"), if i == 1 { "own" } else { text });
+        assert_eq!(find(&objects, "ConfigMap", "shop-env")["data"][&key], *text);
+        assert_eq!(find(&objects, "ConfigMap", "shop-worker-env")["data"][&key], worker);
+    }
+    for name in ["shop", "shop-worker"] {
+        assert_eq!(literal(&containers(workload(&objects, name))[0]["command"]), HOSTILE, "{name}");
+    }
+}
+
+fn literal(words: &Value) -> Vec<String> {
+    words.as_array().unwrap().iter().map(|word| expanded(word.as_str().unwrap())).collect()
+}
+
+#[test]
+fn hostile_text_in_commands_and_credentials_survives() {
+    let Some(helm) = support::helm() else { return };
+    let inline = objects(&helm, &chart("inline-service"), "x", &json!({"command": HOSTILE, "args": HOSTILE}));
+    let main = &containers(workload(&inline, "x"))[0];
+    assert_eq!((literal(&main["command"]), literal(&main["args"])), (literal(&json_words()), literal(&json_words())));
+    for password in HOSTILE.iter().filter(|text| !text.is_empty()) {
+        for name in ["postgres", "redis"] {
+            let objects = objects(&helm, &chart(name), "x", &json!({"auth": {"password": password}}));
+            assert_eq!(find(&objects, "Secret", "x-auth")["stringData"]["password"], *password, "{name}");
+        }
+    }
+}
+
+/// The hostile words the way a manifest that takes them literally has them.
+fn json_words() -> Value {
+    HOSTILE.iter().map(|text| text.replace('$', "$$")).collect::<Vec<_>>().into()
+}
+
+/// Values that set everything kilter itself may set, and what people override most.
+fn said(chart: &Chart, main: &str) -> Value {
+    let mut values = json!({"image": "registry.example:5000/team/image:1.2.3", "env": {"EXTRA": "1"},
+        "ports": {main: 4242}, "nodePorts": {main: 30_007},
+        "resources": {"requests": {"cpu": "11m", "memory": "22Mi"}, "limits": {"memory": "333Mi"}}});
+    if chart.values.get("storage").is_some() {
+        values["storage"] = json!({"size": "7Gi", "className": "fast", "path": "/data"});
+        if chart.values["storage"].get("path").is_none() {
+            values["storage"].as_object_mut().unwrap().remove("path");
+        }
+    }
+    values
+}
+
+#[test]
+fn overrides_reach_the_manifest() {
+    let Some(helm) = support::helm() else { return };
+    let mut cases: Vec<_> =
+        services().into_iter().map(|(chart, catalog)| (chart, catalog.ports[0].name.clone())).collect();
+    cases.push((chart("inline-service"), "main".to_owned()));
+    for (chart, main) in cases {
+        let values = said(&chart, &main);
+        let objects = objects(&helm, &chart, "x", &values);
+        let (service, workload) = (find(&objects, "Service", "x"), workload(&objects, "x"));
+        assert_eq!(service["spec"]["type"], "NodePort", "{}", chart.name);
+        let ports = service["spec"]["ports"].as_array().unwrap();
+        let port = ports.iter().find(|port| port["name"] == main.as_str()).unwrap();
+        assert_eq!((&port["port"], &port["nodePort"]), (&json!(4242), &json!(30_007)), "{}", chart.name);
+        let container = &containers(workload)[0];
+        assert_eq!(container["image"], values["image"], "{}", chart.name);
+        assert_eq!(container["resources"], values["resources"], "{}", chart.name);
+        assert_eq!(env(container, "EXTRA").as_deref(), Some("1"), "{}", chart.name);
+        if values.get("storage").is_some() {
+            let claim = &workload["spec"]["volumeClaimTemplates"][0]["spec"];
+            assert_eq!(claim["resources"]["requests"]["storage"], "7Gi", "{}", chart.name);
+            assert_eq!(claim["storageClassName"], "fast", "{}", chart.name);
+        }
+    }
+}
+
+#[test]
+fn the_environment_a_person_gives_goes_over_the_charts_own() {
+    let Some(helm) = support::helm() else { return };
+    for (name, variable) in [("postgres", "PGDATA"), ("mailpit", "MP_DATABASE")] {
+        let objects = objects(&helm, &chart(name), "x", &json!({"env": {variable: "/elsewhere"}}));
+        assert_eq!(env(&containers(workload(&objects, "x"))[0], variable).as_deref(), Some("/elsewhere"));
+    }
+}
+
+#[test]
+fn values_that_a_chart_does_not_know_are_refused_by_name() {
+    let Some(helm) = support::helm() else { return };
+    for chart in all() {
+        for (values, key) in [
+            (json!({"nonsense": 1}), "nonsense"),
+            (json!({"env": {"A": 1}}), "env"),
+            (json!({"nodePorts": {"NO": 1}}), "NO"),
+        ] {
+            let said = run(&helm, &chart, "x", &values);
+            assert!(!said.ok() && said.stderr.contains(key), "{}: {values}: {}", chart.name, said.stderr);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What is particular to one chart.
+
+use serde_json::{Value, json};
+
+use super::chart;
+use super::render::{containers, find, is_workload, objects, workload};
+use crate::support;
+
+fn names(objects: &[Value]) -> Vec<String> {
+    let name = |object: &Value| format!("{} {}", object["kind"], object["metadata"]["name"]).replace('"', "");
+    objects.iter().map(name).collect()
+}
+
+#[test]
+fn postgres_makes_its_databases_and_password_at_each_start() {
+    let Some(helm) = support::helm() else { return };
+    let values = json!({"auth": {"password": "pw", "database": "shop", "databases": ["o'brien", "shop"]}});
+    let objects = objects(&helm, &chart("postgres"), "db", &values);
+    let sql = find(&objects, "ConfigMap", "db-start")["data"]["start.sql"].as_str().unwrap();
+    assert!(sql.contains("('shop'),\n  ('o''brien')\n)"), "{sql}");
+    let server = &containers(workload(&objects, "db"))[0];
+    let start = server["lifecycle"]["postStart"]["exec"]["command"][2].as_str().unwrap();
+    assert!(start.contains("/kilter/start.sql"), "{start}");
+    let mounts = server["volumeMounts"].as_array().unwrap();
+    assert!(mounts.iter().any(|mount| mount["mountPath"] == "/kilter" && mount["name"] == "start"));
+    assert!(!workload(&objects, "db").to_string().contains("\"pw\""), "the password is in the Secret alone");
+}
+
+#[test]
+fn postgres_without_its_ui_has_one_container_and_one_port() {
+    let Some(helm) = support::helm() else { return };
+    let values = json!({"ui": {"enabled": false}, "nodePorts": {"postgres": 30_000, "ui": 30_001}});
+    let objects = objects(&helm, &chart("postgres"), "db", &values);
+    assert_eq!(containers(workload(&objects, "db")).len(), 1);
+    assert_eq!(find(&objects, "Service", "db")["spec"]["ports"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn redis_asks_for_no_password_when_there_is_none() {
+    let Some(helm) = support::helm() else { return };
+    let objects = objects(&helm, &chart("redis"), "cache", &json!({"auth": {"password": ""}}));
+    let server = &containers(workload(&objects, "cache"))[0];
+    assert_eq!(server["args"], json!(["redis-server", "/kilter/redis.conf"]));
+    assert!(server.get("env").is_none());
+}
+
+#[test]
+fn an_inline_service_has_a_volume_only_when_it_says_where() {
+    let Some(helm) = support::helm() else { return };
+    let chart = chart("inline-service");
+    let ports = json!({"ports": {"main": 8080, "admin": 9090}});
+    let plain = objects(&helm, &chart, "imgproxy", &ports);
+    assert_eq!(names(&plain), ["Service imgproxy", "Deployment imgproxy"]);
+    let open = containers(workload(&plain, "imgproxy"))[0]["ports"].as_array().unwrap().iter();
+    assert_eq!(open.map(|port| port["containerPort"].as_u64().unwrap()).collect::<Vec<_>>(), [9090, 8080]);
+    let kept = objects(&helm, &chart, "imgproxy", &json!({"storage": {"path": "/var/data"}}));
+    assert_eq!(names(&kept), ["Service imgproxy", "StatefulSet imgproxy"]);
+    assert_eq!(containers(workload(&kept, "imgproxy"))[0]["volumeMounts"][0]["mountPath"], "/var/data");
+}
+
+#[test]
+fn the_app_and_its_components_have_each_their_own_objects() {
+    let Some(helm) = support::helm() else { return };
+    let components =
+        json!([{"name": "app", "env": {"A": "own"}}, {"name": "admin", "port": 4000, "image": "admin:dev"}]);
+    let values = json!({"image": "shop:dev", "port": 3001, "env": {"A": "1"}, "secrets": ["keys"],
+        "nodePorts": {"http": 30_000}, "components": components});
+    let objects = objects(&helm, &chart("dev-app"), "shop", &values);
+    let expected = [
+        "ConfigMap shop-env",
+        "ConfigMap shop-app-env",
+        "ConfigMap shop-admin-env",
+        "Service shop",
+        "Service shop-admin",
+        "Deployment shop",
+        "Deployment shop-app",
+        "Deployment shop-admin",
+    ];
+    assert_eq!(names(&objects), expected);
+    let data = |name: &str| find(&objects, "ConfigMap", name)["data"].clone();
+    assert_eq!(data("shop-env"), json!({"A": "1", "PORT": "3001"}));
+    assert_eq!(data("shop-app-env"), json!({"A": "own"}));
+    assert_eq!(data("shop-admin-env"), json!({"A": "1", "PORT": "4000"}));
+    assert_eq!(find(&objects, "Service", "shop")["spec"]["ports"][0]["nodePort"], 30_000);
+    assert_eq!(find(&objects, "Service", "shop-admin")["spec"]["type"], "ClusterIP");
+    let image = |name: &str| containers(workload(&objects, name))[0]["image"].clone();
+    assert_eq!([image("shop"), image("shop-app"), image("shop-admin")], ["shop:dev", "shop:dev", "admin:dev"]);
+    let selectors: Vec<_> =
+        objects.iter().filter(|object| is_workload(object)).map(|w| &w["spec"]["selector"]).collect();
+    assert!(selectors[0] != selectors[1] && selectors[1] != selectors[2] && selectors[0] != selectors[2]);
+    for object in objects.iter().filter(|object| is_workload(object)) {
+        let from = &containers(object)[0]["envFrom"];
+        assert_eq!(from[0]["configMapRef"]["name"], format!("{}-env", object["metadata"]["name"].as_str().unwrap()));
+        assert_eq!(from[1]["secretRef"], json!({"name": "keys", "optional": true}));
+    }
+}
+
+#[test]
+fn the_app_is_ready_by_its_path_or_its_port_or_at_once() {
+    let Some(helm) = support::helm() else { return };
+    let chart = chart("dev-app");
+    let app = |values: Value| containers(workload(&objects(&helm, &chart, "shop", &values), "shop"))[0].clone();
+    assert_eq!(app(json!({"health": "/up"}))["readinessProbe"]["httpGet"], json!({"path": "/up", "port": "http"}));
+    assert_eq!(app(json!({"health": null}))["readinessProbe"]["tcpSocket"], json!({"port": "http"}));
+    let bot = objects(&helm, &chart, "bot", &json!({"port": null}));
+    assert_eq!(names(&bot), ["ConfigMap bot-env", "Deployment bot"]);
+    assert!(containers(workload(&bot, "bot"))[0].get("readinessProbe").is_none());
+}

@@ -1,0 +1,80 @@
+//! The same bytes everywhere, and pods that roll when they must and only then.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::objects::rich;
+use super::render::{call, manifest, objects, template, workload};
+use super::{Chart, all, chart};
+use crate::support;
+
+#[test]
+fn a_chart_renders_the_same_in_another_zone_home_locale_and_folder() {
+    let Some(helm) = support::helm() else { return };
+    for chart in all() {
+        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let one = template(call(&helm, here.path()), &chart, "x");
+        let other = template(call(&helm, there.path()), &chart, "x").cwd("/");
+        let other = other.env("TZ", "Asia/Kolkata").env("LC_ALL", "tr_TR.UTF-8").env("USER", "somebody");
+        let (one, other) = (one.capture().unwrap(), other.capture().unwrap());
+        assert!(one.ok() && !one.stdout.is_empty(), "{}: {}", chart.name, one.stderr);
+        assert_eq!(one.text(), other.text(), "{}", chart.name);
+    }
+}
+
+fn pods(helm: &Path, chart: &Chart, values: &Value) -> Value {
+    workload(&objects(helm, chart, "x", values), "x")["spec"]["template"].clone()
+}
+
+#[test]
+fn labels_and_the_outside_of_a_service_do_not_roll_its_pods() {
+    let Some(helm) = support::helm() else { return };
+    for chart in all() {
+        let outside = json!({"partOf": "shop", "nodePorts": rich(&chart)["nodePorts"]});
+        let plain = pods(&helm, &chart, &json!({}));
+        assert_eq!(pods(&helm, &chart, &outside), plain, "{}", chart.name);
+        let (version, pod) = (&super::yaml(&chart.dir.join("Chart.yaml"))["version"], plain.to_string());
+        assert!(!pod.contains(&format!("-{}\"", version.as_str().unwrap())), "{}: {pod}", chart.name);
+    }
+}
+
+#[test]
+fn a_change_of_its_configuration_rolls_a_service() {
+    let Some(helm) = support::helm() else { return };
+    let changes = [
+        ("postgres", json!({"auth": {"password": "another"}})),
+        ("postgres", json!({"auth": {"databases": ["another"]}})),
+        ("postgres", json!({"env": {"POSTGRES_PASSWORD": "another"}})),
+        ("redis", json!({"auth": {"password": "another"}})),
+        ("redis", json!({"config": {"maxmemory": "1mb"}})),
+    ];
+    for (name, change) in changes {
+        let chart = chart(name);
+        assert_ne!(pods(&helm, &chart, &change), pods(&helm, &chart, &json!({})), "{name}: {change}");
+    }
+}
+
+#[test]
+fn the_environment_of_the_app_rolls_nothing() {
+    let Some(helm) = support::helm() else { return };
+    let chart = chart("dev-app");
+    let (one, other) = (json!({"env": {"A": "1"}}), json!({"env": {"A": "2", "B": "3"}}));
+    assert_eq!(pods(&helm, &chart, &one), pods(&helm, &chart, &other));
+    assert_ne!(manifest(&helm, &chart, "x", &one), manifest(&helm, &chart, "x", &other));
+}
+
+#[test]
+fn what_cannot_change_in_place_does_not() {
+    let Some(helm) = support::helm() else { return };
+    for chart in all() {
+        let plain = objects(&helm, &chart, "x", &json!({}));
+        let mut values = rich(&chart);
+        // A volume for an inline service makes it a StatefulSet, a new object.
+        values.as_object_mut().unwrap().remove("storage");
+        let changed = objects(&helm, &chart, "x", &values);
+        for field in ["selector", "serviceName", "podManagementPolicy", "volumeClaimTemplates"] {
+            assert_eq!(workload(&changed, "x")["spec"][field], workload(&plain, "x")["spec"][field], "{}", chart.name);
+        }
+    }
+}
