@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::context::Context;
-use super::project::{Outcome, Prepared, Project};
+use super::project::{Outcome, Prepared, Project, unknown_catalog_service};
 use crate::artifacts::unified_diff;
 use crate::catalog;
 use crate::config::edit::{Edit, add_service};
@@ -124,6 +124,9 @@ fn entries(args: &Args, names: &[String]) -> Result<Vec<ServiceEntry>> {
         || args.chart.is_some()
         || !args.values.is_empty();
     if !detailed {
+        if let Some(unknown) = names.iter().find(|name| catalog::service(name).is_none()) {
+            return Err(unknown_catalog_service(unknown));
+        }
         return Ok(names.iter().map(|name| ServiceEntry::Name(name.clone())).collect());
     }
     let [name] = names else {

@@ -58,11 +58,10 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     if ctx.ui.json {
         ctx.ui.json(&json!({"changed": changed, "lock": lock_changes, "dryRun": args.dry_run}));
     }
-    if !lock_changes && outcome.changes.is_empty() {
+    if !lock_changes && changed.is_empty() {
         ctx.ui.talk("kilter.lock holds the defaults of this kilter already.");
-        return Ok(());
     }
-    if args.dry_run {
+    if args.dry_run || (!lock_changes && changed.is_empty()) {
         return Ok(());
     }
     if !args.yes {
