@@ -235,7 +235,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("kilter.yaml");
         let left = dir.path().join(".kilter.yaml.2147483646-abc.kilter-tmp"); // above the largest pid of Linux
-        fs::write(&left, "half").unwrap();
+        write(&left, b"half").unwrap();
         write(&file, b"whole").unwrap();
         assert!(!left.exists());
         assert_eq!(fs::read(&file).unwrap(), b"whole");

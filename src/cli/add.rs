@@ -15,7 +15,9 @@ use crate::exec::shell_word;
 ///
 /// Without a service on a terminal it asks which. Standard output lists the variables the app gets.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  kilter add postgres redis\n  kilter add postgres --image postgres:16 --set storage.size=5Gi\n  kilter add imgproxy --image darthsim/imgproxy:v3.30 --port 8080\n  kilter add reports-db --from postgres")]
+#[command(
+    after_help = "Examples:\n  kilter add postgres redis\n  kilter add postgres --image postgres:16 --set storage.size=5Gi\n  kilter add imgproxy --image darthsim/imgproxy:v3.30 --port 8080\n  kilter add reports-db --from postgres"
+)]
 pub(crate) struct Args {
     /// Names of catalog services, or the name of one service that the options describe.
     #[arg(value_name = "SERVICE", add = clap_complete::ArgValueCandidates::new(super::candidates::catalog))]
