@@ -105,8 +105,8 @@ impl fmt::Display for Platform {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Pins {
-    /// The image of a kind node, with its digest.
-    pub kind_node: String,
+    /// The image of a kind node: `kindest/node:<Kubernetes version>@<digest>`.
+    kind_node: String,
     tools: BTreeMap<Tool, ToolPins>,
 }
 
@@ -147,7 +147,6 @@ struct VersionPin {
 }
 
 /// How a pinned version is built from source.
-#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only the cli builds from source"))]
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Recipe {
@@ -170,7 +169,6 @@ pub(super) struct Recipe {
 }
 
 /// Files that are added to a module before it is built.
-#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only the cli builds from source"))]
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Patch {
@@ -217,6 +215,17 @@ impl Pins {
     /// When the text is no such table; in the words of the JSON reader.
     pub fn parse(json: &str) -> Result<Self, String> {
         serde_json::from_str(json).map_err(|error| error.to_string())
+    }
+
+    /// Returns the image of a kind node, with its digest.
+    pub fn node_image(&self) -> &str {
+        &self.kind_node
+    }
+
+    /// Returns the Kubernetes version of the kind node, for example `v1.37.0`: what charts see by default.
+    pub fn kubernetes(&self) -> &str {
+        let image = self.kind_node.split('@').next().unwrap_or_default();
+        image.rsplit(':').next().unwrap_or_default()
     }
 
     /// Returns the version of a tool that kilter takes by default.
@@ -288,13 +297,11 @@ impl Pins {
     }
 
     /// Returns how a version is built; `None` when it is not one of the table's.
-    #[cfg(feature = "cli")]
     pub(super) fn recipe(&self, tool: Tool, version: &Version) -> Option<&Recipe> {
         self.pin(tool, version)?.source.as_ref()
     }
 
     /// Returns the version to take when this one cannot be built.
-    #[cfg(feature = "cli")]
     pub(super) fn fallback(&self, tool: Tool, version: &Version) -> Option<&Version> {
         self.pin(tool, version)?.fallback.as_ref()
     }
@@ -327,7 +334,10 @@ mod tests {
                 }
             }
         }
-        assert!(pins.kind_node.contains("@sha256:"));
+        assert_eq!(pins.kubernetes(), "v1.37.0");
+        let (image, digest) = pins.node_image().split_once('@').unwrap();
+        assert_eq!(image, "kindest/node:v1.37.0");
+        assert!(Digest::parse(digest).is_some());
     }
 
     #[test]
