@@ -1,6 +1,4 @@
-//! The integration tests: one binary, one module per area.
-
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+//! One integration binary; a module per area.
 
 mod support;
 mod toolchain;

@@ -105,8 +105,8 @@ impl fmt::Display for Platform {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Pins {
-    /// The image of a kind node: `kindest/node:<Kubernetes version>@<digest>`.
-    kind_node: String,
+    /// The image of a kind node, with its digest.
+    pub kind_node: String,
     tools: BTreeMap<Tool, ToolPins>,
 }
 
@@ -217,15 +217,10 @@ impl Pins {
         serde_json::from_str(json).map_err(|error| error.to_string())
     }
 
-    /// Returns the image of a kind node, with its digest.
-    pub fn node_image(&self) -> &str {
-        &self.kind_node
-    }
-
     /// Returns the Kubernetes version of the kind node, for example `v1.37.0`: what charts see by default.
     pub fn kubernetes(&self) -> &str {
-        let image = self.kind_node.split('@').next().unwrap_or_default();
-        image.rsplit(':').next().unwrap_or_default()
+        let tag = self.kind_node.split_once(':').map_or("", |(_, tag)| tag);
+        tag.split('@').next().unwrap_or_default()
     }
 
     /// Returns the version of a tool that kilter takes by default.
@@ -335,7 +330,7 @@ mod tests {
             }
         }
         assert_eq!(pins.kubernetes(), "v1.37.0");
-        let (image, digest) = pins.node_image().split_once('@').unwrap();
+        let (image, digest) = pins.kind_node.split_once('@').unwrap();
         assert_eq!(image, "kindest/node:v1.37.0");
         assert!(Digest::parse(digest).is_some());
     }
