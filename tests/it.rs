@@ -1,4 +1,9 @@
 //! The integration tests: one binary, one module per area.
 
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+
 mod charts;
+mod detect_score;
 mod support;
+mod toolchain;
