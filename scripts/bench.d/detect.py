@@ -6,6 +6,7 @@ prediction is counted. Two runs: what kilter selects, and what it proposes at al
 """
 
 import argparse
+import csv
 import json
 import os
 import subprocess
@@ -30,12 +31,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kilter", required=True)
     parser.add_argument("--corpus", required=True, type=Path)
+    parser.add_argument("--ecosystems", default="", help="score these only, separated by commas (default: all)")
     options = parser.parse_args()
+    with open(options.corpus / "truth.tsv", encoding="utf8") as truth:
+        ecosystems = {row["repo"]: row["ecosystem"] for row in csv.DictReader(truth, delimiter="\t", quoting=csv.QUOTE_NONE)}
     selected, proposed, failed = {}, {}, []
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="kilter-bench-") as scratch:
         for folder in sorted((options.corpus / "open").iterdir()):
             repo = folder.name.replace("__", "/", 1)
+            if options.ecosystems and ecosystems[repo] not in options.ecosystems.split(","):
+                continue
             found = predict(options.kilter, folder, scratch)
             if isinstance(found, tuple):
                 selected[repo], proposed[repo] = found

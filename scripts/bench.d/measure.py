@@ -74,8 +74,9 @@ class Trace:
     opened: list  # the path of each file that was opened, in order
 
 
-# The loader's and the C library's own: no choice of the program.
-LOADER = re.compile(r"^(/etc/ld\.so\.|(/usr)?/lib(32|64)?/)")
+# The loader's and the C library's own: no choice of the program. glibc reads the maps to find the main thread's stack, which
+# Rust's runtime asks for at start.
+LOADER = re.compile(r"^(/etc/ld\.so\.|(/usr)?/lib(32|64)?/|/proc/self/maps$)")
 
 
 def trace(argv, env, cwd):
