@@ -4,4 +4,6 @@
 #![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 mod charts;
+mod detect_score;
 mod support;
+mod toolchain;

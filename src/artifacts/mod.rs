@@ -1,6 +1,7 @@
 //! The rendered artifacts of a project: files outside the repository that can be made again at any time, and the
 //! ejected copies inside it that are the user's.
 
+pub mod eject;
 mod ejected;
 mod files;
 

@@ -3,7 +3,7 @@
 
 mod model;
 
-pub use model::{CatalogService, Credential, Ecosystem, PortSpec, Protocol, Requirement, Rules};
+pub use model::{CatalogService, Credential, Ecosystem, OneOf, PortSpec, Protocol, Requirement, Rules};
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;

@@ -34,6 +34,9 @@ pub struct CatalogService {
     /// Which packages reveal the service, per ecosystem.
     #[serde(default)]
     pub detect: IndexMap<Ecosystem, Rules>,
+    /// The kind of service of which a project uses one, if it is of such a kind.
+    #[serde(default)]
+    pub one_of: Option<OneOf>,
     /// Other services of the catalog it needs.
     #[serde(default)]
     pub requires: Vec<Requirement>,
@@ -106,4 +109,16 @@ pub struct Rules {
     pub strong: Vec<String>,
     /// Packages that often, not always, mean it: proposed, not selected.
     pub weak: Vec<String>,
+    /// Packages with which a project's own tests start the real service: selected, in a dev group too.
+    pub tests: Vec<String>,
+}
+
+/// A kind of service of which a project uses one: packages for two of them in one manifest are alternatives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct OneOf {
+    /// Name of the kind, for example `relational database`.
+    pub kind: String,
+    /// Of several in one manifest the one with the lowest rank is selected.
+    pub rank: u32,
 }

@@ -1,12 +1,25 @@
 //! The command line: one file per command, each with its arguments, its help and a `run` that reads like the story.
 
+mod add;
+mod candidates;
+mod catalog;
+mod completions;
 mod context;
+mod doctor;
+mod eject;
 mod env;
+mod init;
+mod man;
 mod project;
+mod remove;
 mod render;
+mod schema;
 mod tools;
 mod ui;
+mod upgrade;
+mod verify;
 mod version;
+mod why;
 
 use std::process::ExitCode;
 
@@ -59,18 +72,42 @@ pub(crate) struct Global {
 /// The commands, in the order of a project's life.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Init(init::Args),
+    Add(add::Args),
+    Remove(remove::Args),
+    Catalog(catalog::Args),
+    Why(why::Args),
     Render(render::Args),
+    Verify(verify::Args),
+    Upgrade(upgrade::Args),
+    Eject(eject::Args),
     Env(env::Args),
+    Doctor(doctor::Args),
     Tools(tools::Args),
+    Schema(schema::Args),
+    Completions(completions::Args),
+    Man(man::Args),
     Version(version::Args),
 }
 
 impl Command {
     fn run(&self, ctx: &Context) -> Result<()> {
         match self {
+            Self::Init(args) => init::run(args, ctx),
+            Self::Add(args) => add::run(args, ctx),
+            Self::Remove(args) => remove::run(args, ctx),
+            Self::Catalog(args) => catalog::run(args, ctx),
+            Self::Why(args) => why::run(args, ctx),
             Self::Render(args) => render::run(args, ctx),
+            Self::Verify(args) => verify::run(args, ctx),
+            Self::Upgrade(args) => upgrade::run(args, ctx),
+            Self::Eject(args) => eject::run(args, ctx),
             Self::Env(args) => env::run(args, ctx),
+            Self::Doctor(args) => doctor::run(args, ctx),
             Self::Tools(args) => tools::run(args, ctx),
+            Self::Schema(args) => schema::run(args, ctx),
+            Self::Completions(args) => completions::run(args, ctx),
+            Self::Man(args) => man::run(args, ctx),
             Self::Version(args) => version::run(args, ctx),
         }
     }

@@ -8,7 +8,7 @@ use console::Style;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Global;
-use crate::diag::{Error, Problem};
+use crate::diag::{Error, Problem, Result};
 use crate::helm::{Observer, Source};
 use crate::toolchain::{Progress, Tool};
 
@@ -122,6 +122,34 @@ impl Ui {
         BARS.get_or_init(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()))
     }
 
+    /// Asks a yes-or-no question; Enter is yes.
+    ///
+    /// # Errors
+    /// When the answer is no, or nobody can be asked: then the message names the flag that answers.
+    pub(crate) fn confirm(&self, question: &str, flag: &str) -> Result<()> {
+        if !self.interactive {
+            return Err(Error::refused(format!("not confirmed: \"{question}\" needs an answer, and nobody can be asked here"))
+                .help(format!("Add `{flag}`.")));
+        }
+        let answer = dialoguer::Confirm::new().with_prompt(question).default(true).interact_opt();
+        match answer.map_err(|error| asked(&error))? {
+            Some(true) => Ok(()),
+            _ => Err(Error::refused("not confirmed, so nothing was written")),
+        }
+    }
+
+    /// Lets a person tick items; returns the places of those ticked. Only when `interactive`.
+    ///
+    /// # Errors
+    /// When the person leaves with Esc, or the terminal fails.
+    pub(crate) fn pick(&self, question: &str, items: &[(String, bool)]) -> Result<Vec<usize>> {
+        let picked = dialoguer::MultiSelect::new().with_prompt(question).items_checked(items.to_vec()).interact_opt();
+        match picked.map_err(|error| asked(&error))? {
+            Some(picked) => Ok(picked),
+            None => Err(Error::refused("left without an answer, so nothing was written")),
+        }
+    }
+
     /// Starts showing a piece of work of unknown length.
     pub(crate) fn work(&self, text: &str) -> Work<'_> {
         let bar = self.live.then(|| {
@@ -134,6 +162,15 @@ impl Ui {
             self.talk(text);
         }
         Work { ui: self, bar }
+    }
+}
+
+/// A prompt that failed: interrupted, or the terminal is gone.
+fn asked(error: &dialoguer::Error) -> Error {
+    let dialoguer::Error::IO(error) = error;
+    match error.kind() {
+        std::io::ErrorKind::Interrupted => Error::interrupted(),
+        _ => Error::io("ask on the terminal", error).help("Use `--no-input` and the flags that `--help` lists."),
     }
 }
 

@@ -54,6 +54,9 @@ pub struct LockedProject {
     /// Path for readiness probes.
     #[serde(default)]
     pub health: Option<String>,
+    /// The app's language and package manager, as detection has it (`detect::Stack`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<Value>,
 }
 
 /// A tool by what is in its output.
@@ -62,8 +65,9 @@ pub struct LockedProject {
 pub struct LockedTool {
     /// Version, without `v`.
     pub version: String,
-    /// Commit that it was built from.
-    pub commit: String,
+    /// Commit that it was built from, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
 }
 
 /// Where a service comes from.

@@ -1,97 +1,57 @@
 //! What a project's own manifests say: which services it needs and how its app runs in dev.
 //!
-//! Pure: it reads a [`Tree`], never the disk, so that tests need none. Nothing of the project is ever executed.
+//! Pure: it reads a [`Tree`], never the disk, so that tests need none ([`DiskTree`] is the one on disk). Manifests only:
+//! source files are never read, and nothing of the project is ever executed.
+//!
+//! ```text
+//! Tree → one reader per ecosystem → Declared packages → rules of the catalog → Findings
+//!                                 → the app: name, dev command, port, image, stack
+//! ```
 
-use crate::catalog::Ecosystem;
-use crate::diag::Problem;
+mod app;
+mod command;
+mod confidence;
+mod disk;
+mod dockerfile;
+mod files;
+mod findings;
+mod go;
+mod json;
+mod model;
+mod node;
+mod places;
+mod prisma;
+mod python;
+mod rules;
+mod toml;
+mod versions;
 
-/// The files of a project, as detection sees them.
-pub trait Tree {
-    /// Paths of all files that could be manifests, relative to the root, with `/`, sorted.
-    fn paths(&self) -> &[String];
-    /// Reads one of them; `None` when it is not readable as text or too large (1 MiB).
-    fn read(&self, path: &str) -> Option<String>;
-}
+#[cfg(test)]
+mod testing;
 
-/// Why kilter believes something: one line of one file.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Evidence {
-    /// File, relative to the project's root.
-    pub file: String,
-    /// Line, counted from 1.
-    pub line: usize,
-    /// The package (or the key) that says so.
-    pub package: String,
-    /// How sure this piece alone makes it, 0 to 1.
-    pub confidence: f64,
-    /// A few words for a person, for example `ioredis is a client for redis`.
-    pub note: String,
-    /// Which kind of manifest it stands in.
-    #[serde(skip)]
-    pub ecosystem: Ecosystem,
-}
+pub(crate) use command::is_plain as is_plain_command;
+pub use confidence::SELECT;
+pub use disk::DiskTree;
+pub use model::{Detection, Evidence, Finding, Found, Stack, Tree};
+pub use rules::{ServiceRules, catalog_rules};
 
-/// A service the project seems to need.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Finding {
-    /// Name of the catalog service.
-    pub name: String,
-    /// Whether it is pre-selected: true from [`SELECT`] on.
-    pub selected: bool,
-    /// How sure, 0 to 1.
-    pub confidence: f64,
-    /// All evidence, the strongest first; never empty.
-    pub evidence: Vec<Evidence>,
-}
+use files::Files;
 
-/// From this confidence on a finding is pre-selected; below, it is proposed only.
-pub const SELECT: f64 = 0.7;
-
-/// A fact about the app and where it was read.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Found<T> {
-    /// The fact.
-    pub value: T,
-    /// File it was read from, relative to the project's root.
-    pub file: String,
-    /// Line, counted from 1.
-    pub line: usize,
-    /// A few words for a person, for example `from the script dev`.
-    pub note: String,
-}
-
-/// Everything detection has to say about a project.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Detection {
-    /// Name the project gives itself.
-    pub name: Option<Found<String>>,
-    /// Port its app listens on in dev.
-    pub port: Option<Found<u16>>,
-    /// Command that starts the app in dev.
-    pub dev: Option<Found<String>>,
-    /// Base image of the dev container.
-    pub image: Option<Found<String>>,
-    /// Path for readiness probes.
-    pub health: Option<Found<String>>,
-    /// The app's own language and package manager, for Dockerfile.dev.
-    pub stack: Option<Stack>,
-    /// Services, the surest first.
-    pub findings: Vec<Finding>,
-    /// Manifests that could not be read, and the like: never a failure.
-    pub warnings: Vec<Problem>,
-}
-
-/// What Dockerfile.dev has to know about the app.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Stack {
-    /// Language.
-    pub ecosystem: Ecosystem,
-    /// Package manager: `npm`, `pnpm`, `yarn`, `bun`, `pip`, `uv`, `poetry`, `pipenv`, `go`.
-    pub manager: String,
-    /// Files that name the dependencies, copied before everything else, so that a source edit does not install again.
-    pub manifests: Vec<String>,
-    /// Command that installs the dependencies.
-    pub install: String,
-    /// Whether the dev command reloads by itself when a file changes (vite, next dev, nodemon, uvicorn --reload, air …).
-    pub reloads: bool,
+/// Reads the manifests of a project and says what they say.
+///
+/// `rules` name the packages that reveal each service (see [`catalog_rules`]). Whatever cannot be read becomes a
+/// warning of the result; detection itself never fails.
+pub fn detect(tree: &dyn Tree, rules: &[ServiceRules<'_>]) -> Detection {
+    let files = Files::new(tree);
+    let node = node::read(&files);
+    let python = python::read(&files);
+    let go = go::read(&files);
+    let mut declared = node::declared(&node);
+    declared.extend(python::declared(&python));
+    declared.extend(go::declared(&go));
+    declared.extend(prisma::declared(&files));
+    let mut detection = app::describe(&files, &node, &python, &go);
+    detection.findings = findings::find(&declared, rules);
+    detection.warnings = files.into_warnings();
+    detection
 }

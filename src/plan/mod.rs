@@ -15,7 +15,10 @@ use crate::config::model::Hooks;
 use crate::diag::Problem;
 use crate::ids::{Digest, Name};
 
+pub use crate::config::lock::Origin;
+pub use app::app_image;
 pub use build::{Facts, Input, build, project_name};
+pub(crate) use service::not_carried;
 pub use template::{Addresses, Fill};
 
 /// Number of NodePorts that a kind cluster maps to this machine, and of host ports in a block.
@@ -92,18 +95,6 @@ pub struct ServicePlan {
     pub hooks: Option<Hooks>,
     /// What the templates of this service are filled with.
     pub fill: Fill,
-}
-
-/// What kind of service it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Origin {
-    /// A folder of kilter's catalog.
-    Catalog,
-    /// An image and a port in kilter.yaml.
-    Inline,
-    /// A chart of the user's.
-    Chart,
 }
 
 /// Where a chart comes from.

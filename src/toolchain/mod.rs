@@ -1,1 +1,29 @@
 //! The pinned tools: find, download, verify, build from source. One store shared by all projects.
+//!
+//! ```text
+//! explicit path → store → mirror → official release → source build
+//! ```
+//!
+//! [`find`] answers from the store alone, without a process and without hashing; [`ensure`] gets what is missing. What
+//! is got is checked against a compiled-in SHA-256 before a byte of it is unpacked or run. The room reads no
+//! environment: whatever it needs of it comes in with [`Settings`].
+
+#[cfg(feature = "cli")]
+mod ensure;
+mod explicit;
+#[cfg(feature = "cli")]
+mod fetch;
+mod model;
+mod pins;
+mod receipt;
+#[cfg(feature = "cli")]
+mod source;
+mod store;
+#[cfg(feature = "cli")]
+mod unpack;
+
+#[cfg(feature = "cli")]
+pub use ensure::ensure;
+pub use model::{Installed, Limits, Progress, Proxy, Settings, Source, Want};
+pub use pins::{Asset, Packing, Pins, Platform, Tool};
+pub use store::{find, list};

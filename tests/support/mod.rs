@@ -1,5 +1,7 @@
 //! What the tests share.
 
+pub(crate) mod http;
+
 use std::path::{Path, PathBuf};
 
 /// Returns the helm that tests run, named by `KILTER_HELM`. Without it, says that the test is skipped.

@@ -57,8 +57,8 @@ impl Project {
         let lock_text = fsx::read_text(&root.join(KILTER_LOCK), MAX_LOCK)?;
         let (lock, warnings) = match &lock_text {
             Some(text) => {
-                let parsed = lock::parse(text)?;
-                (Some(parsed.lock), parsed.warnings)
+                let parsed = lock::parse(KILTER_LOCK, text)?;
+                (Some(parsed.lock), parsed.warnings.into_iter().map(Problem::new).collect())
             }
             None => (None, Vec::new()),
         };
@@ -69,6 +69,25 @@ impl Project {
             None => linked_worktree(&root)?,
         };
         Ok(Self { root, text, config, lock_text, lock, name, instance, warnings })
+    }
+
+    /// Returns the same project with another kilter.yaml, checked, not written.
+    ///
+    /// # Errors
+    /// When the new text is wrong.
+    pub(crate) fn with_text(self, text: String) -> Result<Self> {
+        let Loaded { config, .. } = load(&text)?;
+        let directory = self.root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = plan::project_name(&config, self.lock.as_ref(), &directory)?;
+        Ok(Self { text: Some(text), config, name, ..self })
+    }
+
+    /// Writes kilter.yaml, whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn write_config(&self, text: &str) -> Result<()> {
+        fsx::write(&self.root.join(KILTER_YAML), text.as_bytes())
     }
 
     /// Returns the key of the project on this machine: its name, with the instance.
@@ -92,9 +111,10 @@ impl Project {
                 image: locked.image.clone(),
                 health: locked.health.clone(),
             };
-            match &locked.stack {
+            let stack: Option<Stack> = locked.stack.clone().and_then(|stack| serde_json::from_value(stack).ok());
+            match stack {
                 Some(stack) if stack.manifests.iter().all(|file| self.root.join(file).is_file()) => {
-                    return Ok((facts, Some(stack.clone())));
+                    return Ok((facts, Some(stack)));
                 }
                 None if facts.dev.is_some() || self.config.dev.is_none() => return Ok((facts, None)),
                 _ => return Ok((facts, self.detect()?.stack)),
@@ -157,9 +177,8 @@ pub(crate) fn read_config(root: &Path) -> Result<Option<String>> {
 
 /// Looks at the manifests of a directory.
 pub(crate) fn detect_in(root: &Path) -> Result<Detection> {
-    let rules: Vec<_> = catalog::services().iter().map(|(name, service)| ((*name).to_owned(), &service.detect)).collect();
     let tree = detect::DiskTree::open(root)?;
-    Ok(detect::detect(&tree, &rules))
+    Ok(detect::detect(&tree, &detect::catalog_rules()))
 }
 
 /// The project's root: the nearest directory with a kilter.yaml, no further up than the git repository; else the
@@ -174,4 +193,13 @@ fn find_root(dir: &Path) -> PathBuf {
         }
     }
     dir.to_path_buf()
+}
+
+/// The error for a service that neither the catalog nor the project has.
+pub(crate) fn unknown_catalog_service(service: &str) -> Error {
+    let error = Error::usage(format!("kilter's catalog has no service `{service}`"));
+    match crate::ids::did_you_mean(service, catalog::services().keys().copied()) {
+        Some(near) => error.help(format!("Did you mean `{near}`?")),
+        None => error.help("List them: `kilter catalog`. Anything with an image and a port can be added: `kilter add NAME --image IMAGE --port PORT`."),
+    }
 }

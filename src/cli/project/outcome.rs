@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::{Prepared, open};
-use crate::artifacts::{self, Change, Directory, Files, Thing};
+use crate::artifacts::{self, Change, ChangeKind, Directory, Files, Thing};
 use crate::cli::context::Context;
 use crate::cluster::kind_yaml;
 use crate::config::lock::{Lock, LockedProject, LockedService, LockedTool, Origin};
 use crate::diag::Result;
 use crate::fsx;
 use crate::helm::Rendered;
-use crate::ids::Digest;
+use crate::ids::{Digest, Name};
 use crate::image::dockerfile_dev;
 use crate::plan::{APP, ChartSource, app_image};
 use crate::tilt::{TiltInput, TiltService, tiltfile, workloads};
@@ -54,6 +54,18 @@ impl Outcome {
         Ok(Self { directory, changes, lock_text: new_lock(prepared, rendered).to_text(), manifests })
     }
 
+    /// Returns the bytes of one artifact as they would be stored.
+    ///
+    /// # Errors
+    /// When it is stored already and cannot be read.
+    pub(crate) fn file(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        match self.changes.iter().find(|change| change.path == path) {
+            Some(change) if change.kind == ChangeKind::Removed => Ok(None),
+            Some(change) => Ok(Some(change.new.clone())),
+            None => fsx::read(&self.directory.path(path), u64::MAX),
+        }
+    }
+
     /// Tells whether kilter.lock changes.
     pub(crate) fn lock_changes(&self, prepared: &Prepared) -> bool {
         prepared.project.lock_text.as_deref() != Some(&self.lock_text)
@@ -94,7 +106,7 @@ fn texts(prepared: &Prepared, manifests: &[(String, Vec<u8>)], files: &mut Files
     if let Some(app) = &plan.app {
         let text = match ejected.read(&Thing::Dockerfile)? {
             Some(own) => own,
-            None => dockerfile_dev(prepared.stack.as_ref(), &app.image, app.dev.as_deref(), app.port).into_bytes(),
+            None => dockerfile_dev(prepared.stack.as_ref(), &app.image, app.dev.as_deref(), Some(app.port)).into_bytes(),
         };
         files.insert("Dockerfile.dev".into(), text);
     }
@@ -116,7 +128,7 @@ fn texts(prepared: &Prepared, manifests: &[(String, Vec<u8>)], files: &mut Files
     if prepared.project.with_kind() {
         let text = match ejected.read(&Thing::Kind)? {
             Some(own) => own,
-            None => kind_yaml(&prepared.instance, Pins::builtin().node_image())?.into_bytes(),
+            None => kind_yaml(&prepared.instance, &Pins::builtin().kind_node)?.into_bytes(),
         };
         files.insert("kind.yaml".into(), text);
     }
@@ -137,16 +149,16 @@ fn new_lock(prepared: &Prepared, rendered: &[Rendered]) -> Lock {
             Some((release, rendered)) => locked_service(origin, source, image, release, rendered),
             None => locked.cloned()?,
         };
-        Some((service.to_owned(), entry))
+        Some((Name::new(service).ok()?, entry))
     });
     Lock {
         project: LockedProject {
-            name: project.name.to_string(),
+            name: project.name.clone(),
             port: prepared.facts.port,
             dev: prepared.facts.dev.clone(),
             image: prepared.facts.image.clone(),
             health: prepared.facts.health.clone(),
-            stack: prepared.stack.clone(),
+            stack: prepared.stack.as_ref().and_then(|stack| serde_json::to_value(stack).ok()),
         },
         helm: LockedTool { version: prepared.helm.version.clone(), commit: prepared.helm.commit.clone() },
         kubernetes: old.map_or_else(|| Pins::builtin().kubernetes().to_owned(), |old| old.kubernetes.clone()),

@@ -47,6 +47,18 @@ impl Prepared {
     /// # Errors
     /// When it cannot be planned, or helm or a chart cannot be had.
     pub(crate) fn new(ctx: &Context, project: Project) -> Result<Self> {
+        Self::with(ctx, project, None)
+    }
+
+    /// Prepares the same project as if one thing were not ejected.
+    ///
+    /// # Errors
+    /// As [`Prepared::new`].
+    pub(crate) fn without(self, ctx: &Context, thing: &Thing) -> Result<Self> {
+        Self::with(ctx, self.project, Some(thing))
+    }
+
+    fn with(ctx: &Context, project: Project, not_ejected: Option<&Thing>) -> Result<Self> {
         for warning in &project.warnings {
             ctx.ui.warn(warning);
         }
@@ -56,7 +68,8 @@ impl Prepared {
         }
         let instance = project.claim(ctx, &plan)?;
         let names: Vec<String> = values::drafts(&plan).iter().map(|draft| draft.service.to_owned()).collect();
-        let ejected = Ejected::scan(&project.root, Thing::all(names.iter().map(String::as_str)));
+        let things = Thing::all(names.iter().map(String::as_str)).into_iter().filter(|thing| Some(thing) != not_ejected);
+        let ejected = Ejected::scan(&project.root, things.collect());
         let helm = helm(ctx, &project)?;
         let mut releases = Vec::new();
         let mut own_manifests = BTreeMap::new();

@@ -1,0 +1,7 @@
+# Stands in for golang:1.26-alpine. It is no Alpine. The context is this machine's own Go, under go/.
+FROM kilter-test/debian:trixie
+COPY go/ /usr/local/go/
+ENV PATH=/go/bin:/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    GOPATH=/go GOTOOLCHAIN=local
+RUN mkdir -p /go/src /go/bin && go version
+WORKDIR /go

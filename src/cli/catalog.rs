@@ -1,0 +1,94 @@
+//! `kilter catalog`.
+
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::project::unknown_catalog_service;
+use crate::catalog::{self, CatalogService};
+use crate::diag::Result;
+
+/// Lists the services kilter knows, or shows one of them.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  kilter catalog\n  kilter catalog show postgres")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Shows what a service is, what it gives the app and how it is detected.
+    Show {
+        /// Which service.
+        #[arg(value_name = "SERVICE", add = clap_complete::ArgValueCandidates::new(super::candidates::catalog))]
+        service: String,
+    },
+}
+
+pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
+    match &args.action {
+        None => list(ctx),
+        Some(Action::Show { service }) => {
+            let about = catalog::service(service).ok_or_else(|| unknown_catalog_service(service))?;
+            show(ctx, service, about);
+        }
+    }
+    Ok(())
+}
+
+fn list(ctx: &Context) {
+    let services = catalog::services();
+    if ctx.ui.json {
+        let rows: Vec<Value> = services.iter().map(|(name, about)| as_json(name, about)).collect();
+        ctx.ui.json(&Value::Array(rows));
+        return;
+    }
+    let mut categories: Vec<&str> = services.values().map(|about| about.category.as_str()).collect();
+    categories.sort_unstable();
+    categories.dedup();
+    for category in categories {
+        ctx.ui.result(&ctx.ui.strong(category));
+        for (name, about) in services.iter().filter(|(_, about)| about.category == category) {
+            let gives: Vec<&str> = about.provides.keys().map(String::as_str).collect();
+            ctx.ui.result(&format!("  {name:12} {}", about.description));
+            ctx.ui.result(&format!("  {:12} {}", "", ctx.ui.faint(&gives.join(", "))));
+        }
+    }
+}
+
+fn as_json(name: &str, about: &CatalogService) -> Value {
+    let mut value = json!({"name": name});
+    crate::plan::merge(&mut value, &json!(about));
+    value
+}
+
+fn show(ctx: &Context, name: &str, about: &CatalogService) {
+    if ctx.ui.json {
+        ctx.ui.json(&as_json(name, about));
+        return;
+    }
+    let ui = &ctx.ui;
+    ui.result(&format!("{}  {}", ui.strong(name), about.description));
+    ui.result(&format!("  category  {}\n  image     {}\n  docs      {}", about.category, about.image, about.docs));
+    for port in &about.ports {
+        let page = if port.ui { "  (a page)" } else { "" };
+        ui.result(&format!("  port      {} {}{page}", port.name, port.port));
+    }
+    ui.result("  gives the app");
+    about.provides.iter().for_each(|(variable, template)| ui.result(&format!("    {variable}={template}")));
+    if !about.detect.is_empty() {
+        ui.result("  detected by");
+    }
+    for (ecosystem, rules) in &about.detect {
+        let ecosystem = json!(ecosystem).as_str().unwrap_or_default().to_owned();
+        if !rules.strong.is_empty() {
+            ui.result(&format!("    {ecosystem:8} {}", rules.strong.join(", ")));
+        }
+        if !rules.weak.is_empty() {
+            ui.result(&format!("    {ecosystem:8} perhaps: {}", rules.weak.join(", ")));
+        }
+    }
+    for need in &about.requires {
+        ui.result(&format!("  needs     {}: {}", need.service, need.why));
+    }
+}

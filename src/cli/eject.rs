@@ -1,0 +1,188 @@
+//! `kilter eject`.
+
+use serde_json::json;
+
+use super::context::Context;
+use super::project::{Outcome, Prepared, Project};
+use crate::artifacts::Thing;
+use crate::artifacts::eject::{Contents, Copy, Merged, State};
+use crate::diag::{Error, Result};
+use crate::helm::charts::read_files;
+use crate::values;
+
+/// Hands one artifact to you for good: a copy under `kilter/` that kilter uses and never overwrites.
+///
+/// What it was taken from is kept under `kilter/.base/`, so that later improvements of kilter's default can be merged.
+/// Commit both. Deleting the copy returns to the default.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  kilter eject --list\n  kilter eject values/postgres\n  kilter eject --diff dockerfile\n  kilter eject --merge dockerfile")]
+pub(crate) struct Args {
+    /// What: `tiltfile`, `dockerfile`, `kind`, `values/SERVICE`, `chart/SERVICE` (or just SERVICE), `manifest/SERVICE`.
+    #[arg(value_name = "THING", required_unless_present_any = ["list", "status"])]
+    thing: Option<String>,
+    /// List what can be ejected, and its state.
+    #[arg(long, conflicts_with_all = ["diff", "merge", "status"])]
+    list: bool,
+    /// Show whether kilter's default has moved since a thing was ejected; exit 1 when it has.
+    #[arg(long, conflicts_with_all = ["diff", "merge"])]
+    status: bool,
+    /// Show what kilter's current default has that the ejected copy was not taken from.
+    #[arg(long, conflicts_with = "merge")]
+    diff: bool,
+    /// Merge these improvements into the copy; on a clash nothing is written.
+    #[arg(long)]
+    merge: bool,
+    /// With `--merge`: you have merged by hand, so take the current default as the new base.
+    #[arg(long, requires = "merge")]
+    resolved: bool,
+}
+
+pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
+    let project = Project::open(ctx)?;
+    let _lock = super::render::lock(ctx, &project)?;
+    let prepared = Prepared::new(ctx, project)?;
+    let services = prepared.services();
+    let all = Thing::all(services.iter().map(String::as_str));
+    let all: Vec<Thing> = all.into_iter().filter(|thing| exists(&prepared, thing)).collect();
+    let Some(name) = &args.thing else {
+        return list(args, ctx, prepared, &all);
+    };
+    let thing = Thing::find(name, &all)?;
+    let copy = Copy::new(&prepared.project.root, &thing);
+    let (_, default) = default_of(ctx, prepared, &thing)?;
+    if args.list || args.status {
+        return status(ctx, &thing, &copy, &default);
+    }
+    if args.diff {
+        ctx.ui.result_bytes(copy.improvements(&default)?.as_bytes());
+        return Ok(());
+    }
+    if args.merge {
+        return merge(args, ctx, &copy, &default);
+    }
+    copy.eject(&default)?;
+    match ctx.ui.json {
+        true => ctx.ui.json(&json!({"thing": thing.to_string(), "path": copy.shown})),
+        false => ctx.ui.result(&copy.shown),
+    }
+    ctx.ui.talk(&format!("`{}` is yours from now on; commit it with kilter/.base. `kilter render` uses it.", copy.shown));
+    Ok(())
+}
+
+/// Tells whether a project has this thing: kind settings only with kind, a Dockerfile only with an app.
+fn exists(prepared: &Prepared, thing: &Thing) -> bool {
+    match thing {
+        Thing::Kind => prepared.project.with_kind(),
+        Thing::Dockerfile => prepared.plan.app.is_some(),
+        _ => true,
+    }
+}
+
+/// Works out kilter's default of a thing: what would be used if it were not ejected, everything else being as it is.
+fn default_of(ctx: &Context, prepared: Prepared, thing: &Thing) -> Result<(Prepared, Contents)> {
+    let prepared = if prepared.ejected.has(thing) { prepared.without(ctx, thing)? } else { prepared };
+    let contents = match thing {
+        Thing::Chart(service) => {
+            let release = prepared.releases.iter().find(|release| release.service == *service);
+            let release = release.ok_or_else(|| hidden_by_manifest(service))?;
+            read_files(&release.chart.dir, &release.chart.name)?
+        }
+        Thing::Values(service) => {
+            let draft = values::drafts(&prepared.plan).into_iter().find(|draft| draft.service == service);
+            let draft = draft.ok_or_else(|| Error::bug("a service without values"))?;
+            Contents::from([(String::new(), draft.values_file()?)])
+        }
+        Thing::Tiltfile | Thing::Dockerfile | Thing::Kind | Thing::Manifest(_) => {
+            let rendered = prepared.render(ctx)?;
+            let outcome = Outcome::new(ctx, &prepared, &rendered)?;
+            let path = match thing {
+                Thing::Manifest(service) => format!("manifests/{service}.yaml"),
+                other => other.path(),
+            };
+            let bytes = outcome.file(&path)?.ok_or_else(|| Error::bug(format!("nothing is made for `{thing}`")))?;
+            Contents::from([(String::new(), bytes)])
+        }
+    };
+    Ok((prepared, contents))
+}
+
+fn hidden_by_manifest(service: &str) -> Error {
+    Error::project(format!("the manifest of `{service}` is ejected, so its chart is not used"))
+        .help(format!("Delete `kilter/manifests/{service}.yaml` first to go back to the chart."))
+}
+
+fn list(args: &Args, ctx: &Context, mut prepared: Prepared, all: &[Thing]) -> Result<()> {
+    let mut rows = Vec::new();
+    for thing in all {
+        let copy = Copy::new(&prepared.project.root, thing);
+        let state = if prepared.ejected.has(thing) {
+            let (_, default) = default_of(ctx, prepared, thing)?;
+            prepared = Prepared::new(ctx, Project::open(ctx)?)?;
+            copy.state(&default)?
+        } else {
+            State::Default
+        };
+        rows.push((thing, copy, state));
+    }
+    if args.status {
+        rows.retain(|(.., state)| *state != State::Default);
+    }
+    if ctx.ui.json {
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|(thing, copy, state)| json!({"thing": thing.to_string(), "path": copy.shown, "state": state}))
+            .collect();
+        ctx.ui.json(&json!(rows));
+    } else {
+        for (thing, copy, state) in &rows {
+            ctx.ui.result(&format!("{:24} {}", thing.to_string(), words(*state, copy)));
+        }
+    }
+    match args.status && rows.iter().any(|(.., state)| *state == State::Behind) {
+        true => Err(behind("some ejected copies are")),
+        false => Ok(()),
+    }
+}
+
+fn words(state: State, copy: &Copy) -> String {
+    match state {
+        State::Default => "kilter's default".into(),
+        State::Current => format!("yours, {}", copy.shown),
+        State::Behind => format!("yours, {}; kilter's default has moved since", copy.shown),
+    }
+}
+
+fn behind(what: &str) -> Error {
+    Error::project(format!("{what} behind kilter's default"))
+        .help("See what is new: `kilter eject --diff THING`. Take it: `kilter eject --merge THING`.")
+}
+
+fn status(ctx: &Context, thing: &Thing, copy: &Copy, default: &Contents) -> Result<()> {
+    let state = copy.state(default)?;
+    match ctx.ui.json {
+        true => ctx.ui.json(&json!({"thing": thing.to_string(), "path": copy.shown, "state": state})),
+        false => ctx.ui.result(&format!("{thing}  {}", words(state, copy))),
+    }
+    if state == State::Behind { Err(behind(&format!("`{}` is", copy.shown))) } else { Ok(()) }
+}
+
+fn merge(args: &Args, ctx: &Context, copy: &Copy, default: &Contents) -> Result<()> {
+    if args.resolved {
+        copy.resolved(default)?;
+        ctx.ui.talk(&format!("`{}` counts as merged with kilter's current default.", copy.shown));
+        return Ok(());
+    }
+    match copy.merge(default)? {
+        Merged::Clean(merged) => {
+            copy.store(&merged, default)?;
+            ctx.ui.result(&copy.shown);
+            Ok(())
+        }
+        Merged::Conflicts(marked) => {
+            marked.values().for_each(|text| ctx.ui.result_bytes(text));
+            Err(Error::project(format!("`{}` and kilter's default both changed the same lines; nothing was written", copy.shown))
+                .help("Standard output has the text with the clashes marked. Settle them in your copy by hand.")
+                .help("Then say so: `kilter eject --merge --resolved THING`."))
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Which of the project's apps is the one kilter runs, and what is known about it.
+
+use super::command;
+use super::dockerfile;
+use super::files::Files;
+use super::go::GoModule;
+use super::model::{Detection, Found, Stack};
+use super::node::{self, NodePackage};
+use super::places::join;
+use super::python::{self, PythonManifest};
+use crate::catalog::Ecosystem;
+
+/// An app of one directory, as one ecosystem sees it.
+pub(super) struct Candidate {
+    /// Its directory, empty for the root.
+    pub dir: String,
+    pub ecosystem: Ecosystem,
+    pub name: Option<Found<String>>,
+    /// Its dev command, run in `dir`.
+    pub dev: Option<Found<String>>,
+    pub port: Option<Found<u16>>,
+    /// Whether the app listens on `port` whatever `PORT` says.
+    pub fixed_port: bool,
+    pub image: Option<Found<String>>,
+    pub stack: Option<Stack>,
+    /// Whether a web framework is among its packages.
+    pub serves: bool,
+}
+
+/// Describes the app of a project; everything but findings and warnings.
+pub(super) fn describe(
+    files: &Files<'_>,
+    node: &[NodePackage],
+    python: &[PythonManifest],
+    go: &[GoModule],
+) -> Detection {
+    let mut candidates: Vec<Candidate> = node.iter().map(|package| node::candidate(files, package, node)).collect();
+    candidates.extend(python::candidates(files, python));
+    candidates.extend(super::go::candidates(files, go));
+    let root_name = candidates.iter().filter(|c| c.dir.is_empty()).find_map(|c| c.name.clone());
+    let alone = candidates.len() == 1;
+    candidates.sort_by_cached_key(rank);
+    let Some(app) = candidates.into_iter().next() else { return unknown(files) };
+    let procfile = procfile(files, &app.dir, app.dev.is_some());
+    let from_procfile = procfile.is_some();
+    let dev = procfile.or(app.dev).map(|dev| located(dev, &app.dir, alone));
+    let port = port(files, &app.dir, dev.as_ref().filter(|_| from_procfile), app.port, app.fixed_port);
+    let health = dockerfile::of_app(files, &app.dir).find_map(|(path, text)| dockerfile::health(&path, &text));
+    let stack = app.stack.map(|mut stack| {
+        stack.reloads = match &dev {
+            Some(dev) if from_procfile => command::reloads(&dev.value),
+            Some(_) => stack.reloads,
+            None => false,
+        };
+        stack
+    });
+    Detection { name: root_name.or(app.name), port, dev, image: app.image, health, stack, ..Detection::default() }
+}
+
+/// A project without a known manifest: what its Procfile and Dockerfile say.
+fn unknown(files: &Files<'_>) -> Detection {
+    let dev = procfile(files, "", false);
+    let port = port(files, "", dev.as_ref(), None, false);
+    let health = dockerfile::of_app(files, "").find_map(|(path, text)| dockerfile::health(&path, &text));
+    Detection { dev, port, health, ..Detection::default() }
+}
+
+/// Orders candidates, the app first: one that can be started; at the root; in `apps`; in a directory with a name that
+/// apps have; one that serves; the shallowest; by name. At the root a package.json with a dev script but no web framework
+/// often builds the assets of a server in another language, which then comes first.
+fn rank(candidate: &Candidate) -> impl Ord + use<> {
+    const USUAL: [&str; 9] = ["backend", "server", "api", "app", "application", "web", "src", "frontend", "client"];
+    let place = match candidate.dir.as_str() {
+        "" => 0,
+        dir if dir.starts_with("apps/") => 1,
+        dir => USUAL.iter().position(|usual| *usual == dir).map_or(20, |at| 2 + at),
+    };
+    let language = match candidate.ecosystem {
+        Ecosystem::Node => 0,
+        Ecosystem::Python => 1,
+        _ => 2,
+    };
+    let depth = candidate.dir.matches('/').count();
+    (candidate.dev.is_none(), place, !candidate.serves, depth, language, candidate.dir.clone())
+}
+
+/// Makes a command run in the app's directory, and says which app it is when there are several.
+fn located(dev: Found<String>, dir: &str, alone: bool) -> Found<String> {
+    let note = if alone || dir.is_empty() { dev.note } else { format!("{}; the app in {dir}", dev.note) };
+    Found { value: command::in_dir(dir, &dev.value), note, ..dev }
+}
+
+/// Returns the `web` process of Procfile.dev; that of Procfile, which is for production, when nothing else is known.
+fn procfile(files: &Files<'_>, dir: &str, otherwise_known: bool) -> Option<Found<String>> {
+    let names = if otherwise_known { &["Procfile.dev"][..] } else { &["Procfile.dev", "Procfile"] };
+    names.iter().find_map(|name| {
+        let path = join(dir, name);
+        let text = files.read_if_there(&path)?;
+        text.lines().enumerate().find_map(|(number, line)| {
+            let command = line.strip_prefix("web:")?.trim();
+            let note = format!("the process web of {name}");
+            (!command.is_empty()).then(|| Found::new(command.to_owned(), path.as_str(), number + 1, note))
+        })
+    })
+}
+
+/// Chooses the port: what the dev command says; a framework that listens where it wants; `PORT` of `.env.example`; EXPOSE of a
+/// Dockerfile; the framework's default.
+fn port(
+    files: &Files<'_>,
+    dir: &str,
+    procfile: Option<&Found<String>>,
+    known: Option<Found<u16>>,
+    fixed: bool,
+) -> Option<Found<u16>> {
+    let said =
+        procfile.and_then(|dev| command::port(&dev.value).map(|port| Found::new(port, &dev.file, dev.line, &dev.note)));
+    let by_command = known.clone().filter(|port| fixed || port.note.starts_with("from "));
+    said.or(by_command)
+        .or_else(|| env_example(files, dir))
+        .or_else(|| dockerfile::of_app(files, dir).find_map(|(path, text)| dockerfile::port(&path, &text)))
+        .or(known)
+}
+
+fn env_example(files: &Files<'_>, dir: &str) -> Option<Found<u16>> {
+    let names = [".env.example", ".env.sample", ".env.template"];
+    let paths = [dir, ""].into_iter().flat_map(|dir| names.map(|name| join(dir, name)));
+    paths.into_iter().find_map(|path| {
+        let text = files.read_if_there(&path)?;
+        text.lines().enumerate().find_map(|(number, line)| {
+            let value = line.trim().trim_start_matches("export ").strip_prefix("PORT=")?;
+            let value = value.split('#').next().unwrap_or_default().trim().trim_matches(['"', '\'']);
+            let port = value.parse().ok().filter(|port| *port > 0)?;
+            Some(Found::new(port, path.as_str(), number + 1, "PORT of the example environment"))
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! Reading a shell command: the port it names, the programs it runs, whether it reloads.
+
+/// Splits a command into words: at blanks and shell operators, quotes taken off.
+fn words(command: &str) -> impl Iterator<Item = &str> {
+    let separators = |c: char| c.is_whitespace() || "\"'`;&|()<>".contains(c);
+    command.split(separators).filter(|word| !word.is_empty())
+}
+
+/// Returns the port that a command makes its server listen on: `--port 3001`, `-p 3001`, `PORT=3001`, `--bind :8000`,
+/// `0.0.0.0:8000`, `runserver 8001`. The first one counts.
+pub(super) fn port(command: &str) -> Option<u16> {
+    const FLAGS: [&str; 10] =
+        ["--port", "-p", "--bind", "-b", "--listen", "-l", "--server.port", "--http-port", "--addr", "--address"];
+    let command = default_values(command);
+    let mut words = words(&command).peekable();
+    while let Some(word) = words.next() {
+        // The debugger's port is not the app's.
+        if word.starts_with("--inspect") || word.starts_with("--debug-port") {
+            continue;
+        }
+        let (flag, attached) = word.split_once('=').map_or((word, None), |(flag, value)| (flag, Some(value)));
+        let named = if FLAGS.contains(&flag) {
+            attached.or_else(|| words.peek().copied()).and_then(number_or_address)
+        } else if flag == "PORT" {
+            attached.and_then(number)
+        } else if word == "runserver" {
+            words.peek().copied().and_then(number_or_address)
+        } else {
+            word.strip_prefix("-p").and_then(number).or_else(|| address(word))
+        };
+        if named.is_some() {
+            return named;
+        }
+    }
+    None
+}
+
+/// Puts the default in place of `${PORT:-3000}`.
+fn default_values(command: &str) -> String {
+    let mut out = String::new();
+    let mut rest = command;
+    while let Some(start) = rest.find("${") {
+        let Some(length) = rest[start..].find('}') else { break };
+        let inside = &rest[start + 2..start + length];
+        out.push_str(&rest[..start]);
+        out.push_str(inside.split_once(":-").or_else(|| inside.split_once('-')).map_or("$", |(_, default)| default));
+        rest = &rest[start + length + 1..];
+    }
+    out + rest
+}
+
+fn number(text: &str) -> Option<u16> {
+    text.parse().ok().filter(|port| *port > 0)
+}
+
+fn number_or_address(text: &str) -> Option<u16> {
+    number(text).or_else(|| address(text))
+}
+
+/// Reads `:8000`, `0.0.0.0:8000`, `localhost:8000`, `[::]:8000`; an address with a scheme is somebody else's.
+fn address(text: &str) -> Option<u16> {
+    let (host, port) = text.rsplit_once(':')?;
+    ["", "*", "0.0.0.0", "127.0.0.1", "localhost", "[::]", "::"].contains(&host).then(|| number(port)).flatten()
+}
+
+/// Tells whether the command runs a program of this name.
+pub(super) fn runs(command: &str, program: &str) -> bool {
+    words(command).any(|word| word.rsplit('/').next() == Some(program))
+}
+
+/// Tells whether the command is one program with its arguments: no shell operator, no expansion, no assignment before it.
+pub(crate) fn is_plain(command: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || " -_./:@=+,%".contains(c);
+    let program = command.split_whitespace().next().unwrap_or_default();
+    !program.is_empty() && !program.contains('=') && command.chars().all(plain)
+}
+
+/// Tells whether the server that a command starts loads changed files by itself.
+pub(super) fn reloads(command: &str) -> bool {
+    const WATCHERS: [&str; 9] =
+        ["nodemon", "ts-node-dev", "tsnd", "node-dev", "air", "watchexec", "reflex", "wrangler", "watchmedo"];
+    const FLAGS: [&str; 7] = ["--watch", "-w", "--reload", "--hot", "--hmr", "--debug", "--auto-reload"];
+    WATCHERS.iter().any(|watcher| runs(command, watcher))
+        || words(command).any(|word| FLAGS.contains(&word) || word.starts_with("--watch="))
+        || (runs(command, "tsx") && runs(command, "watch"))
+        || (runs(command, "runserver") && !command.contains("--noreload"))
+        || (runs(command, "fastapi") && runs(command, "dev"))
+}
+
+/// Quotes a word for `/bin/sh` where it needs it.
+pub(super) fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@+".contains(c);
+    if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {
+        return word.into();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// Runs a command in a directory below the root.
+pub(super) fn in_dir(directory: &str, command: &str) -> String {
+    if directory.is_empty() { command.into() } else { format!("cd {} && {command}", quote(&format!("./{directory}"))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_read_from_what_people_write() {
+        for (command, expected) in [
+            ("vite --port 3001", Some(3001)),
+            ("vite --port=3001 --host", Some(3001)),
+            ("next dev -p 4000", Some(4000)),
+            ("next dev -p4000", Some(4000)),
+            ("PORT=5000 node server.js", Some(5000)),
+            ("cross-env PORT=5000 NODE_ENV=dev nodemon", Some(5000)),
+            ("set PORT=5001&& react-scripts start", Some(5001)),
+            ("gunicorn app:app --bind :8000", Some(8000)),
+            ("gunicorn -b 0.0.0.0:8001 app:app", Some(8001)),
+            ("python manage.py runserver 0.0.0.0:8002", Some(8002)),
+            ("python manage.py runserver 8003", Some(8003)),
+            ("uvicorn main:app --port ${PORT:-8004}", Some(8004)),
+            ("concurrently \"vite --port 3002\" \"node api.js -p 4\"", Some(3002)),
+            ("hypercorn app --bind '[::]:8005'", Some(8005)),
+            ("next dev -p $PORT", None),
+            ("node --inspect=0.0.0.0:9229 server.js", None),
+            ("wait-on http://localhost:3000 && electron .", None),
+            ("docker run -p 5432:5432 postgres", None),
+            ("tsc -p tsconfig.json", None),
+            ("vite --port 99999", None),
+            ("vite --port 0", None),
+            ("REPORT=1 PORTAL=2 vite", None),
+            ("echo ${unclosed", None),
+        ] {
+            assert_eq!(port(command), expected, "{command}");
+        }
+    }
+
+    #[test]
+    fn plain_commands_need_no_shell() {
+        assert!(is_plain("npm run dev -- --host 0.0.0.0"));
+        for shell in ["a && b", "PORT=1 a", "a $B", "a 'b'", "a\nb", "", "a \"b\"", "a\\b"] {
+            assert!(!is_plain(shell), "{shell:?}");
+        }
+    }
+
+    #[test]
+    fn directories_are_quoted() {
+        assert_eq!(in_dir("apps/web", "npm start"), "cd ./apps/web && npm start");
+        assert_eq!(in_dir("a'$(b)", "npm start"), r"cd './a'\''$(b)' && npm start");
+        assert_eq!(in_dir("", "npm start"), "npm start");
+    }
+}

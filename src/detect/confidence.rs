@@ -1,0 +1,117 @@
+//! How sure a piece of evidence makes kilter, in constants.
+//!
+//! One piece: what the package is ([`STRONG`], [`WEAK`], [`TESTS`]) times where it stands ([`Scope::factor`]).
+//! Several pieces: the surest counts and the others do not add to it, because two clients of one protocol come from one
+//! decision (an S3 SDK and its presigner are not twice the evidence); so hints never add up to a selection.
+//! Of several services of one kind in one manifest (`pg` beside `mysql2`) one is the project's and the others are options:
+//! those get at most [`ALTERNATIVE`].
+//!
+//! What was counted in thirty applications whose compose files say what they start: clients of databases, queues and search
+//! engines in an ordinary place were right about nine times in ten, hints (S3 SDK, SMTP client, OIDC client) less than
+//! half the time, optional extras and dev groups in between.
+
+/// From this confidence on a finding is pre-selected; below, it is proposed only.
+pub const SELECT: f64 = 0.7;
+
+/// The package speaks to one kind of service only.
+pub(super) const STRONG: f64 = 0.95;
+
+/// The package is a client that hosted products and other services speak too.
+pub(super) const WEAK: f64 = 0.4;
+
+/// The project's tests start the real service with this package; where it stands does not matter, it is always a dev dependency.
+pub(super) const TESTS: f64 = 0.8;
+
+/// The most that an alternative to a selected service gets: proposed, not selected.
+pub(super) const ALTERNATIVE: f64 = 0.6;
+
+/// Where a manifest declares a package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Installed wherever the app runs.
+    Runtime,
+    /// Installed in production: `requirements/production.txt`, the extra `prod`.
+    Production,
+    /// Installed for development or tests only.
+    Dev,
+    /// The app runs without it.
+    Optional,
+    /// An extra or group of this name, which a user chooses.
+    Extra(String),
+}
+
+impl Scope {
+    /// Returns the share of a package's confidence that is left in this place.
+    pub(super) fn factor(&self) -> f64 {
+        match self {
+            Self::Runtime => 1.0,
+            Self::Production => 0.9,
+            Self::Dev | Self::Optional => 0.65,
+            Self::Extra(_) => 0.6,
+        }
+    }
+
+    /// Tells the scope of a group, an extra or a requirements file by its name.
+    pub(super) fn of_group(name: &str) -> Self {
+        const DEV: [&str; 20] = [
+            "dev",
+            "devel",
+            "develop",
+            "development",
+            "local",
+            "test",
+            "tests",
+            "testing",
+            "lint",
+            "linting",
+            "linter",
+            "typing",
+            "types",
+            "mypy",
+            "ci",
+            "doc",
+            "docs",
+            "documentation",
+            "benchmark",
+            "debug",
+        ];
+        const PRODUCTION: [&str; 8] = ["prod", "production", "deploy", "deployment", "server", "all", "full", "main"];
+        let name = name.to_ascii_lowercase();
+        let word = |list: &[&str]| name.split(['-', '_', '.', ' ']).any(|word| list.contains(&word));
+        if word(&DEV) {
+            Self::Dev
+        } else if word(&PRODUCTION) {
+            Self::Production
+        } else {
+            Self::Extra(name)
+        }
+    }
+}
+
+/// Rounds to two decimals, so that what people and scripts see has no tail.
+pub(super) fn round(confidence: f64) -> f64 {
+    (confidence * 100.0).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ordinary_and_production_places_select_a_client() {
+        assert!(STRONG * Scope::Runtime.factor() >= SELECT);
+        assert!(STRONG * Scope::Production.factor() >= SELECT);
+        for scope in [Scope::Dev, Scope::Optional, Scope::Extra("postgres".into())] {
+            assert!(STRONG * scope.factor() < SELECT, "{scope:?}");
+        }
+        assert!(WEAK < SELECT && ALTERNATIVE < SELECT && TESTS >= SELECT);
+    }
+
+    #[test]
+    fn groups_are_told_by_the_words_of_their_name() {
+        assert_eq!(Scope::of_group("docs-dev"), Scope::Dev);
+        assert_eq!(Scope::of_group("Production"), Scope::Production);
+        assert_eq!(Scope::of_group("postgres"), Scope::Extra("postgres".into()));
+        assert_eq!(Scope::of_group("latest"), Scope::Extra("latest".into()));
+    }
+}

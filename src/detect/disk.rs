@@ -1,0 +1,157 @@
+//! The tree on disk.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+
+use ignore::{DirEntry, WalkBuilder, WalkState};
+
+use super::model::Tree;
+use super::python::is_requirements;
+use crate::diag::{Error, Result};
+use crate::fsx;
+
+/// The largest manifest that is read.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// Directories that hold other people's code or build output, ignored by git or not.
+const NEVER: [&str; 10] = [
+    "node_modules",
+    "bower_components",
+    "vendor",
+    "target",
+    "dist",
+    "venv",
+    "site-packages",
+    "__pycache__",
+    "Pods",
+    "_build",
+];
+
+/// Names that can be manifests, or whose mere presence says something (an entry file, a lockfile).
+const NAMES: [&str; 45] = [
+    "package.json",
+    "pnpm-workspace.yaml",
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "pnpm-lock.yaml",
+    "yarn.lock",
+    "bun.lock",
+    "bun.lockb",
+    "bunfig.toml",
+    ".npmrc",
+    ".yarnrc",
+    ".yarnrc.yml",
+    ".pnpmfile.cjs",
+    ".nvmrc",
+    ".node-version",
+    "pyproject.toml",
+    "setup.cfg",
+    "Pipfile",
+    "Pipfile.lock",
+    "poetry.lock",
+    "uv.lock",
+    ".python-version",
+    "runtime.txt",
+    "manage.py",
+    "main.py",
+    "app.py",
+    "server.py",
+    "wsgi.py",
+    "asgi.py",
+    "__init__.py",
+    "go.mod",
+    "go.sum",
+    "go.work",
+    "go.work.sum",
+    "main.go",
+    "Procfile",
+    "Procfile.dev",
+    "Dockerfile",
+    "Dockerfile.dev",
+    ".env.example",
+    ".env.sample",
+    ".env.template",
+    "deno.json",
+    "deno.jsonc",
+    "compose.yaml",
+];
+
+/// The manifests of a project on disk.
+#[derive(Debug)]
+pub struct DiskTree {
+    root: PathBuf,
+    paths: Vec<String>,
+}
+
+impl DiskTree {
+    /// Walks the project at `root` and notes the files that can be manifests; none is read yet. `.gitignore` files count, also
+    /// outside a git repository; the user's own git settings do not, so that every machine sees the same. Hidden
+    /// directories, installed packages and build output are not entered, symbolic links not followed.
+    ///
+    /// # Errors
+    /// When `root` is not a readable directory. A directory below it that cannot be read is left out.
+    pub fn open(root: &Path) -> Result<Self> {
+        std::fs::read_dir(root)
+            .map_err(|error| Error::io(format!("read the directory `{}`", root.display()), &error))?;
+        let (send, receive) = mpsc::channel();
+        let walk = WalkBuilder::new(root)
+            .hidden(false)
+            .ignore(false)
+            .git_global(false)
+            .git_exclude(false)
+            .require_git(false)
+            .follow_links(false)
+            .filter_entry(is_entered)
+            .build_parallel();
+        walk.run(|| {
+            let send = send.clone();
+            Box::new(move |entry| {
+                if let Some(path) = entry.ok().and_then(|entry| manifest(root, &entry)) {
+                    // The receiver outlives the walk.
+                    let _ = send.send(path);
+                }
+                WalkState::Continue
+            })
+        });
+        drop(send);
+        let mut paths: Vec<String> = receive.into_iter().collect();
+        paths.sort_unstable();
+        Ok(Self { root: root.to_path_buf(), paths })
+    }
+}
+
+impl Tree for DiskTree {
+    fn paths(&self) -> &[String] {
+        &self.paths
+    }
+
+    fn read(&self, path: &str) -> Option<String> {
+        fsx::read_text(&self.root.join(path), MAX_BYTES).ok().flatten()
+    }
+}
+
+/// Tells whether the walk goes into a directory, or looks at a file.
+fn is_entered(entry: &DirEntry) -> bool {
+    if entry.depth() == 0 || !entry.file_type().is_some_and(|kind| kind.is_dir()) {
+        return true;
+    }
+    let name = entry.file_name().to_string_lossy();
+    !name.starts_with('.') && !NEVER.contains(&name.as_ref())
+}
+
+/// Returns the path of an ordinary file that can be a manifest, relative to the root. A name that is not UTF-8 is none.
+fn manifest(root: &Path, entry: &DirEntry) -> Option<String> {
+    if !entry.file_type()?.is_file() {
+        return None;
+    }
+    let name = entry.file_name().to_str()?;
+    let listed = NAMES.contains(&name) || name.ends_with(".prisma");
+    if !listed && !name.ends_with(".txt") && !name.ends_with(".in") {
+        return None;
+    }
+    let path = entry.path().strip_prefix(root).ok()?.to_str()?;
+    (listed || is_requirements(path)).then(|| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

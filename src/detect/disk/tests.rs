@@ -1,0 +1,64 @@
+use super::*;
+
+fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        fsx::write(&dir.path().join(path), text.as_bytes()).unwrap();
+    }
+    dir
+}
+
+#[test]
+fn only_manifests_are_noted_and_ignored_places_not_entered() {
+    let dir = project(&[
+        ("package.json", "{}"),
+        ("src/index.ts", ""),
+        ("apps/web/package.json", "{}"),
+        ("node_modules/pg/package.json", "{}"),
+        ("apps/web/node_modules/pg/package.json", "{}"),
+        ("vendor/a/go.mod", ""),
+        (".cache/package.json", "{}"),
+        (".nvmrc", "22"),
+        ("db/schema.prisma", ""),
+        ("requirements/base.txt", ""),
+        ("robots.txt", ""),
+        (".gitignore", "generated/\n/ignored.prisma\n"),
+        ("generated/package.json", "{}"),
+        ("ignored.prisma", ""),
+        ("pkg/.gitignore", "package.json\n"),
+        ("pkg/package.json", "{}"),
+    ]);
+    let tree = DiskTree::open(dir.path()).unwrap();
+    assert_eq!(
+        tree.paths(),
+        [".nvmrc", "apps/web/package.json", "db/schema.prisma", "package.json", "requirements/base.txt"]
+    );
+    assert_eq!(tree.read(".nvmrc").as_deref(), Some("22"));
+}
+
+#[test]
+fn links_are_not_followed() {
+    let outside = project(&[("package.json", "{}")]);
+    let dir = project(&[("a/package.json", "{}")]);
+    std::os::unix::fs::symlink(dir.path(), dir.path().join("a/loop")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), dir.path().join("out")).unwrap();
+    std::os::unix::fs::symlink(outside.path().join("package.json"), dir.path().join("package.json")).unwrap();
+    assert_eq!(DiskTree::open(dir.path()).unwrap().paths(), ["a/package.json"]);
+}
+
+#[test]
+fn binary_and_huge_files_are_warnings() {
+    let dir = project(&[("go.mod", &"// x\n".repeat(300_000))]);
+    std::fs::create_dir(dir.path().join("a")).unwrap();
+    fsx::write(&dir.path().join("a/package.json"), &[0xff, 0xfe, 0]).unwrap();
+    let tree = DiskTree::open(dir.path()).unwrap();
+    let what: Vec<_> = crate::detect::detect(&tree, &[]).warnings.into_iter().map(|w| w.what).collect();
+    assert_eq!(what, ["cannot read `a/package.json`", "cannot read `go.mod`"]);
+}
+
+#[test]
+fn a_root_that_is_not_there_is_an_error() {
+    let dir = project(&[]);
+    let error = DiskTree::open(&dir.path().join("missing")).unwrap_err();
+    assert!(error.to_string().starts_with("cannot read the directory `"), "{error}");
+}

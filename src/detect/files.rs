@@ -1,0 +1,100 @@
+//! The tree with the side places left out, and the warnings that reading it gives.
+
+use std::cell::RefCell;
+
+use super::model::Tree;
+use super::places::{is_side, split};
+use crate::diag::{Place, Problem};
+
+/// The manifests of a project that count.
+pub(super) struct Files<'a> {
+    tree: &'a dyn Tree,
+    paths: Vec<&'a str>,
+    warnings: RefCell<Vec<Problem>>,
+}
+
+impl<'a> Files<'a> {
+    /// Takes a tree without its examples, tests and the like.
+    pub(super) fn new(tree: &'a dyn Tree) -> Self {
+        let mut paths: Vec<&str> = tree.paths().iter().map(String::as_str).filter(|path| !is_side(path)).collect();
+        paths.sort_unstable();
+        Self { tree, paths, warnings: RefCell::default() }
+    }
+
+    /// Returns every file, sorted by path.
+    pub(super) fn all(&self) -> impl Iterator<Item = &'a str> {
+        self.paths.iter().copied()
+    }
+
+    /// Returns the files with this name, sorted by path.
+    pub(super) fn named(&self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.all().filter(move |path| split(path).1 == name)
+    }
+
+    /// Tells whether the file is there.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.paths.binary_search(&path).is_ok()
+    }
+
+    /// Reads a file without its byte order mark; one that cannot be read is a warning.
+    pub(super) fn read(&self, path: &str) -> Option<String> {
+        let Some(mut text) = self.tree.read(path) else {
+            self.warn(
+                Problem::new(format!("cannot read `{path}`"))
+                    .help("It is left out: a manifest is a text file in UTF-8 of at most 1 MiB."),
+            );
+            return None;
+        };
+        if text.starts_with('\u{feff}') {
+            text.drain(..'\u{feff}'.len_utf8());
+        }
+        Some(text)
+    }
+
+    /// Reads a file if it is there.
+    pub(super) fn read_if_there(&self, path: &str) -> Option<String> {
+        self.has(path).then(|| self.read(path)).flatten()
+    }
+
+    /// Remembers that a manifest is malformed at a place (line and column from 1).
+    pub(super) fn malformed(&self, path: &str, text: &str, line: usize, column: usize, message: &str) {
+        let line = line.max(1);
+        let place = Place {
+            file: path.into(),
+            line,
+            column: column.max(1),
+            text: text.lines().nth(line - 1).unwrap_or_default().into(),
+            width: 1,
+        };
+        let message = message.lines().next().unwrap_or_default();
+        self.warn(
+            Problem::new(format!("`{path}` is malformed: {message}"))
+                .at(place)
+                .help("It is left out of the proposal until it is repaired."),
+        );
+    }
+
+    fn warn(&self, problem: Problem) {
+        let mut warnings = self.warnings.borrow_mut();
+        if !warnings.contains(&problem) {
+            warnings.push(problem);
+        }
+    }
+
+    /// Returns the warnings, in the order they came up.
+    pub(super) fn into_warnings(self) -> Vec<Problem> {
+        self.warnings.into_inner()
+    }
+}
+
+/// Returns line and column (in characters), from 1, of a byte offset.
+pub(super) fn position(text: &str, offset: usize) -> (usize, usize) {
+    let mut end = offset.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let before = &text[..end];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (line, column)
+}

@@ -1,0 +1,108 @@
+//! What detection reads and what it hands on.
+
+use super::confidence::SELECT;
+use crate::catalog::Ecosystem;
+use crate::diag::Problem;
+
+/// The files of a project, as detection sees them.
+pub trait Tree {
+    /// Paths of all files that could be manifests, relative to the root, with `/`, sorted.
+    fn paths(&self) -> &[String];
+    /// Reads one of them; `None` when it is not readable as text or too large (1 MiB).
+    fn read(&self, path: &str) -> Option<String>;
+}
+
+/// Why kilter believes something: one line of one file.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Evidence {
+    /// File, relative to the project's root.
+    pub file: String,
+    /// Line, counted from 1.
+    pub line: usize,
+    /// The package (or the key) that says so.
+    pub package: String,
+    /// How sure this piece alone makes it, 0 to 1.
+    pub confidence: f64,
+    /// A few words for a person, for example `ioredis is a client of redis`.
+    pub note: String,
+    /// Which kind of manifest it stands in.
+    #[serde(skip)]
+    pub ecosystem: Ecosystem,
+}
+
+/// A service the project seems to need.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Finding {
+    /// Name of the catalog service.
+    pub name: String,
+    /// Whether it is pre-selected: true from [`SELECT`] on.
+    pub selected: bool,
+    /// How sure, 0 to 1.
+    pub confidence: f64,
+    /// All evidence, the strongest first; never empty.
+    pub evidence: Vec<Evidence>,
+}
+
+impl Finding {
+    /// Makes a finding; its confidence decides whether it is selected. `evidence` is not empty.
+    pub(super) fn new(name: &str, confidence: f64, evidence: Vec<Evidence>) -> Self {
+        Self { name: name.into(), selected: confidence >= SELECT, confidence, evidence }
+    }
+}
+
+/// A fact about the app and where it was read.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Found<T> {
+    /// The fact.
+    pub value: T,
+    /// File it was read from, relative to the project's root.
+    pub file: String,
+    /// Line, counted from 1.
+    pub line: usize,
+    /// A few words for a person, for example `from the script dev`.
+    pub note: String,
+}
+
+impl<T> Found<T> {
+    /// Makes a fact.
+    pub(super) fn new(value: T, file: impl Into<String>, line: usize, note: impl Into<String>) -> Self {
+        Self { value, file: file.into(), line, note: note.into() }
+    }
+}
+
+/// Everything detection has to say about a project.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Detection {
+    /// Name the project gives itself, as it is written there; see [`crate::ids::Name::from_text`].
+    pub name: Option<Found<String>>,
+    /// Port its app listens on in dev.
+    pub port: Option<Found<u16>>,
+    /// Command that starts the app in dev, from the project's root; a line for `/bin/sh`.
+    pub dev: Option<Found<String>>,
+    /// Base image of the dev container.
+    pub image: Option<Found<String>>,
+    /// Path for readiness probes.
+    pub health: Option<Found<String>>,
+    /// The app's own language and package manager, for Dockerfile.dev.
+    pub stack: Option<Stack>,
+    /// Services, the surest first.
+    pub findings: Vec<Finding>,
+    /// Manifests that could not be read, and the like: never a failure.
+    pub warnings: Vec<Problem>,
+}
+
+/// What Dockerfile.dev has to know about the app.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Stack {
+    /// Language.
+    pub ecosystem: Ecosystem,
+    /// Package manager: `npm`, `pnpm`, `yarn`, `bun`, `pip`, `uv`, `poetry`, `pipenv`, `go`.
+    pub manager: String,
+    /// Files that name the dependencies, relative to the root, copied before everything else, so that a source edit does
+    /// not install again. Empty: the installation needs the sources, so everything is copied first.
+    pub manifests: Vec<String>,
+    /// Command that installs the dependencies, from the project's root; a line for `/bin/sh`.
+    pub install: String,
+    /// Whether the dev command reloads by itself when a file changes (vite, next dev, nodemon, uvicorn --reload, air …).
+    pub reloads: bool,
+}

@@ -1,0 +1,142 @@
+//! How the app of a package.json runs in dev.
+
+use super::NodePackage;
+use super::frameworks::{FRAMEWORKS, Framework};
+use super::scripts::{Manager, Script, dev_script, ends_in_call_of, expanded};
+use crate::catalog::Ecosystem;
+use crate::detect::app::Candidate;
+use crate::detect::command;
+use crate::detect::files::Files;
+use crate::detect::model::{Found, Stack};
+use crate::detect::places::join;
+use crate::detect::versions;
+
+/// Describes the app of one package; `packages` are all of the project.
+pub(in crate::detect) fn candidate(files: &Files<'_>, package: &NodePackage, packages: &[NodePackage]) -> Candidate {
+    let root = packages.iter().find(|other| other.dir.is_empty());
+    let manager = Manager::of(files, package, root);
+    let script = dev_script(package);
+    let text = script.as_ref().map(|script| expanded(package, script.text)).unwrap_or_default();
+    let framework = framework(package, &text);
+    // The script of a workspace root starts the members: what it says about ports is in theirs.
+    let member = (framework.is_none() && package.is_workspace_root(files))
+        .then(|| packages.iter().find(|member| member.dir.starts_with("apps/") && dev_script(member).is_some()))
+        .flatten();
+    let mut port = script.as_ref().and_then(|script| port(package, script, &text, framework));
+    let mut reloads = command::reloads(&text) || framework.is_some_and(|framework| framework.reloads);
+    if let Some(member) = member.map(|member| candidate(files, member, packages)) {
+        port = port.or(member.port);
+        reloads = reloads || member.stack.is_some_and(|stack| stack.reloads);
+    }
+    Candidate {
+        dir: package.dir.clone(),
+        ecosystem: Ecosystem::Node,
+        name: package
+            .json
+            .text(&["name"])
+            .map(|(name, line)| Found::new(name.into(), &package.file, line, "the name in package.json")),
+        dev: script.as_ref().map(|script| dev(package, script, &manager, framework)),
+        fixed_port: framework.is_some_and(|framework| !framework.reads_port),
+        port,
+        image: image(files, package, root),
+        stack: Some(stack(files, package, packages, &manager, reloads)),
+        serves: framework.is_some(),
+    }
+}
+
+/// Returns the framework that the script starts, else the first one among the dependencies.
+fn framework(package: &NodePackage, script: &str) -> Option<&'static Framework> {
+    let started = |framework: &&Framework| framework.programs.iter().any(|program| command::runs(script, program));
+    let declared = |framework: &&Framework| package.dependency(framework.package).is_some();
+    FRAMEWORKS.iter().find(started).or_else(|| FRAMEWORKS.iter().find(declared))
+}
+
+fn dev(package: &NodePackage, script: &Script<'_>, manager: &Manager, framework: Option<&Framework>) -> Found<String> {
+    let open = ["--host", "--hostname", "-H"];
+    let says_host = script.text.split([' ', '=']).any(|word| open.contains(&word));
+    let flags = framework
+        .filter(|framework| {
+            !says_host && framework.programs.iter().any(|program| ends_in_call_of(script.text, program))
+        })
+        .and_then(|framework| framework.host);
+    let mut note = format!("from the script {}", script.name);
+    if let Some(flags) = flags {
+        note += &format!("; `{flags}` makes it reachable from outside its container");
+    }
+    Found::new(manager.run(script.name, flags), &package.file, script.line, note)
+}
+
+fn port(package: &NodePackage, script: &Script<'_>, text: &str, framework: Option<&Framework>) -> Option<Found<u16>> {
+    if let Some(port) = command::port(text) {
+        return Some(Found::new(port, &package.file, script.line, format!("from the script {}", script.name)));
+    }
+    let framework = framework?;
+    let line = package.dependency(framework.package).unwrap_or(script.line);
+    Some(Found::new(framework.port, &package.file, line, format!("the default of {}", framework.package)))
+}
+
+/// Returns the base image: the newest long-term release that the project allows, `node:22-alpine` when it says nothing.
+fn image(files: &Files<'_>, package: &NodePackage, root: Option<&NodePackage>) -> Option<Found<String>> {
+    let image = |major: u32| format!("node:{major}-alpine");
+    let places: Vec<&NodePackage> =
+        std::iter::once(package).chain(root.filter(|root| root.dir != package.dir)).collect();
+    for place in &places {
+        for name in [".nvmrc", ".node-version"] {
+            let file = join(&place.dir, name);
+            let Some(text) = files.read_if_there(&file) else { continue };
+            if let Some(major) = versions::nvm_major(&text) {
+                return Some(Found::new(image(major), file, 1, format!("the version in {name}")));
+            }
+        }
+        if let Some((range, line)) = place.json.text(&["engines", "node"]) {
+            if let Some(major) = versions::node_major(range) {
+                return Some(Found::new(image(major), &place.file, line, "fits engines.node"));
+            }
+        }
+    }
+    Some(Found::new(image(versions::NODE), &package.file, 1, "kilter's default for Node"))
+}
+
+fn stack(
+    files: &Files<'_>,
+    package: &NodePackage,
+    packages: &[NodePackage],
+    manager: &Manager,
+    reloads: bool,
+) -> Stack {
+    let root = packages.iter().find(|other| other.dir.is_empty() && other.is_workspace_root(files));
+    // In a workspace everything is installed from the root.
+    let base = root.unwrap_or(package);
+    let members: Vec<&NodePackage> = if root.is_some() { packages.iter().collect() } else { vec![package] };
+    let mut manifests: Vec<String> = Vec::new();
+    let settings = ["pnpm-workspace.yaml", ".npmrc", ".yarnrc", ".yarnrc.yml", ".pnpmfile.cjs", "bunfig.toml"]
+        .map(|name| join(&base.dir, name));
+    manifests.extend(members.iter().map(|member| member.file.clone()));
+    manifests.extend(settings.into_iter().filter(|file| files.has(file)));
+    manifests.extend(manager.lockfile.clone());
+    manifests.sort();
+    // Scripts that run while installing may read any source file.
+    let needs_sources = members.iter().any(|member| {
+        ["preinstall", "install", "postinstall", "prepare"]
+            .iter()
+            .any(|name| member.json.text(&["scripts", name]).is_some())
+            || member.dependency("patch-package").is_some()
+            || (member.dependency("@prisma/client").is_some() && !files_prisma(files).is_empty())
+            || member.json.value["pnpm"].get("patchedDependencies").is_some()
+    });
+    if needs_sources {
+        manifests.clear();
+    }
+    Stack {
+        ecosystem: Ecosystem::Node,
+        manager: manager.name.into(),
+        manifests,
+        install: command::in_dir(&base.dir, manager.install()),
+        reloads,
+    }
+}
+
+/// The installation of `@prisma/client` generates its code from the schema.
+fn files_prisma<'a>(files: &Files<'a>) -> Vec<&'a str> {
+    files.all().filter(|path| path.ends_with(".prisma")).collect()
+}

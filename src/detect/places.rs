@@ -1,0 +1,90 @@
+//! Which directories hold the app, and which hold something beside it.
+
+/// Directories below the root whose manifests are not the app's: what they declare is somebody's example, test or tool.
+/// `packages` and `apps` are never among them. The whole name counts, never a part of it.
+const SIDE: [&str; 44] = [
+    "__fixtures__",
+    "__mocks__",
+    "__tests__",
+    "bench",
+    "benches",
+    "benchmark",
+    "benchmarks",
+    "boilerplate",
+    "boilerplates",
+    "demo",
+    "demos",
+    "doc",
+    "docs",
+    "documentation",
+    "e2e",
+    "e2e-tests",
+    "example",
+    "examples",
+    "fixture",
+    "fixtures",
+    "integration-tests",
+    "integration_tests",
+    "mocks",
+    "playground",
+    "playgrounds",
+    "sample",
+    "samples",
+    "sandbox",
+    "sdk",
+    "sdks",
+    "snippets",
+    "starter",
+    "starters",
+    "template",
+    "templates",
+    "test",
+    "test-fixtures",
+    "testdata",
+    "testing",
+    "tests",
+    "tool",
+    "tools",
+    "tutorial",
+    "tutorials",
+];
+
+/// Endings of such directories: Nx names the tests of `web` `web-e2e` (<https://nx.dev>).
+const SIDE_ENDINGS: [&str; 2] = ["-e2e", "-tests"];
+
+/// Tells whether a file stands beside the app: in an example, a fixture, a test and the like.
+pub(super) fn is_side(path: &str) -> bool {
+    let Some((directories, _)) = path.rsplit_once('/') else { return false };
+    directories.split('/').any(|directory| {
+        let name = directory.to_ascii_lowercase();
+        SIDE.contains(&name.as_str()) || SIDE_ENDINGS.iter().any(|ending| name.ends_with(ending))
+    })
+}
+
+/// Splits a path into its directory (empty for the root) and its file name.
+pub(super) fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
+}
+
+/// Joins a directory (empty for the root) and a relative path.
+pub(super) fn join(directory: &str, path: &str) -> String {
+    if directory.is_empty() { path.to_owned() } else { format!("{directory}/{path}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn side_places_are_whole_directory_names_below_the_root() {
+        for side in
+            ["examples/a/package.json", "sdks/go/go.mod", "apps/web-e2e/package.json", "a/Tests/requirements.txt"]
+        {
+            assert!(is_side(side), "{side}");
+        }
+        for app in ["package.json", "packages/a/package.json", "apps/a/package.json", "latest/go.mod", "contest/go.mod"]
+        {
+            assert!(!is_side(app), "{app}");
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! How a Python app runs in dev.
+
+use std::collections::BTreeSet;
+
+use super::{Kind, PythonManifest};
+use crate::catalog::Ecosystem;
+use crate::detect::app::Candidate;
+use crate::detect::command;
+use crate::detect::files::Files;
+use crate::detect::model::{Found, Stack};
+use crate::detect::places::join;
+use crate::detect::rules::canonical;
+use crate::detect::toml::Toml;
+use crate::detect::versions;
+
+/// A web framework: package, port of its own dev server.
+struct Framework {
+    package: &'static str,
+    port: u16,
+}
+
+/// Frameworks, those that stand on others first. Ports as documented: docs.djangoproject.com/en/stable/ref/django-admin/#runserver,
+/// fastapi.tiangolo.com/fastapi-cli, flask.palletsprojects.com/en/stable/cli, docs.litestar.dev, www.uvicorn.org/settings,
+/// docs.streamlit.io, sanic.dev/en/guide/running, docs.aiohttp.org.
+const FRAMEWORKS: [Framework; 9] = [
+    Framework { package: "django", port: 8000 },
+    Framework { package: "fastapi", port: 8000 },
+    Framework { package: "litestar", port: 8000 },
+    Framework { package: "flask", port: 5000 },
+    Framework { package: "quart", port: 5000 },
+    Framework { package: "streamlit", port: 8501 },
+    Framework { package: "sanic", port: 8000 },
+    Framework { package: "starlette", port: 8000 },
+    Framework { package: "aiohttp", port: 8080 },
+];
+
+/// Files in which the app object of FastAPI and the like usually is, the likeliest first, with the name to import.
+const ENTRIES: [(&str, &str); 8] = [
+    ("main.py", "main"),
+    ("app.py", "app"),
+    ("app/main.py", "app.main"),
+    ("src/main.py", "src.main"),
+    ("api/main.py", "api.main"),
+    ("server.py", "server"),
+    ("app/app.py", "app.app"),
+    ("app/__init__.py", "app"),
+];
+
+/// Describes the app of every directory that has Python manifests.
+pub(in crate::detect) fn candidates(files: &Files<'_>, manifests: &[PythonManifest]) -> Vec<Candidate> {
+    let dirs: BTreeSet<&str> = manifests.iter().map(|manifest| manifest.dir.as_str()).collect();
+    dirs.into_iter()
+        .map(|dir| {
+            let project = Project { files, dir, manifests: manifests.iter().filter(|m| m.dir == dir).collect() };
+            project.candidate()
+        })
+        .collect()
+}
+
+/// One directory with its manifests; there is at least one.
+struct Project<'a> {
+    files: &'a Files<'a>,
+    dir: &'a str,
+    manifests: Vec<&'a PythonManifest>,
+}
+
+impl Project<'_> {
+    fn candidate(&self) -> Candidate {
+        let framework = FRAMEWORKS.iter().find_map(|known| self.package(known.package).map(|at| (known, at)));
+        let dev = self.dev(framework.as_ref().map(|(known, _)| known.package));
+        let port = dev
+            .as_ref()
+            .and_then(|dev| command::port(&dev.value).map(|port| Found { value: port, ..with_note(dev) }))
+            .or_else(|| {
+                framework.as_ref().map(|(known, (file, line))| {
+                    Found::new(known.port, file, *line, format!("the default of {}", known.package))
+                })
+            });
+        let reloads = dev.as_ref().is_some_and(|dev| command::reloads(&dev.value));
+        Candidate {
+            dir: self.dir.into(),
+            ecosystem: Ecosystem::Python,
+            name: self.name(),
+            serves: framework.is_some(),
+            fixed_port: dev.is_some(),
+            dev,
+            port,
+            image: self.image(),
+            stack: Some(self.stack(reloads)),
+        }
+    }
+
+    /// Returns file and line of a package that is declared in any scope.
+    fn package(&self, name: &str) -> Option<(String, usize)> {
+        self.manifests.iter().find_map(|manifest| {
+            let found =
+                manifest.packages.iter().find(|(package, _)| canonical(Ecosystem::Python, &package.name) == name)?;
+            Some((manifest.file.clone(), found.0.line))
+        })
+    }
+
+    fn pyproject(&self) -> Option<(&PythonManifest, &Toml)> {
+        self.manifests.iter().find_map(|manifest| match &manifest.kind {
+            Kind::Pyproject(toml) => Some((*manifest, toml)),
+            _ => None,
+        })
+    }
+
+    fn dev(&self, framework: Option<&str>) -> Option<Found<String>> {
+        let has = |path: &str| self.files.has(&join(self.dir, path));
+        let manage =
+            ["manage.py", "src/manage.py", "backend/manage.py", "app/manage.py"].into_iter().find(|path| has(path));
+        if let Some(manage) = manage {
+            let command = format!("python {manage} runserver 0.0.0.0:8000");
+            return Some(Found::new(command, join(self.dir, manage), 1, "Django's own dev server"));
+        }
+        let entry = ENTRIES.iter().find(|(file, _)| has(file)).map(|(file, module)| (*file, (*module).to_owned()));
+        let declared = self.pyproject().and_then(|(manifest, toml)| {
+            let entry = toml.get(&["tool", "fastapi", "entrypoint"])?.text()?;
+            Some((manifest.file.clone(), entry.split(':').next()?.to_owned())).filter(|(_, module)| is_module(module))
+        });
+        match framework? {
+            name @ ("fastapi" | "starlette" | "litestar" | "quart") => {
+                let (file, module) = declared.or_else(|| entry.map(|(file, module)| (join(self.dir, file), module)))?;
+                let port = if name == "quart" { 5000 } else { 8000 };
+                let command = format!("uvicorn {module}:app --host 0.0.0.0 --port {port} --reload");
+                Some(Found::new(command, file, 1, format!("the usual entry of {name}")))
+            }
+            "flask" => {
+                let (file, module) = entry.or_else(|| has("wsgi.py").then(|| ("wsgi.py", "wsgi".to_owned())))?;
+                let command = format!("flask --app {module} run --host 0.0.0.0 --port 5000 --debug");
+                Some(Found::new(command, join(self.dir, file), 1, "the usual entry of flask"))
+            }
+            "streamlit" => {
+                let (file, _) = entry?;
+                let command = format!("streamlit run {file} --server.address 0.0.0.0 --server.port 8501");
+                Some(Found::new(command, join(self.dir, file), 1, "the usual entry of streamlit"))
+            }
+            _ => None,
+        }
+    }
+
+    fn name(&self) -> Option<Found<String>> {
+        let (manifest, toml) = self.pyproject()?;
+        let name = toml.get(&["project", "name"]).or_else(|| toml.get(&["tool", "poetry", "name"]))?;
+        Some(Found::new(name.text()?.to_owned(), &manifest.file, name.line, "the name in pyproject.toml"))
+    }
+
+    fn image(&self) -> Option<Found<String>> {
+        let image = |minor: u32| format!("python:3.{minor}-slim");
+        for name in [".python-version", "runtime.txt"] {
+            let file = join(self.dir, name);
+            let text = self.files.read_if_there(&file).unwrap_or_default();
+            let version = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
+            if let Some(minor) = version.and_then(versions::python_minor) {
+                return Some(Found::new(image(minor), file, 1, format!("the version in {name}")));
+            }
+        }
+        for manifest in &self.manifests {
+            let (paths, toml): (&[&[&str]], &Toml) = match &manifest.kind {
+                Kind::Pyproject(toml) => {
+                    (&[&["project", "requires-python"], &["tool", "poetry", "dependencies", "python"]], toml)
+                }
+                Kind::Pipfile(toml) => (&[&["requires", "python_version"], &["requires", "python_full_version"]], toml),
+                Kind::Requirements { .. } | Kind::SetupCfg => continue,
+            };
+            let Some(value) = paths.iter().find_map(|path| toml.get(path)) else { continue };
+            if let Some(minor) = value.text().and_then(versions::python_minor) {
+                return Some(Found::new(image(minor), &manifest.file, value.line, "fits the Python version asked for"));
+            }
+        }
+        let file = self.manifests.first().map(|manifest| manifest.file.clone())?;
+        Some(Found::new(image(versions::PYTHON), file, 1, "kilter's default for Python"))
+    }
+
+    /// Tells who installs: a lockfile, the sections of pyproject.toml, a Pipfile, else pip.
+    fn stack(&self, reloads: bool) -> Stack {
+        let has = |name: &str| self.files.has(&join(self.dir, name));
+        let section = |name: &str| self.pyproject().is_some_and(|(_, toml)| toml.get(&["tool", name]).is_some());
+        let (manager, install) = if has("uv.lock") {
+            ("uv", "uv sync --frozen --no-install-workspace".to_owned())
+        } else if has("poetry.lock") || section("poetry") {
+            ("poetry", "poetry install --no-root --no-interaction".to_owned())
+        } else if has("Pipfile") {
+            ("pipenv", format!("pipenv install --dev{}", if has("Pipfile.lock") { " --deploy" } else { "" }))
+        } else if section("uv") {
+            ("uv", "uv sync --no-install-workspace".to_owned())
+        } else {
+            ("pip", self.pip())
+        };
+        Stack {
+            ecosystem: Ecosystem::Python,
+            manager: manager.into(),
+            manifests: self.inputs(manager, &install),
+            install: command::in_dir(self.dir, &install),
+            reloads,
+        }
+    }
+
+    /// Returns the pip command: the requirements file for development if there is one, else the plain one, else the
+    /// project itself.
+    fn pip(&self) -> String {
+        let preferred = [
+            "requirements.txt",
+            "requirements/dev.txt",
+            "requirements/development.txt",
+            "requirements/local.txt",
+            "requirements/base.txt",
+            "requirements/main.txt",
+            "requirements-dev.txt",
+        ];
+        let file = preferred.into_iter().find(|file| self.files.has(&join(self.dir, file))).map(str::to_owned);
+        let file = file.or_else(|| {
+            let mut files =
+                self.manifests.iter().filter(|m| matches!(m.kind, Kind::Requirements { .. })).map(|m| m.file.as_str());
+            files.next().map(|file| file.strip_prefix(&format!("{}/", self.dir)).unwrap_or(file).to_owned())
+        });
+        match file {
+            Some(file) => format!("pip install -r {}", command::quote(&file)),
+            None => "pip install .".into(),
+        }
+    }
+
+    /// Returns what the installation reads; installing the project itself reads its sources.
+    fn inputs(&self, manager: &str, install: &str) -> Vec<String> {
+        let needs_sources = |m: &&PythonManifest| matches!(m.kind, Kind::Requirements { needs_sources: true });
+        if install.ends_with(" .") || (manager == "pip" && self.manifests.iter().any(needs_sources)) {
+            return Vec::new();
+        }
+        let wanted = |path: &&str| match manager {
+            "pip" => crate::detect::python::requirements::is_requirements(path),
+            "uv" => path.ends_with("pyproject.toml") || *path == join(self.dir, "uv.lock"),
+            "poetry" => {
+                [join(self.dir, "pyproject.toml"), join(self.dir, "poetry.lock")].iter().any(|file| file == path)
+            }
+            _ => [join(self.dir, "Pipfile"), join(self.dir, "Pipfile.lock")].iter().any(|file| file == path),
+        };
+        let below =
+            |path: &&str| self.dir.is_empty() || path.strip_prefix(self.dir).is_some_and(|rest| rest.starts_with('/'));
+        self.files.all().filter(wanted).filter(below).map(str::to_owned).collect()
+    }
+}
+
+fn is_module(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.')
+}
+
+/// The same place and note for another fact.
+fn with_note(dev: &Found<String>) -> Found<u16> {
+    Found::new(0, &dev.file, dev.line, "from the dev command")
+}

@@ -1,0 +1,153 @@
+//! Python: requirements files, pyproject.toml (PEP 621, PEP 735 groups, Poetry, uv, PDM, Hatch), Pipfile, setup.cfg.
+
+mod app;
+mod requirements;
+
+pub(super) use app::candidates;
+pub(super) use requirements::is_requirements;
+
+use super::confidence::Scope;
+use super::files::Files;
+use super::places::split;
+use super::rules::Declared;
+use super::toml::Toml;
+use crate::catalog::Ecosystem;
+use requirements::{Requirement, requirement};
+
+/// What one Python manifest declares.
+pub(super) struct PythonManifest {
+    /// Directory of the project it belongs to, empty for the root: a folder `requirements` belongs to the one above it.
+    pub dir: String,
+    pub file: String,
+    pub kind: Kind,
+    pub packages: Vec<(Requirement, Scope)>,
+}
+
+/// Which manifest it is, with its contents where the app's facts need them.
+pub(super) enum Kind {
+    /// Whether pip needs more of the project than requirements files to install it.
+    Requirements {
+        needs_sources: bool,
+    },
+    Pyproject(Toml),
+    Pipfile(Toml),
+    SetupCfg,
+}
+
+/// Reads every Python manifest of the project, sorted by path.
+pub(super) fn read(files: &Files<'_>) -> Vec<PythonManifest> {
+    let mut manifests = Vec::new();
+    for path in files.all() {
+        let (dir, name) = split(path);
+        let manifest = match name {
+            "pyproject.toml" => read_toml(files, path).map(|toml| (pyproject(&toml), Kind::Pyproject(toml))),
+            "Pipfile" => read_toml(files, path).map(|toml| (pipfile(&toml), Kind::Pipfile(toml))),
+            "setup.cfg" => files.read(path).map(|text| (requirements::setup_cfg(&text), Kind::SetupCfg)),
+            _ if requirements::is_requirements(path) && !requirements::is_compiled(files, path) => {
+                requirements::read(files, path)
+                    .map(|(packages, needs_sources)| (packages, Kind::Requirements { needs_sources }))
+            }
+            _ => None,
+        };
+        let Some((packages, kind)) = manifest else { continue };
+        let dir = match dir.strip_suffix("requirements") {
+            Some(above) if matches!(kind, Kind::Requirements { .. }) => above.trim_end_matches('/'),
+            _ => dir,
+        };
+        manifests.push(PythonManifest { dir: dir.into(), file: path.into(), kind, packages });
+    }
+    manifests
+}
+
+/// Returns what the manifests declare.
+pub(super) fn declared(manifests: &[PythonManifest]) -> Vec<Declared> {
+    let one = |file: &str, (package, scope): &(Requirement, Scope)| Declared {
+        ecosystem: Ecosystem::Python,
+        name: package.name.clone(),
+        extras: package.extras.clone(),
+        scope: scope.clone(),
+        file: file.into(),
+        line: package.line,
+    };
+    manifests
+        .iter()
+        .flat_map(|manifest| manifest.packages.iter().map(move |package| one(&manifest.file, package)))
+        .collect()
+}
+
+fn read_toml(files: &Files<'_>, path: &str) -> Option<Toml> {
+    let text = files.read(path)?;
+    Toml::parse(files, path, &text)
+}
+
+/// Reads every place where pyproject.toml declares packages. Build requirements are not among them.
+fn pyproject(toml: &Toml) -> Vec<(Requirement, Scope)> {
+    let mut found = Vec::new();
+    strings(toml.get(&["project", "dependencies"]), &Scope::Runtime, &mut found);
+    for extras in [toml.get(&["project", "optional-dependencies"]), toml.get(&["tool", "pdm", "dev-dependencies"])] {
+        for (name, _, list) in extras.map(Toml::entries).unwrap_or_default() {
+            strings(Some(list), &Scope::of_group(name), &mut found);
+        }
+    }
+    // PEP 735: groups are for those who develop the project; `{include-group = …}` repeats another one.
+    for (name, _, list) in toml.get(&["dependency-groups"]).map(Toml::entries).unwrap_or_default() {
+        strings(Some(list), &Scope::of_group(name), &mut found);
+    }
+    strings(toml.get(&["tool", "uv", "dev-dependencies"]), &Scope::Dev, &mut found);
+    for (name, _, environment) in toml.get(&["tool", "hatch", "envs"]).map(Toml::entries).unwrap_or_default() {
+        let scope = if name == "default" { Scope::Dev } else { Scope::of_group(name) };
+        strings(environment.get(&["dependencies"]), &scope, &mut found);
+    }
+    // https://python-poetry.org/docs/pyproject
+    table(toml.get(&["tool", "poetry", "dependencies"]), &Scope::Runtime, &mut found);
+    table(toml.get(&["tool", "poetry", "dev-dependencies"]), &Scope::Dev, &mut found);
+    for (name, _, group) in toml.get(&["tool", "poetry", "group"]).map(Toml::entries).unwrap_or_default() {
+        let optional = matches!(group.get(&["optional"]), Some(Toml { kind: super::toml::Kind::Other, .. }));
+        let scope = match Scope::of_group(name) {
+            // A group of Poetry is installed unless it is said to be optional.
+            Scope::Extra(_) if !optional => Scope::Runtime,
+            scope => scope,
+        };
+        table(group.get(&["dependencies"]), &scope, &mut found);
+    }
+    found
+}
+
+/// Reads a Pipfile (<https://pipenv.pypa.io/en/latest/pipfile.html>).
+fn pipfile(toml: &Toml) -> Vec<(Requirement, Scope)> {
+    let mut found = Vec::new();
+    for (name, _, section) in toml.entries() {
+        let scope = match name.as_str() {
+            "packages" => Scope::Runtime,
+            "dev-packages" => Scope::Dev,
+            "source" | "requires" | "scripts" | "pipenv" => continue,
+            category => Scope::of_group(category),
+        };
+        table(Some(section), &scope, &mut found);
+    }
+    found
+}
+
+/// Reads a list of requirement strings.
+fn strings(list: Option<&Toml>, scope: &Scope, found: &mut Vec<(Requirement, Scope)>) {
+    for entry in list.map(Toml::list).unwrap_or_default() {
+        if let Some(package) = entry.text().and_then(|text| requirement(text, entry.line)) {
+            found.push((package, scope.clone()));
+        }
+    }
+}
+
+/// Reads a table of `name = "version"` or `name = {version = …, extras = […], optional = true}`.
+fn table(entries: Option<&Toml>, scope: &Scope, found: &mut Vec<(Requirement, Scope)>) {
+    for (name, line, value) in entries.map(Toml::entries).unwrap_or_default() {
+        let extras = value.get(&["extras"]).map(Toml::list).unwrap_or_default();
+        let extras = extras.iter().filter_map(Toml::text).map(str::to_owned).collect();
+        // Whatever is said to be optional is installed through an extra only.
+        let optional = value.get(&["optional"]).is_some();
+        let scope = if optional && *scope == Scope::Runtime { Scope::Optional } else { scope.clone() };
+        found.push((Requirement { name: name.clone(), extras, line: *line }, scope));
+    }
+}
+
+#[cfg(test)]
+mod tests;

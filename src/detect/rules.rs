@@ -1,0 +1,173 @@
+//! Which packages reveal which service, as the catalog says.
+
+use std::collections::HashMap;
+
+use indexmap::IndexMap;
+
+use super::confidence::{STRONG, Scope, TESTS, WEAK, round};
+use super::model::Evidence;
+use crate::catalog::{self, Ecosystem, OneOf, Rules};
+
+/// What the catalog says about the detection of one service.
+#[derive(Debug, Clone, Copy)]
+pub struct ServiceRules<'a> {
+    /// Name of the catalog service.
+    pub name: &'a str,
+    /// The packages that reveal it.
+    pub detect: &'a IndexMap<Ecosystem, Rules>,
+    /// The kind of which a project uses one, if it is of such a kind.
+    pub one_of: Option<&'a OneOf>,
+}
+
+/// Returns the rules of the whole catalog.
+pub fn catalog_rules() -> Vec<ServiceRules<'static>> {
+    catalog::services()
+        .iter()
+        .map(|(name, service)| ServiceRules { name, detect: &service.detect, one_of: service.one_of.as_ref() })
+        .collect()
+}
+
+/// A package that a manifest declares.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Declared {
+    pub ecosystem: Ecosystem,
+    /// Name as the manifest writes it.
+    pub name: String,
+    /// `redis` of `celery[redis]`.
+    pub extras: Vec<String>,
+    pub scope: Scope,
+    pub file: String,
+    pub line: usize,
+}
+
+/// How much a package says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rank {
+    Strong,
+    Weak,
+    Tests,
+}
+
+/// One rule: which service it is about, its rank and the extra it asks for.
+struct Rule {
+    service: usize,
+    rank: Rank,
+    extra: Option<String>,
+}
+
+/// The rules, ready to be asked for a package.
+pub(super) struct Index<'a> {
+    services: &'a [ServiceRules<'a>],
+    whole: HashMap<(Ecosystem, String), Vec<Rule>>,
+    /// Rules that end in `*`, without it.
+    prefixes: Vec<(Ecosystem, String, Rule)>,
+}
+
+impl<'a> Index<'a> {
+    pub(super) fn new(services: &'a [ServiceRules<'a>]) -> Self {
+        let mut index = Self { services, whole: HashMap::new(), prefixes: Vec::new() };
+        for (service, about) in services.iter().enumerate() {
+            for (ecosystem, rules) in about.detect {
+                let ranked = [(&rules.strong, Rank::Strong), (&rules.weak, Rank::Weak), (&rules.tests, Rank::Tests)];
+                for (names, rank) in ranked {
+                    names.iter().for_each(|name| index.add(*ecosystem, name, service, rank));
+                }
+            }
+        }
+        index
+    }
+
+    fn add(&mut self, ecosystem: Ecosystem, text: &str, service: usize, rank: Rank) {
+        let (name, extra) = match text.strip_suffix(']').and_then(|text| text.split_once('[')) {
+            Some((name, extra)) => (name, Some(canonical(Ecosystem::Python, extra))),
+            None => (text, None),
+        };
+        let rule = Rule { service, rank, extra };
+        match name.strip_suffix('*') {
+            Some(prefix) => self.prefixes.push((ecosystem, prefix.into(), rule)),
+            None => self.whole.entry((ecosystem, canonical(ecosystem, name))).or_default().push(rule),
+        }
+    }
+
+    /// Returns what one declared package is evidence of: services by their place in the rules.
+    pub(super) fn evidence(&self, declared: &Declared) -> Vec<(usize, Evidence)> {
+        let name = canonical(declared.ecosystem, &declared.name);
+        let prefixed = self
+            .prefixes
+            .iter()
+            .filter(|(ecosystem, prefix, _)| *ecosystem == declared.ecosystem && name.starts_with(prefix.as_str()))
+            .map(|(_, _, rule)| rule);
+        let whole = self.whole.get(&(declared.ecosystem, name.clone()));
+        let extras: Vec<String> = declared.extras.iter().map(|extra| canonical(Ecosystem::Python, extra)).collect();
+        let asked = |rule: &&Rule| rule.extra.as_ref().is_none_or(|extra| extras.contains(extra));
+        whole
+            .into_iter()
+            .flatten()
+            .chain(prefixed)
+            .filter(asked)
+            .map(|rule| (rule.service, evidence(declared, rule, self.services[rule.service].name)))
+            .collect()
+    }
+}
+
+fn evidence(declared: &Declared, rule: &Rule, service: &str) -> Evidence {
+    let package = match &rule.extra {
+        Some(extra) => format!("{}[{extra}]", declared.name),
+        None => declared.name.clone(),
+    };
+    let (confidence, what) = match rule.rank {
+        _ if declared.ecosystem == Ecosystem::Prisma => (STRONG, format!("the datasource's provider is {service}")),
+        Rank::Strong => (STRONG * declared.scope.factor(), format!("{package} works with {service}")),
+        Rank::Weak => (WEAK * declared.scope.factor(), format!("{package} hints at {service}")),
+        Rank::Tests => (TESTS, format!("the tests start {service} with {package}")),
+    };
+    let place = match &declared.scope {
+        _ if rule.rank == Rank::Tests => String::new(),
+        Scope::Runtime => String::new(),
+        Scope::Production => ", for production".into(),
+        Scope::Dev => ", for development only".into(),
+        Scope::Optional => ", optional".into(),
+        Scope::Extra(name) => format!(", in the optional group {name}"),
+    };
+    Evidence {
+        file: declared.file.clone(),
+        line: declared.line,
+        package,
+        confidence: round(confidence),
+        note: what + &place,
+        ecosystem: declared.ecosystem,
+    }
+}
+
+/// Writes a package name the way rules are compared: whole names, spelled the one way the ecosystem calls equal.
+pub(super) fn canonical(ecosystem: Ecosystem, name: &str) -> String {
+    match ecosystem {
+        // PEP 503: case and runs of `-`, `_` and `.` do not matter.
+        Ecosystem::Python => {
+            let lower = name.to_ascii_lowercase();
+            lower.split(['-', '_', '.']).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+        }
+        // https://go.dev/ref/mod#major-version-suffixes
+        Ecosystem::Go => match name.rsplit_once("/v") {
+            Some((module, version)) if !version.is_empty() && version.chars().all(|c| c.is_ascii_digit()) => {
+                module.into()
+            }
+            _ => name.into(),
+        },
+        Ecosystem::Node | Ecosystem::Prisma => name.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_compared_whole_in_the_spelling_of_their_ecosystem() {
+        assert_eq!(canonical(Ecosystem::Python, "Psycopg2_Binary"), "psycopg2-binary");
+        assert_eq!(canonical(Ecosystem::Python, "pyramid.mailer"), "pyramid-mailer");
+        assert_eq!(canonical(Ecosystem::Go, "github.com/jackc/pgx/v5"), "github.com/jackc/pgx");
+        assert_eq!(canonical(Ecosystem::Go, "github.com/acme/vault"), "github.com/acme/vault");
+        assert_eq!(canonical(Ecosystem::Node, "@acme/PG"), "@acme/PG");
+    }
+}

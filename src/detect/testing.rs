@@ -1,0 +1,102 @@
+//! A tree in memory and a few rules, for the tests of this room.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+
+use super::model::{Detection, Tree};
+use super::rules::ServiceRules;
+use crate::catalog::{Ecosystem, OneOf, Rules};
+
+pub(super) struct MemoryTree {
+    files: BTreeMap<String, String>,
+    paths: Vec<String>,
+}
+
+impl Tree for MemoryTree {
+    fn paths(&self) -> &[String] {
+        &self.paths
+    }
+
+    fn read(&self, path: &str) -> Option<String> {
+        self.files.get(path).filter(|text| !text.contains('\0')).cloned()
+    }
+}
+
+impl MemoryTree {
+    pub(super) fn detect(&self) -> Detection {
+        let services = services();
+        let rules: Vec<_> = services
+            .iter()
+            .map(|(name, detect, one_of)| ServiceRules { name, detect, one_of: one_of.as_ref() })
+            .collect();
+        super::detect(self, &rules)
+    }
+}
+
+/// A project of these files.
+pub(super) fn tree(files: &[(&str, &str)]) -> MemoryTree {
+    let files: BTreeMap<String, String> = files.iter().map(|(p, t)| ((*p).into(), (*t).into())).collect();
+    MemoryTree { paths: files.keys().cloned().collect(), files }
+}
+
+/// The names of the selected services, sorted.
+pub(super) fn selected(detection: &Detection) -> Vec<&str> {
+    let mut names: Vec<_> = detection.findings.iter().filter(|f| f.selected).map(|f| f.name.as_str()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// The names of all proposed services, sorted.
+pub(super) fn found(detection: &Detection) -> Vec<&str> {
+    let mut names: Vec<_> = detection.findings.iter().map(|f| f.name.as_str()).collect();
+    names.sort_unstable();
+    names
+}
+
+type Service = (&'static str, IndexMap<Ecosystem, Rules>, Option<OneOf>);
+
+fn services() -> Vec<Service> {
+    let text = "
+postgres:
+  oneOf: {kind: relational database, rank: 1}
+  detect:
+    node: {strong: [pg, '@prisma/adapter-pg'], weak: ['@neondatabase/serverless'], tests: ['@testcontainers/postgresql']}
+    python: {strong: [psycopg, psycopg2-binary, asyncpg, 'sqlalchemy[postgresql]'], tests: [pytest-postgresql]}
+    go: {strong: [github.com/jackc/pgx, github.com/lib/pq]}
+    prisma: {strong: [postgresql, postgres]}
+mysql:
+  oneOf: {kind: relational database, rank: 2}
+  detect:
+    node: {strong: [mysql2]}
+    python: {strong: [mysqlclient]}
+    go: {strong: [github.com/go-sql-driver/mysql]}
+    prisma: {strong: [mysql]}
+redis:
+  detect:
+    node: {strong: [redis, ioredis, bullmq], weak: ['@upstash/redis']}
+    python: {strong: [redis, 'celery[redis]'], weak: [celery]}
+    go: {strong: [github.com/redis/go-redis]}
+rabbitmq:
+  detect:
+    python: {weak: [celery, amqp]}
+chroma:
+  detect:
+    node: {strong: [chromadb]}
+mailpit:
+  detect:
+    node: {weak: [nodemailer]}
+otel:
+  detect:
+    node: {weak: ['@opentelemetry/exporter-*']}
+    go: {weak: ['go.opentelemetry.io/otel/exporters/*']}
+";
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Entry {
+        detect: IndexMap<Ecosystem, Rules>,
+        one_of: Option<OneOf>,
+    }
+    let entries: IndexMap<String, Entry> = serde_yaml::from_str(text).unwrap();
+    entries.into_iter().map(|(name, entry)| (&*name.leak(), entry.detect, entry.one_of)).collect()
+}

@@ -1,0 +1,94 @@
+//! TOML with the line of every value.
+
+use toml::de::{DeTable, DeValue};
+
+use super::files::{Files, position};
+
+/// A value and the line it starts on.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Toml {
+    pub line: usize,
+    pub kind: Kind,
+}
+
+/// What a value is.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Kind {
+    Text(String),
+    List(Vec<Toml>),
+    /// Keys with their lines, in order of the file's keys.
+    Table(Vec<(String, usize, Toml)>),
+    Other,
+}
+
+impl Toml {
+    /// Reads a document; one that is malformed is a warning.
+    pub(super) fn parse(files: &Files<'_>, path: &str, text: &str) -> Option<Self> {
+        match DeTable::parse(text) {
+            Ok(table) => Some(Self { line: 1, kind: Kind::Table(entries(text, table.get_ref())) }),
+            Err(error) => {
+                let (line, column) = position(text, error.span().map_or(0, |span| span.start));
+                files.malformed(path, text, line, column, error.message());
+                None
+            }
+        }
+    }
+
+    /// Returns the value at this path of keys.
+    pub(super) fn get(&self, path: &[&str]) -> Option<&Self> {
+        path.iter().try_fold(self, |value, key| {
+            value.entries().iter().find(|(name, _, _)| name == key).map(|(_, _, value)| value)
+        })
+    }
+
+    /// Returns the entries of a table; nothing for anything else.
+    pub(super) fn entries(&self) -> &[(String, usize, Self)] {
+        match &self.kind {
+            Kind::Table(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// Returns the values of a list; nothing for anything else.
+    pub(super) fn list(&self) -> &[Self] {
+        match &self.kind {
+            Kind::List(values) => values,
+            _ => &[],
+        }
+    }
+
+    /// Returns the text of a string.
+    pub(super) fn text(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn of(text: &str, line: usize, value: &DeValue<'_>) -> Self {
+        let kind = match value {
+            DeValue::String(value) => Kind::Text(value.to_string()),
+            DeValue::Array(values) => Kind::List(
+                values
+                    .iter()
+                    .map(|value| Self::of(text, position(text, value.span().start).0, value.get_ref()))
+                    .collect(),
+            ),
+            DeValue::Table(table) => Kind::Table(entries(text, table)),
+            _ => Kind::Other,
+        };
+        Self { line, kind }
+    }
+}
+
+fn entries(text: &str, table: &DeTable<'_>) -> Vec<(String, usize, Toml)> {
+    let mut entries: Vec<_> = table
+        .iter()
+        .map(|(key, value)| {
+            let line = position(text, key.span().start).0;
+            (key.get_ref().to_string(), line, Toml::of(text, position(text, value.span().start).0, value.get_ref()))
+        })
+        .collect();
+    entries.sort_by_key(|(_, line, _)| *line);
+    entries
+}

@@ -1,0 +1,184 @@
+//! The text of Dockerfile.dev.
+//!
+//! It builds with every builder (no `syntax` line, no mounts) on Debian and Alpine images. Names that come from the
+//! project's files stand in JSON form or not at all, so that no name can become an instruction.
+
+use crate::catalog::Ecosystem;
+use crate::detect::{Stack, is_plain_command};
+
+/// What the build context leaves out: what is installed or built in the container, git's own files, secrets.
+pub const CONTEXT_IGNORE: [&str; 13] = [
+    ".git",
+    "**/node_modules",
+    "**/.venv",
+    "**/venv",
+    "**/__pycache__",
+    "**/target",
+    "**/dist",
+    "**/.next",
+    "**/.nuxt",
+    "**/.svelte-kit",
+    "**/.turbo",
+    "**/.env",
+    "**/.env.local",
+];
+
+/// Writes Dockerfile.dev: the dependencies in layers of their own, then the sources, then the dev command.
+///
+/// `stack` says how to install, nothing when the project is of no known kind; `base` is the base image; `dev` a line for
+/// `/bin/sh`, without which the image's own command runs; `port` what the app gets as `PORT`. The app runs as a user who
+/// may write `/app`, so that live update can; that is not root on the images of Node, Python and Go.
+pub fn dockerfile_dev(stack: Option<&Stack>, base: &str, dev: Option<&str>, port: Option<u16>) -> String {
+    let user = user(base);
+    let mut lines = vec![
+        "# Made by kilter: the development image of the app. It is written again by each `kilter render`.".to_owned(),
+        "# To change it, run `kilter eject dockerfile`; to change the image or the command, set `image:` or `dev:` in kilter.yaml."
+            .to_owned(),
+        format!("FROM {}", reference(base)),
+    ];
+    lines.extend(settings(stack));
+    lines.extend(tools(stack).map(|command| format!("RUN {command}")));
+    lines.extend(directories(stack, user.as_ref()));
+    lines.push("WORKDIR /app".into());
+    lines.extend(user.as_ref().map(|user| format!("USER {}", user.name)));
+    if let Some(stack) = stack {
+        lines.extend(dependencies(stack, user.as_ref()));
+    }
+    lines.push(copy(&["."], "./", user.as_ref()));
+    if let Some(stack) = stack.filter(|stack| !copies_first(stack)) {
+        lines.push(run(&stack.install));
+    }
+    lines.extend(port.map(|port| format!("ENV PORT={port}\nEXPOSE {port}")));
+    lines.extend(dev.map(command));
+    lines.join("\n") + "\n"
+}
+
+/// The user the app runs as.
+struct User {
+    name: &'static str,
+    /// Whether the base image has it.
+    exists: bool,
+}
+
+/// Returns the user for a base image: the images of Node bring `node` (<https://github.com/nodejs/docker-node>); those of
+/// Python and Go let one be added; any other image keeps its own.
+fn user(base: &str) -> Option<User> {
+    let repository = base.split('@').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+    match repository.split(':').next().unwrap_or_default() {
+        "node" => Some(User { name: "node", exists: true }),
+        "python" | "golang" => Some(User { name: "app", exists: false }),
+        _ => None,
+    }
+}
+
+/// Keeps of an image reference what one can hold, so that it stays on its line and expands nothing.
+fn reference(base: &str) -> String {
+    base.chars().filter(|c| c.is_ascii_alphanumeric() || "._-/:@+".contains(*c)).collect()
+}
+
+/// Settings of the package managers. Python packages go to a virtual environment beside `/app`, where live update of the
+/// sources cannot touch them; uv, Poetry and Pipenv all install into the active one.
+fn settings(stack: Option<&Stack>) -> Vec<String> {
+    let lines: &[&str] = match stack.map(|stack| (stack.ecosystem, stack.manager.as_str())) {
+        Some((Ecosystem::Node, "pnpm" | "yarn")) => &["ENV COREPACK_ENABLE_DOWNLOAD_PROMPT=0"],
+        Some((Ecosystem::Python, _)) => &[
+            "ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1",
+            "ENV VIRTUAL_ENV=/opt/venv UV_PROJECT_ENVIRONMENT=/opt/venv PATH=/opt/venv/bin:$PATH",
+        ],
+        _ => &[],
+    };
+    lines.iter().map(|line| (*line).to_owned()).collect()
+}
+
+/// Returns the command that brings the package manager, where the base image lacks it. Node 25 and later come without
+/// corepack (<https://nodejs.org/api/corepack.html>).
+fn tools(stack: Option<&Stack>) -> Option<&'static str> {
+    let stack = stack?;
+    match (stack.ecosystem, stack.manager.as_str()) {
+        (Ecosystem::Node, "pnpm" | "yarn") => {
+            Some("command -v corepack >/dev/null || npm install --global --force corepack; corepack enable")
+        }
+        (Ecosystem::Node, "bun") => Some("command -v bun >/dev/null || npm install --global bun"),
+        (Ecosystem::Python, "uv") => Some("pip install --no-cache-dir uv"),
+        (Ecosystem::Python, "poetry") => Some("pip install --no-cache-dir poetry"),
+        (Ecosystem::Python, "pipenv") => Some("pip install --no-cache-dir pipenv"),
+        _ => None,
+    }
+}
+
+/// Makes the user, `/app` and the virtual environment. Debian has `useradd`, Alpine `adduser`.
+fn directories(stack: Option<&Stack>, user: Option<&User>) -> Vec<String> {
+    let python = stack.is_some_and(|stack| stack.ecosystem == Ecosystem::Python);
+    let mut steps = Vec::new();
+    if let Some(User { name, exists: false }) = user {
+        steps.push(format!("(useradd --create-home {name} 2>/dev/null || adduser -D {name})"));
+    }
+    steps.push("mkdir -p /app".into());
+    if python {
+        steps.push("python -m venv /opt/venv".into());
+    }
+    if let Some(User { name, .. }) = user {
+        steps.push(format!("chown -R {name}:{name} /app{}", if python { " /opt/venv" } else { "" }));
+    }
+    if user.is_none() && !python { Vec::new() } else { vec![format!("RUN {}", steps.join(" && "))] }
+}
+
+/// Copies the manifests and installs from them.
+fn dependencies(stack: &Stack, user: Option<&User>) -> Vec<String> {
+    if !copies_first(stack) {
+        return Vec::new();
+    }
+    let mut by_directory: Vec<(&str, Vec<&str>)> = Vec::new();
+    for manifest in &stack.manifests {
+        let directory = manifest.rsplit_once('/').map_or("", |(directory, _)| directory);
+        match by_directory.iter_mut().find(|(known, _)| *known == directory) {
+            Some((_, files)) => files.push(manifest),
+            None => by_directory.push((directory, vec![manifest])),
+        }
+    }
+    let target = |directory: &str| if directory.is_empty() { "./".to_owned() } else { format!("{directory}/") };
+    let mut lines: Vec<String> =
+        by_directory.iter().map(|(directory, files)| copy(files, &target(directory), user)).collect();
+    lines.push(run(&stack.install));
+    lines
+}
+
+/// Tells whether the manifests can be copied before the sources: there are some, and no name among them means something to
+/// `COPY` (`$`, a pattern, a quote). Otherwise the sources come first.
+fn copies_first(stack: &Stack) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/@+ ".contains(c);
+    !stack.manifests.is_empty() && stack.manifests.iter().all(|path| path.chars().all(plain) && !path.starts_with('-'))
+}
+
+fn copy(from: &[&str], to: &str, user: Option<&User>) -> String {
+    let owner = user.map(|user| format!("--chown={0}:{0} ", user.name)).unwrap_or_default();
+    let words: Vec<&str> = from.iter().copied().chain([to]).collect();
+    if words.iter().any(|word| word.contains(' ')) {
+        return format!("COPY {owner}{}", json(&words));
+    }
+    format!("COPY {owner}{}", words.join(" "))
+}
+
+/// Runs a line for `/bin/sh` while building.
+fn run(line: &str) -> String {
+    let readable = |c: char| c.is_ascii_alphanumeric() || " -_./:@=+,&'".contains(c);
+    if line.chars().all(readable) { format!("RUN {line}") } else { format!("RUN {}", json(&["/bin/sh", "-c", line])) }
+}
+
+/// Writes the dev command: as a list of words where it is one program with its arguments, so that signals reach it; through
+/// a shell where it needs one.
+fn command(line: &str) -> String {
+    if is_plain_command(line) {
+        return format!("CMD {}", json(&line.split_whitespace().collect::<Vec<_>>()));
+    }
+    format!("CMD {}", json(&["/bin/sh", "-c", line]))
+}
+
+/// Writes a list of words as JSON, which Docker reads as it is: nothing in it is expanded, and no line ends in it.
+fn json(words: &[&str]) -> String {
+    let words: Vec<String> = words.iter().map(|word| serde_json::Value::from(*word).to_string()).collect();
+    format!("[{}]", words.join(", "))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+use super::*;
+
+fn stack(ecosystem: Ecosystem, manager: &str, manifests: &[&str], install: &str) -> Stack {
+    let manifests = manifests.iter().map(|path| (*path).to_owned()).collect();
+    Stack { ecosystem, manager: manager.into(), manifests, install: install.into(), reloads: true }
+}
+
+#[test]
+fn a_node_workspace_with_pnpm() {
+    let manifests = ["apps/web/package.json", "package.json", "pnpm-lock.yaml", "pnpm-workspace.yaml"];
+    let stack = stack(Ecosystem::Node, "pnpm", &manifests, "pnpm install --frozen-lockfile");
+    insta::assert_snapshot!(dockerfile_dev(Some(&stack), "node:22-alpine", Some("pnpm dev"), Some(3000)));
+}
+
+#[test]
+fn a_python_project_with_uv() {
+    let stack =
+        stack(Ecosystem::Python, "uv", &["pyproject.toml", "uv.lock"], "uv sync --frozen --no-install-workspace");
+    let dev = "uvicorn app.main:app --host 0.0.0.0 --port 8000 --reload";
+    insta::assert_snapshot!(dockerfile_dev(Some(&stack), "python:3.13-slim", Some(dev), Some(8000)));
+}
+
+#[test]
+fn a_go_module() {
+    let stack = stack(Ecosystem::Go, "go", &["go.mod", "go.sum"], "go mod download");
+    insta::assert_snapshot!(dockerfile_dev(Some(&stack), "golang:1.26-alpine", Some("go run ."), Some(8080)));
+}
+
+#[test]
+fn nothing_known() {
+    insta::assert_snapshot!(dockerfile_dev(None, "debian:13", Some("./serve \"$PORT\" && echo 'done'"), None));
+    assert!(!dockerfile_dev(None, "debian:13", None, None).contains("CMD"));
+}
+
+/// The instructions of a Dockerfile, as a builder splits it: one per line, since none of ours is continued.
+fn instructions(text: &str) -> Vec<&str> {
+    let code = text.lines().filter(|line| !line.starts_with('#'));
+    code.map(|line| line.split(' ').next().unwrap_or_default()).collect()
+}
+
+#[test]
+fn hostile_names_stay_data() {
+    let evil = "x\nRUN rm -rf /\n\"],'$(id)`id`\\";
+    for manifests in [vec![evil], vec!["a/$HOME"], vec!["*"], vec!["--from=x"], vec!["a\\"]] {
+        let stack = stack(Ecosystem::Node, "npm", &manifests, evil);
+        let text = dockerfile_dev(Some(&stack), "node:22\nRUN x $(id)", Some(evil), Some(1));
+        assert_eq!(
+            instructions(&text),
+            ["FROM", "RUN", "WORKDIR", "USER", "COPY", "RUN", "ENV", "EXPOSE", "CMD"],
+            "{text}"
+        );
+        assert!(text.contains("FROM node:22RUNxid\n"), "{text}");
+        let command = text.lines().find_map(|line| line.strip_prefix("CMD ")).unwrap();
+        let words: Vec<String> = serde_json::from_str(command).unwrap();
+        assert_eq!(words, ["/bin/sh", "-c", evil]);
+        let install = text.lines().rev().find_map(|line| line.strip_prefix("RUN ")).unwrap();
+        assert_eq!(serde_json::from_str::<Vec<String>>(install).unwrap(), ["/bin/sh", "-c", evil]);
+    }
+}
+
+#[test]
+fn blanks_in_names_are_quoted() {
+    let stack = stack(Ecosystem::Go, "go", &["my app/go.mod", "my app/go.sum"], "cd './my app' && go mod download");
+    let text = dockerfile_dev(Some(&stack), "golang:1.26", None, None);
+    assert!(text.contains("COPY --chown=app:app [\"my app/go.mod\", \"my app/go.sum\", \"my app/\"]\n"), "{text}");
+    assert!(text.contains("\nRUN cd './my app' && go mod download\n"), "{text}");
+}
+
+#[test]
+fn users_follow_the_base_image() {
+    let name = |base: &str| user(base).map(|user| user.name);
+    assert_eq!(name("node:22-alpine"), Some("node"));
+    assert_eq!(name("registry.example:5000/library/node@sha256:00"), Some("node"));
+    assert_eq!(name("python:3.13-slim"), Some("app"));
+    assert_eq!(name("company/node-tools:1"), None);
+    assert_eq!(name("debian"), None);
+}
