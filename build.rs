@@ -45,7 +45,8 @@ fn chart(folder: &Path, table: &mut String) {
         let bytes = fs::read(file).expect("a readable chart file");
         digest.update(format!("{path}\0{}\n", hex(&Sha256::digest(&bytes))));
         if path != CATALOG {
-            writeln!(rows, "            ChartFile {{ path: {path:?}, bytes: include_bytes!({file:?}) }},").expect("a string");
+            writeln!(rows, "            ChartFile {{ path: {path:?}, bytes: include_bytes!({file:?}) }},")
+                .expect("a string");
         }
     }
     let catalog = folder.join(CATALOG);

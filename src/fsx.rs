@@ -24,7 +24,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
         Err(error) => return Err(Error::io(format!("read `{}`", path.display()), &error)),
     };
     let mut bytes = Vec::new();
-    file.take(limit + 1)
+    file.take(limit.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(|error| Error::io(format!("read `{}`", path.display()), &error))?;
     if bytes.len() as u64 > limit {
@@ -210,14 +210,35 @@ impl Lock {
     }
 }
 
-/// Writes a number of bytes as people read it: `512 B`, `4 MiB`, `13.2 MiB`.
+/// Writes a number of bytes as people read it: `512 B`, `4 MiB`, `13.2 MiB`, `1.5 GiB`.
 pub fn size(bytes: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
-    let scaled = |unit: u64| bytes as f64 / unit as f64;
-    match bytes {
-        0..1024 => format!("{bytes} B"),
-        1024..1_048_576 => format!("{:.0} KiB", scaled(1024)),
-        _ if bytes % 1_048_576 == 0 => format!("{:.0} MiB", scaled(1_048_576)),
-        _ => format!("{:.1} MiB", scaled(1_048_576)),
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let Some((unit, name)) = UNITS.into_iter().find(|(unit, _)| bytes >= *unit) else { return format!("{bytes} B") };
+    match (bytes / unit, bytes % unit * 10 / unit) {
+        (whole, 0) => format!("{whole} {name}"),
+        (whole, tenth) => format!("{whole}.{tenth} {name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_by_people() {
+        let shown: Vec<String> = [512, 1024, 1536, 20 << 20, (3 << 30) + (1 << 29)].into_iter().map(size).collect();
+        assert_eq!(shown, ["512 B", "1 KiB", "1.5 KiB", "20 MiB", "3.5 GiB"]);
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_is_swept_by_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("kilter.yaml");
+        let left = dir.path().join(".kilter.yaml.2147483646-abc.kilter-tmp"); // above the largest pid of Linux
+        write(&left, b"half").unwrap();
+        write(&file, b"whole").unwrap();
+        assert!(!left.exists());
+        assert_eq!(fs::read(&file).unwrap(), b"whole");
+        assert!(!write_if_changed(&file, b"whole").unwrap());
     }
 }

@@ -4,6 +4,8 @@
 #![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 mod charts;
+mod config;
+mod config_edit;
 mod detect_score;
 mod support;
 mod toolchain;

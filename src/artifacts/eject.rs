@@ -164,7 +164,11 @@ pub fn diff(shown: &str, old: &Contents, new: &Contents) -> String {
 }
 
 /// Merges one file; `None` is "not there". `Err` holds the file with conflict markers.
-fn merge_file(base: Option<&Vec<u8>>, own: Option<&Vec<u8>>, default: Option<&Vec<u8>>) -> Result<Option<Vec<u8>>, Vec<u8>> {
+fn merge_file(
+    base: Option<&Vec<u8>>,
+    own: Option<&Vec<u8>>,
+    default: Option<&Vec<u8>>,
+) -> Result<Option<Vec<u8>>, Vec<u8>> {
     if own == default || base == default {
         return Ok(own.cloned());
     }
@@ -229,7 +233,7 @@ mod tests {
         copy.eject(&old).unwrap();
         assert_eq!(copy.state(&old).unwrap(), State::Current);
         assert_eq!(copy.eject(&old).unwrap_err().kind(), crate::diag::Kind::Refused);
-        fs::write(project.path().join("kilter/Tiltfile"), "A\nb\nc\nd\ne\n").unwrap();
+        fsx::write(&project.path().join("kilter/Tiltfile"), b"A\nb\nc\nd\ne\n").unwrap();
         assert_eq!(copy.state(&new).unwrap(), State::Behind);
         assert!(copy.improvements(&new).unwrap().contains("+E"));
         let Merged::Clean(merged) = copy.merge(&new).unwrap() else { panic!("no conflict here") };
@@ -243,7 +247,7 @@ mod tests {
         let project = tempfile::tempdir().unwrap();
         let copy = Copy::new(project.path(), &Thing::Tiltfile);
         copy.eject(&one("a\n")).unwrap();
-        fs::write(project.path().join("kilter/Tiltfile"), "mine\n").unwrap();
+        fsx::write(&project.path().join("kilter/Tiltfile"), b"mine\n").unwrap();
         let Merged::Conflicts(marked) = copy.merge(&one("theirs\n")).unwrap() else { panic!("a conflict") };
         assert!(String::from_utf8_lossy(&marked[""]).contains("<<<<<<<"));
         assert_eq!(copy.own().unwrap().unwrap(), one("mine\n"));
@@ -253,7 +257,9 @@ mod tests {
     fn a_chart_is_a_thing_of_many_files() {
         let project = tempfile::tempdir().unwrap();
         let copy = Copy::new(project.path(), &Thing::Chart("redis".into()));
-        let chart = |x: &str| Contents::from([("Chart.yaml".into(), b"c".to_vec()), (format!("templates/{x}.yaml"), b"x".to_vec())]);
+        let chart = |x: &str| {
+            Contents::from([("Chart.yaml".into(), b"c".to_vec()), (format!("templates/{x}.yaml"), b"x".to_vec())])
+        };
         copy.eject(&chart("a")).unwrap();
         let Merged::Clean(merged) = copy.merge(&chart("b")).unwrap() else { panic!("no conflict here") };
         copy.store(&merged, &chart("b")).unwrap();

@@ -9,10 +9,10 @@ use crate::diag::{Error, Result};
 use crate::ids::did_you_mean;
 
 /// Directory of ejected copies in the project.
-pub const DIR: &str = "kilter";
+pub(super) const DIR: &str = "kilter";
 
 /// Directory of the defaults they were taken from, in the project.
-pub const BASE_DIR: &str = "kilter/.base";
+pub(super) const BASE_DIR: &str = "kilter/.base";
 
 /// Something that can be ejected.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

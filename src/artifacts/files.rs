@@ -107,7 +107,8 @@ impl Directory {
 
     /// Lists the artifacts that are stored now.
     fn existing(&self) -> Result<Vec<String>> {
-        let mut found: Vec<String> = SINGLE.iter().filter(|f| self.path(f).is_file()).map(|f| (*f).to_owned()).collect();
+        let mut found: Vec<String> =
+            SINGLE.iter().filter(|f| self.path(f).is_file()).map(|f| (*f).to_owned()).collect();
         for place in PLACES {
             let entries = match fs::read_dir(self.path(place)) {
                 Ok(entries) => entries,

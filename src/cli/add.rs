@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::context::Context;
-use super::project::{Outcome, Prepared, Project};
+use super::project::{Outcome, Prepared, Project, unknown_catalog_service};
 use crate::artifacts::unified_diff;
 use crate::catalog;
 use crate::config::edit::{Edit, add_service};
@@ -15,7 +15,9 @@ use crate::exec::shell_word;
 ///
 /// Without a service on a terminal it asks which. Standard output lists the variables the app gets.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  kilter add postgres redis\n  kilter add postgres --image postgres:16 --set storage.size=5Gi\n  kilter add imgproxy --image darthsim/imgproxy:v3.30 --port 8080\n  kilter add reports-db --from postgres")]
+#[command(
+    after_help = "Examples:\n  kilter add postgres redis\n  kilter add postgres --image postgres:16 --set storage.size=5Gi\n  kilter add imgproxy --image darthsim/imgproxy:v3.30 --port 8080\n  kilter add reports-db --from postgres"
+)]
 pub(crate) struct Args {
     /// Names of catalog services, or the name of one service that the options describe.
     #[arg(value_name = "SERVICE", add = clap_complete::ArgValueCandidates::new(super::candidates::catalog))]
@@ -124,6 +126,9 @@ fn entries(args: &Args, names: &[String]) -> Result<Vec<ServiceEntry>> {
         || args.chart.is_some()
         || !args.values.is_empty();
     if !detailed {
+        if let Some(unknown) = names.iter().find(|name| catalog::service(name).is_none()) {
+            return Err(unknown_catalog_service(unknown));
+        }
         return Ok(names.iter().map(|name| ServiceEntry::Name(name.clone())).collect());
     }
     let [name] = names else {

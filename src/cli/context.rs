@@ -19,10 +19,36 @@ pub(crate) struct Context {
 
 /// Go's own settings, which its builds get and nothing else does.
 const GO_VARIABLES: [&str; 30] = [
-    "GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOSUMCHECK", "GOPRIVATE", "GONOPROXY", "GOINSECURE", "GOFLAGS", "GOTOOLCHAIN",
-    "GOPATH", "GOMODCACHE", "GOCACHE", "GOROOT", "GOENV", "GOAUTH", "HOME", "PATH", "TMPDIR", "CC", "CXX",
-    "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-    "XDG_CACHE_HOME", "NETRC",
+    "GOPROXY",
+    "GOSUMDB",
+    "GONOSUMDB",
+    "GONOSUMCHECK",
+    "GOPRIVATE",
+    "GONOPROXY",
+    "GOINSECURE",
+    "GOFLAGS",
+    "GOTOOLCHAIN",
+    "GOPATH",
+    "GOMODCACHE",
+    "GOCACHE",
+    "GOROOT",
+    "GOENV",
+    "GOAUTH",
+    "HOME",
+    "PATH",
+    "TMPDIR",
+    "CC",
+    "CXX",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "XDG_CACHE_HOME",
+    "NETRC",
 ];
 
 impl Context {
@@ -46,7 +72,11 @@ impl Context {
     /// # Errors
     /// When it is gone or cannot be read.
     pub(crate) fn directory(&self) -> Result<PathBuf> {
-        let cwd = || self.cwd.clone().ok_or_else(|| Error::missing("the current directory is gone").help("Change to a directory that exists."));
+        let cwd = || {
+            self.cwd.clone().ok_or_else(|| {
+                Error::missing("the current directory is gone").help("Change to a directory that exists.")
+            })
+        };
         let dir = match &self.global.directory {
             Some(dir) if dir.is_absolute() => dir.clone(),
             Some(dir) => cwd()?.join(dir),
@@ -83,8 +113,10 @@ impl Context {
         match (self.var(variable).map(Path::new).filter(|dir| dir.is_absolute()), self.var("HOME")) {
             (Some(dir), _) => Ok(dir.join("kilter")),
             (None, Some(home)) => Ok(self.absolute(home)?.join(below_home).join("kilter")),
-            (None, None) => Err(Error::missing(format!("neither `{variable}` nor `HOME` is set, so kilter has no place for its files"))
-                .help(format!("Set `HOME`, or `{variable}` to a directory that kilter may write."))),
+            (None, None) => Err(Error::missing(format!(
+                "neither `{variable}` nor `HOME` is set, so kilter has no place for its files"
+            ))
+            .help(format!("Set `HOME`, or `{variable}` to a directory that kilter may write."))),
         }
     }
 

@@ -142,7 +142,9 @@ fn artifacts(ctx: &Context, project: Project) -> Vec<Check> {
         let paths: Vec<&str> = outcome.changes.iter().map(|change| change.path.as_str()).collect();
         Ok(match (paths.len(), outcome.lock_changes(&prepared)) {
             (0, false) => Check::ok("artifacts", "everything stored is what its inputs give"),
-            (0, true) => Check::warning("artifacts", "kilter.lock is out of date", "Run `kilter render` and commit kilter.lock."),
+            (0, true) => {
+                Check::warning("artifacts", "kilter.lock is out of date", "Run `kilter render` and commit kilter.lock.")
+            }
             (_, _) => Check::warning("artifacts", format!("out of date: {}", paths.join(", ")), "Run `kilter render`."),
         })
     };

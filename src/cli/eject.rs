@@ -15,7 +15,9 @@ use crate::values;
 /// What it was taken from is kept under `kilter/.base/`, so that later improvements of kilter's default can be merged.
 /// Commit both. Deleting the copy returns to the default.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  kilter eject --list\n  kilter eject values/postgres\n  kilter eject --diff dockerfile\n  kilter eject --merge dockerfile")]
+#[command(
+    after_help = "Examples:\n  kilter eject --list\n  kilter eject values/postgres\n  kilter eject --diff dockerfile\n  kilter eject --merge dockerfile"
+)]
 pub(crate) struct Args {
     /// What: `tiltfile`, `dockerfile`, `kind`, `values/SERVICE`, `chart/SERVICE` (or just SERVICE), `manifest/SERVICE`.
     #[arg(value_name = "THING", required_unless_present_any = ["list", "status"])]
@@ -65,7 +67,8 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
         true => ctx.ui.json(&json!({"thing": thing.to_string(), "path": copy.shown})),
         false => ctx.ui.result(&copy.shown),
     }
-    ctx.ui.talk(&format!("`{}` is yours from now on; commit it with kilter/.base. `kilter render` uses it.", copy.shown));
+    ctx.ui
+        .talk(&format!("`{}` is yours from now on; commit it with kilter/.base. `kilter render` uses it.", copy.shown));
     Ok(())
 }
 
@@ -180,9 +183,12 @@ fn merge(args: &Args, ctx: &Context, copy: &Copy, default: &Contents) -> Result<
         }
         Merged::Conflicts(marked) => {
             marked.values().for_each(|text| ctx.ui.result_bytes(text));
-            Err(Error::project(format!("`{}` and kilter's default both changed the same lines; nothing was written", copy.shown))
-                .help("Standard output has the text with the clashes marked. Settle them in your copy by hand.")
-                .help("Then say so: `kilter eject --merge --resolved THING`."))
+            Err(Error::project(format!(
+                "`{}` and kilter's default both changed the same lines; nothing was written",
+                copy.shown
+            ))
+            .help("Standard output has the text with the clashes marked. Settle them in your copy by hand.")
+            .help("Then say so: `kilter eject --merge --resolved THING`."))
         }
     }
 }

@@ -14,7 +14,9 @@ use crate::plan::{Plan, ServicePlan};
 ///
 /// It is the source of truth: what the app gets in the cluster comes from the same place.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  kilter env\n  eval \"$(kilter env --format shell)\"    # for a client on this machine\n  kilter env --format dotenv > .env.local")]
+#[command(
+    after_help = "Examples:\n  kilter env\n  eval \"$(kilter env --format shell)\"    # for a client on this machine\n  kilter env --format dotenv > .env.local"
+)]
 pub(crate) struct Args {
     /// Print only the variables for this machine, in this format.
     #[arg(long, value_enum, value_name = "FORMAT")]
@@ -55,7 +57,8 @@ fn localhost(plan: &Plan, instance: &Instance) -> Result<IndexMap<String, String
     let mut env = plan.env.clone();
     for service in &plan.services {
         let inside = service.provided(&service.in_cluster()).map_err(Error::project)?;
-        let outside = service.provided(&service.on_localhost(|slot| instance.host_port(slot))).map_err(Error::project)?;
+        let outside =
+            service.provided(&service.on_localhost(|slot| instance.host_port(slot))).map_err(Error::project)?;
         for ((variable, inside), (_, outside)) in inside.into_iter().zip(outside) {
             // A variable that `env` of kilter.yaml decides is the user's, wherever it points.
             if env.get(&variable) == Some(&inside) {

@@ -20,7 +20,9 @@ const HEADER: &str = "\
 /// Services that the project's manifests name for sure are selected; mere hints are shown and left out. An existing
 /// kilter.yaml is kept; what it lacks is added to it.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  kilter init\n  kilter init --yes               # take what is selected\n  kilter init --dry-run --json    # for a script")]
+#[command(
+    after_help = "Examples:\n  kilter init\n  kilter init --yes               # take what is selected\n  kilter init --dry-run --json    # for a script"
+)]
 pub(crate) struct Args {
     /// Show what would be written, and write nothing.
     #[arg(long)]
@@ -106,7 +108,13 @@ fn show(ctx: &Context, project: &Project, found: &Detection) {
         let mark = if finding.selected { "selected" } else { "perhaps " };
         ui.result(&format!("\n{}  {mark}  {sure}", ui.strong(&finding.name)));
         for evidence in finding.evidence.iter().take(3) {
-            ui.result(&format!("  {}:{}  {}  {}", evidence.file, evidence.line, evidence.package, ui.faint(&evidence.note)));
+            ui.result(&format!(
+                "  {}:{}  {}  {}",
+                evidence.file,
+                evidence.line,
+                evidence.package,
+                ui.faint(&evidence.note)
+            ));
         }
         if finding.evidence.len() > 3 {
             ui.result(&format!("  and {} more: `kilter why {}`", finding.evidence.len() - 3, finding.name));

@@ -17,7 +17,9 @@ use crate::helm::{Rendered, Source, ValuesFrom};
 /// What is already rendered from the same inputs is left alone, and what is ejected stays the user's. Standard output
 /// lists each service and its manifest.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  kilter render\n  kilter render postgres --stdout | kubectl apply -f -\n  kilter render --check --locked    # in CI")]
+#[command(
+    after_help = "Examples:\n  kilter render\n  kilter render postgres --stdout | kubectl apply -f -\n  kilter render --check --locked    # in CI"
+)]
 pub(crate) struct Args {
     /// Render only these services.
     #[arg(value_name = "SERVICE")]

@@ -55,7 +55,6 @@ impl Ui {
     }
 
     /// Prints a part of the result. A reader that went away is no failure.
-    #[expect(clippy::disallowed_macros, reason = "the only printer")]
     pub(crate) fn result(&self, text: &str) {
         self.result_bytes(text.as_bytes());
         if !text.ends_with('\n') {
@@ -128,8 +127,10 @@ impl Ui {
     /// When the answer is no, or nobody can be asked: then the message names the flag that answers.
     pub(crate) fn confirm(&self, question: &str, flag: &str) -> Result<()> {
         if !self.interactive {
-            return Err(Error::refused(format!("not confirmed: \"{question}\" needs an answer, and nobody can be asked here"))
-                .help(format!("Add `{flag}`.")));
+            return Err(Error::refused(format!(
+                "not confirmed: \"{question}\" needs an answer, and nobody can be asked here"
+            ))
+            .help(format!("Add `{flag}`.")));
         }
         let answer = dialoguer::Confirm::new().with_prompt(question).default(true).interact_opt();
         match answer.map_err(|error| asked(&error))? {
@@ -153,7 +154,8 @@ impl Ui {
     /// Starts showing a piece of work of unknown length.
     pub(crate) fn work(&self, text: &str) -> Work<'_> {
         let bar = self.live.then(|| {
-            let style = ProgressStyle::with_template("{spinner} {msg} {elapsed:.dim}").unwrap_or(ProgressStyle::default_spinner());
+            let style = ProgressStyle::with_template("{spinner} {msg} {elapsed:.dim}")
+                .unwrap_or(ProgressStyle::default_spinner());
             let bar = self.bars().add(ProgressBar::new_spinner().with_style(style).with_message(text.to_owned()));
             bar.enable_steady_tick(std::time::Duration::from_millis(120));
             bar
@@ -201,7 +203,8 @@ impl<'a> RenderProgress<'a> {
     /// Starts to show a render of `total` services.
     pub(crate) fn new(ui: &'a Ui, total: usize) -> Self {
         let bar = ui.live.then(|| {
-            let style = ProgressStyle::with_template("{bar:20} {pos}/{len} {msg}").unwrap_or(ProgressStyle::default_bar());
+            let style =
+                ProgressStyle::with_template("{bar:20} {pos}/{len} {msg}").unwrap_or(ProgressStyle::default_bar());
             ui.bars().add(ProgressBar::new(total as u64).with_style(style))
         });
         Self { ui, bar }

@@ -17,7 +17,9 @@ use crate::toolchain::{Pins, Tool};
 /// A newer kilter renders the same bytes as the one that wrote the lock, until this command moves it: charts and default
 /// images of the services, what was detected about the app and, with `--tools`, helm.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  kilter upgrade --dry-run\n  kilter upgrade postgres --yes\n  kilter upgrade --tools")]
+#[command(
+    after_help = "Examples:\n  kilter upgrade --dry-run\n  kilter upgrade postgres --yes\n  kilter upgrade --tools"
+)]
 pub(crate) struct Args {
     /// Move only these services.
     #[arg(value_name = "SERVICE")]
@@ -58,18 +60,21 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     if ctx.ui.json {
         ctx.ui.json(&json!({"changed": changed, "lock": lock_changes, "dryRun": args.dry_run}));
     }
-    if !lock_changes && outcome.changes.is_empty() {
+    if !lock_changes && changed.is_empty() {
         ctx.ui.talk("kilter.lock holds the defaults of this kilter already.");
-        return Ok(());
     }
-    if args.dry_run {
+    if args.dry_run || (!lock_changes && changed.is_empty()) {
         return Ok(());
     }
     if !args.yes {
         ctx.ui.confirm("Move kilter.lock and the artifacts?", "--yes")?;
     }
     outcome.write(&prepared)?;
-    ctx.ui.talk(&format!("Moved. {} of {} manifests changed; commit kilter.lock.", changed.len(), outcome.manifests.len()));
+    ctx.ui.talk(&format!(
+        "Moved. {} of {} manifests changed; commit kilter.lock.",
+        changed.len(),
+        outcome.manifests.len()
+    ));
     Ok(())
 }
 

@@ -63,10 +63,12 @@ fn judge(ctx: &Context, prepared: &Prepared, release: &Release, verdict: &Verdic
     let (service, chart) = (&release.service, &release.chart.name);
     if !verdict.unstable.is_empty() {
         return Ok(vec![
-            Problem::new(format!("`{service}` does not render to the same bytes each time: chart `{chart}` is not deterministic"))
-                .detail(verdict.unstable.join("\n"))
-                .help("Give the chart fixed values, so that it does not call the function, or eject the manifest: ")
-                .help(format!("`kilter eject manifest/{service}`.")),
+            Problem::new(format!(
+                "`{service}` does not render to the same bytes each time: chart `{chart}` is not deterministic"
+            ))
+            .detail(verdict.unstable.join("\n"))
+            .help("Give the chart fixed values, so that it does not call the function, or eject the manifest: ")
+            .help(format!("`kilter eject manifest/{service}`.")),
         ]);
     }
     let mut problems = Vec::new();
@@ -74,7 +76,11 @@ fn judge(ctx: &Context, prepared: &Prepared, release: &Release, verdict: &Verdic
         None => problems.push(Problem::new(format!("`{service}` is not rendered yet")).help("Run `kilter render`.")),
         Some((_, stored)) if stored != verdict.manifest => problems.push(
             Problem::new(format!("the stored manifest of `{service}` is not what helm prints"))
-                .detail(crate::artifacts::unified_diff(&format!("manifests/{service}.yaml"), &stored, &verdict.manifest))
+                .detail(crate::artifacts::unified_diff(
+                    &format!("manifests/{service}.yaml"),
+                    &stored,
+                    &verdict.manifest,
+                ))
                 .help("Run `kilter render` to store helm's own bytes again."),
         ),
         Some(_) => {}
@@ -92,7 +98,10 @@ fn judge(ctx: &Context, prepared: &Prepared, release: &Release, verdict: &Verdic
 }
 
 fn reads_build(release: &Release, verdict: &Verdict) -> Problem {
-    Problem::new(format!("chart `{}` reads which Go built helm: a source build cannot equal the release there", release.chart.name))
-        .detail(verdict.reads_build.join("\n"))
-        .help("Use a downloaded helm everywhere (`kilter tools install helm` with a network), or change the chart.")
+    Problem::new(format!(
+        "chart `{}` reads which Go built helm: a source build cannot equal the release there",
+        release.chart.name
+    ))
+    .detail(verdict.reads_build.join("\n"))
+    .help("Use a downloaded helm everywhere (`kilter tools install helm` with a network), or change the chart.")
 }

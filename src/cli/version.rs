@@ -14,8 +14,10 @@ pub(crate) fn run(_args: &Args, ctx: &Context) -> Result<()> {
     let pins = Pins::builtin();
     let version = env!("CARGO_PKG_VERSION");
     if ctx.ui.json {
-        let tools: serde_json::Map<_, _> =
-            Tool::all().into_iter().map(|t| (t.name().to_owned(), pins.default_version(t).to_string().into())).collect();
+        let tools: serde_json::Map<_, _> = Tool::all()
+            .into_iter()
+            .map(|t| (t.name().to_owned(), pins.default_version(t).to_string().into()))
+            .collect();
         ctx.ui.json(&json!({"version": version, "tools": tools, "kubernetes": pins.kubernetes()}));
         return Ok(());
     }

@@ -79,9 +79,14 @@ impl Machine {
             && old.dir.is_dir()
         {
             let (name, _) = key.split_once('@').unwrap_or((key, ""));
-            return Err(Error::project(format!("`{}` already is the project `{key}` on this machine", old.dir.display()))
-                .help(format!("Work on a second copy of `{name}` beside it: add `--instance NAME` or set `KILTER_INSTANCE`."))
-                .help("If it is another project, give it another `name:` in kilter.yaml."));
+            return Err(Error::project(format!(
+                "`{}` already is the project `{key}` on this machine",
+                old.dir.display()
+            ))
+            .help(format!(
+                "Work on a second copy of `{name}` beside it: add `--instance NAME` or set `KILTER_INSTANCE`."
+            ))
+            .help("If it is another project, give it another `name:` in kilter.yaml."));
         }
         let mut entry = Entry { dir: dir.to_path_buf(), blocks: old.map(|old| old.blocks.clone()).unwrap_or_default() };
         let taken: BTreeSet<u16> = self.instances.values().flat_map(|entry| entry.blocks.iter().copied()).collect();

@@ -132,12 +132,12 @@ impl Checker<'_> {
             Typed::Null => Some(Value::Null),
             Typed::Bool(value) => Some(Value::Bool(*value)),
             Typed::Float(value) => Some(Value::from(*value)),
-            Typed::Int(value) => self.number(node, *value, schema),
+            Typed::Int(value) => self.number(node, *value, &scalar.text, schema),
             Typed::Text => self.text(node, key, &scalar.text, schema),
         }
     }
 
-    fn number(&mut self, node: &Node, value: i128, schema: &Value) -> Option<Value> {
+    fn number(&mut self, node: &Node, value: i128, text: &str, schema: &Value) -> Option<Value> {
         let bound = |name: &str| schema.get(name).and_then(Value::as_f64);
         // Bounds are small whole numbers: a float holds them exactly, and an `i128` beyond them stays beyond.
         #[expect(clippy::cast_precision_loss, reason = "only compared with small numbers")]
@@ -151,7 +151,7 @@ impl Checker<'_> {
             (Some(min), None) => format!("at least {min}"),
             _ => format!("at most {}", max.unwrap_or_default()),
         };
-        let what = format!("{} must be {range}, not {value}", self.label());
+        let what = format!("{} must be {range}, not {text}", self.label());
         self.report(Problem::new(what).at(self.source.place(&node.span)).help("Write a number in that range."));
         None
     }

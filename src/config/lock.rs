@@ -312,8 +312,9 @@ mod tests {
                 dev: Some("npm run dev".into()),
                 image: Some("node:22-alpine".into()),
                 health: None,
+                stack: None,
             },
-            helm: LockedTool { version: "4.3.0".into(), commit: "abc".into() },
+            helm: LockedTool { version: "4.3.0".into(), commit: Some("abc".into()) },
             kubernetes: "v1.37.0".into(),
             services: [
                 (name("postgres"), service(Origin::Catalog, Some("v"))),

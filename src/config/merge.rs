@@ -95,7 +95,7 @@ impl Merged {
 
 /// Splits `key: value`; the key keeps its quotes.
 fn split(line: &str) -> (String, String) {
-    let from = if line.starts_with('"') { line[1..].find('"').map_or(0, |end| end + 2) } else { 0 };
+    let from = line.strip_prefix('"').and_then(|rest| rest.find('"')).map_or(0, |end| end + 2);
     match line[from..].find(':') {
         Some(colon) => (line[..from + colon].trim().into(), line[from + colon + 1..].trim().into()),
         None => (line.into(), String::new()),

@@ -1,6 +1,7 @@
 //! `kilter.yaml` and `kilter.lock`: reading, checking, editing in place.
 
 mod check;
+pub mod edit;
 mod load;
 pub mod lock;
 mod merge;

@@ -103,16 +103,16 @@ impl<'a> Builder<'a> {
                 Ok(())
             }
             Event::Scalar(text, style, anchor, tag) => {
-                self.check_tag(tag.as_deref(), &range, &["str", "null", "bool", "int", "float"]);
+                self.check_tag(tag.as_deref(), span, &["str", "null", "bool", "int", "float"]);
                 let node = self.scalar_node(&text, style, tag.as_deref(), range);
                 self.value(node, anchor, Weight { nodes: 1, text: text.len(), depth: 0 })
             }
             Event::SequenceStart(style, anchor, tag) => {
-                self.check_tag(tag.as_deref(), &range, &["seq"]);
+                self.check_tag(tag.as_deref(), span, &["seq"]);
                 self.start(NodeKind::List(Vec::new()), style, anchor, range)
             }
             Event::MappingStart(style, anchor, tag) => {
-                self.check_tag(tag.as_deref(), &range, &["map"]);
+                self.check_tag(tag.as_deref(), span, &["map"]);
                 self.start(NodeKind::Map(Vec::new()), style, anchor, range)
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(&range),
@@ -142,12 +142,13 @@ impl<'a> Builder<'a> {
         Node { kind: NodeKind::Scalar(Scalar { text: text.into(), typed }), span, style: Style::Plain }
     }
 
-    fn check_tag(&mut self, tag: Option<&Tag>, range: &Range<usize>, allowed: &[&str]) {
+    fn check_tag(&mut self, tag: Option<&Tag>, span: &Span, allowed: &[&str]) {
         let Some(tag) = tag else { return };
+        let range = span.tag_span().unwrap_or(*span).byte_range().unwrap_or_default();
         let plain = tag.original() == "!";
         if !plain && !tag.core_suffix().is_some_and(|core| allowed.contains(&core)) {
             let problem = self
-                .problem(format!("the tag `{}` means nothing here", tag.original()), range)
+                .problem(format!("the tag `{}` means nothing here", tag.original()), &range)
                 .help("Delete the tag; put the value in quotes where text is meant.");
             self.problems.push(problem);
         }

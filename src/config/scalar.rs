@@ -7,7 +7,7 @@ pub enum Typed {
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A whole number; outside of 128 bits it is a [`Typed::Float`].
+    /// A whole number; one outside of 128 bits is the nearest of them.
     Int(i128),
     /// Any other number.
     Float(f64),
@@ -31,13 +31,14 @@ pub(super) fn resolve(text: &str) -> Typed {
     let based = |prefix: &str, base: u32| {
         let digits = text.strip_prefix(prefix)?;
         let ok = !digits.is_empty() && digits.chars().all(|c| c.is_digit(base));
-        ok.then(|| i128::from_str_radix(digits, base).map_or(Typed::Text, Typed::Int))
+        ok.then(|| Typed::Int(i128::from_str_radix(digits, base).unwrap_or(i128::MAX)))
     };
     if let Some(typed) = based("0x", 16).or_else(|| based("0o", 8)) {
         return typed;
     }
     if !unsigned.is_empty() && unsigned.bytes().all(|b| b.is_ascii_digit()) {
-        return text.parse().map_or_else(|_| float(text), Typed::Int);
+        let nearest = if text.starts_with('-') { i128::MIN } else { i128::MAX };
+        return Typed::Int(text.parse().unwrap_or(nearest));
     }
     if is_float(unsigned) { float(text) } else { Typed::Text }
 }

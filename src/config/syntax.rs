@@ -22,10 +22,10 @@ pub(super) fn problem(source: &Source, error: &ScanError) -> Problem {
     Problem::new(what).at(source.place(&(at..at + 1))).help(help)
 }
 
-/// Finds a tab in the indentation of the line of an offset, or of the line before it.
+/// Finds a tab in the indentation of the line of an offset, or of a line beside it: the parser stops on either.
 fn tab_near(source: &Source, offset: usize) -> Option<usize> {
     let line = source.line_of(offset);
-    [Some(line), line.checked_sub(1)].into_iter().flatten().find_map(|line| {
+    [Some(line), line.checked_sub(1), Some(line + 1)].into_iter().flatten().find_map(|line| {
         let range = source.line_range(line);
         let text = &source.text()[range.clone()];
         let indent = text.len() - text.trim_start().len();
@@ -38,6 +38,10 @@ fn words(kind: &ErrorKind) -> (String, &'static str) {
         ErrorKind::UnclosedQuotedScalar | ErrorKind::DocumentIndicatorInQuotedScalar => (
             "a quote is opened and never closed",
             "Close the quote, or double it (`''`) where the text itself has one.",
+        ),
+        ErrorKind::InvalidQuotedScalarIndent => (
+            "a text in quotes goes on in a line that is not indented",
+            "Close the quote on the line before, or indent the line.",
         ),
         ErrorKind::UnclosedFlowCollection { open } => {
             return (format!("`{open}` is opened and never closed"), "Close it, or put the text in quotes.");
@@ -60,9 +64,10 @@ fn words(kind: &ErrorKind) -> (String, &'static str) {
             "Write `&name` at the value first, or put text with `*` in quotes.",
         ),
         ErrorKind::RecursionLimitExceeded => ("lists and maps are nested too deeply", "Nest at most 64 deep."),
-        ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => {
-            ("a `:` stands where no key can be", "Put text that contains `: ` in quotes, or correct the indentation.")
-        }
+        ErrorKind::MappingValueNotAllowed | ErrorKind::InvalidColonPlacement => (
+            "a `:` stands where no key can be",
+            "Put text that contains `: ` in quotes, add the `:` that the line before may lack, or correct the indentation.",
+        ),
         ErrorKind::ExpectedBlockMappingKey
         | ErrorKind::SimpleKeyExpected
         | ErrorKind::InvalidSimpleKey

@@ -48,6 +48,9 @@ pub(super) fn found(node: &Node) -> String {
 
 /// Says what should be there, by the types of JSON Schema.
 pub(super) fn wanted(types: &[&str]) -> String {
+    if ["string", "number", "boolean"].iter().all(|kind| types.contains(kind)) {
+        return "a single value".into();
+    }
     let mut words: Vec<String> = Vec::new();
     for kind in types {
         let word = match *kind {
@@ -69,6 +72,15 @@ pub(super) fn wanted(types: &[&str]) -> String {
 /// Says what to write in place of a value of the wrong type.
 pub(super) fn fix(path: &[PathItem], node: &Node, types: &[&str]) -> Option<String> {
     let wants = |kind: &str| types.contains(&kind);
+    if let (Some(PathItem::Index(_)), true) = (path.last(), wants("object")) {
+        // Entries of lists that are maps all have a name.
+        let name = match &node.kind {
+            NodeKind::Scalar(scalar) if scalar.typed != Typed::Null => scalar.text.as_str(),
+            NodeKind::Scalar(_) => return Some("Write a value, or delete the line.".into()),
+            NodeKind::Map(_) | NodeKind::List(_) => "NAME",
+        };
+        return Some(format!("Write `- name: {name}`, and details below it, indented alike."));
+    }
     let key = match path.last() {
         Some(PathItem::Key(key)) => format!("{key}: "),
         Some(PathItem::Index(_)) => "- ".into(),
@@ -80,7 +92,7 @@ pub(super) fn fix(path: &[PathItem], node: &Node, types: &[&str]) -> Option<Stri
     };
     let text = &scalar.text;
     match &scalar.typed {
-        Typed::Null if wants("string") && matches!(path.last(), Some(PathItem::Key(_))) => {
+        Typed::Null if wants("string") && wants("boolean") && matches!(path.last(), Some(PathItem::Key(_))) => {
             Some(format!("Write `{key}\"\"` for empty text, or delete the line."))
         }
         Typed::Null => Some("Write a value, or delete the line.".into()),

@@ -8,7 +8,7 @@ fn words(command: &str) -> impl Iterator<Item = &str> {
 
 /// Returns the port that a command makes its server listen on: `--port 3001`, `-p 3001`, `PORT=3001`, `--bind :8000`,
 /// `0.0.0.0:8000`, `runserver 8001`. The first one counts.
-pub(super) fn port(command: &str) -> Option<u16> {
+pub(crate) fn port(command: &str) -> Option<u16> {
     const FLAGS: [&str; 10] =
         ["--port", "-p", "--bind", "-b", "--listen", "-l", "--server.port", "--http-port", "--addr", "--address"];
     let command = default_values(command);

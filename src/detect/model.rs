@@ -92,7 +92,7 @@ pub struct Detection {
 }
 
 /// What Dockerfile.dev has to know about the app.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Stack {
     /// Language.
     pub ecosystem: Ecosystem,

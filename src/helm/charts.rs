@@ -183,8 +183,9 @@ fn read_dir(
         let entry = entry.map_err(|error| fail(&error))?;
         let name = entry.file_name();
         let Some(name) = name.to_str() else {
-            return Err(Error::project(format!("chart `{shown}` has a file whose name is not UTF-8"))
-                .help("Rename the file."));
+            return Err(
+                Error::project(format!("chart `{shown}` has a file whose name is not UTF-8")).help("Rename the file.")
+            );
         };
         let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
         let meta = fs::metadata(entry.path())
@@ -195,11 +196,9 @@ fn read_dir(
         }
         *total += meta.len();
         if *total > MAX_BYTES || files.len() >= MAX_FILES || !meta.is_file() {
-            return Err(Error::project(format!("chart `{shown}` is not a chart kilter can take: see `{path}`"))
-                .help(format!(
-                    "A chart has ordinary files, at most {MAX_FILES} of them and {} in all.",
-                    fsx::size(MAX_BYTES)
-                )));
+            return Err(Error::project(format!("chart `{shown}` is not a chart kilter can take: see `{path}`")).help(
+                format!("A chart has ordinary files, at most {MAX_FILES} of them and {} in all.", fsx::size(MAX_BYTES)),
+            ));
         }
         files.insert(path, fs::read(entry.path()).map_err(|error| fail(&error))?);
     }

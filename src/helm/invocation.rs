@@ -57,7 +57,11 @@ impl Helm {
         ] {
             call = call.env(name, home(below));
         }
-        call.env("PATH", "/usr/bin:/bin").env("TZ", "UTC").env("LC_ALL", "C").env("NO_COLOR", "1").env("HELM_NO_PLUGINS", "1")
+        call.env("PATH", "/usr/bin:/bin")
+            .env("TZ", "UTC")
+            .env("LC_ALL", "C")
+            .env("NO_COLOR", "1")
+            .env("HELM_NO_PLUGINS", "1")
     }
 
     /// Returns the call that renders a release.

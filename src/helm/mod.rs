@@ -15,7 +15,7 @@ pub use invocation::{Helm, ValuesFrom};
 #[cfg(feature = "cli")]
 pub use pull::pull;
 pub use receipt::{Receipt, ReceiptHelm};
-pub use render::{Observer, Rendered, Renderer, Source};
+pub use render::{Observer, Rendered, Renderer, Source, Stored};
 pub use verify::{Verdict, verify};
 
 /// Changes when kilter calls helm differently, so that older cached manifests are not taken for new ones.

@@ -41,7 +41,8 @@ fn invocation(helm: &Helm, reference: &str, version: &str, destination: &Path) -
         call = call.arg("--plain-http");
     }
     if let Environment::Inherit(vars) = &mut call.env {
-        for (variable, below) in [("HELM_CACHE_HOME", "cache"), ("HELM_DATA_HOME", "data"), ("HELM_PLUGINS", "plugins")] {
+        for (variable, below) in [("HELM_CACHE_HOME", "cache"), ("HELM_DATA_HOME", "data"), ("HELM_PLUGINS", "plugins")]
+        {
             vars.insert(variable.into(), Some(destination.join(below).to_string_lossy().into_owned()));
         }
         vars.insert("HELM_NO_PLUGINS".into(), Some("1".into()));
@@ -53,9 +54,9 @@ fn invocation(helm: &Helm, reference: &str, version: &str, destination: &Path) -
 /// A registry on this machine speaks plain HTTP, as docker and containerd take for granted too.
 fn on_loopback(reference: &str) -> bool {
     let host = reference.strip_prefix("oci://").unwrap_or_default();
-    ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| {
-        host.strip_prefix(name).is_some_and(|rest| rest.starts_with(['/', ':']))
-    })
+    ["localhost", "127.0.0.1", "[::1]"]
+        .iter()
+        .any(|name| host.strip_prefix(name).is_some_and(|rest| rest.starts_with(['/', ':'])))
 }
 
 /// Reads a chart archive: ordinary files below one directory, no links, no path that leaves it, bounded in size.
@@ -70,17 +71,24 @@ fn unpack(archive: &[u8], reference: &str) -> Result<Files> {
     let entries = tar.entries().map_err(|error| bad(format!("cannot be read: {error}")))?;
     for entry in entries {
         let mut entry = entry.map_err(|error| bad(format!("cannot be read: {error}")))?;
-        let path = String::from_utf8(entry.path_bytes().into_owned()).map_err(|_| bad("has a name that is not UTF-8".into()))?;
+        let path = String::from_utf8(entry.path_bytes().into_owned())
+            .map_err(|_| bad("has a name that is not UTF-8".into()))?;
         match entry.header().entry_type() {
             tar::EntryType::Directory | tar::EntryType::XGlobalHeader => continue,
             tar::EntryType::Regular => {}
             _ => return Err(bad(format!("has something that is no ordinary file: `{path}`"))),
         }
         let inside = path.trim_start_matches("./").split_once('/').map(|(_, inside)| inside);
-        let safe = |inside: &&str| inside.split('/').all(|part| !matches!(part, "" | "." | "..")) && !inside.contains(['\\', '\0']);
-        let inside = inside.filter(safe).ok_or_else(|| bad(format!("has a path that kilter does not take: `{path}`")))?;
+        let safe = |inside: &&str| {
+            inside.split('/').all(|part| !matches!(part, "" | "." | "..")) && !inside.contains(['\\', '\0'])
+        };
+        let inside =
+            inside.filter(safe).ok_or_else(|| bad(format!("has a path that kilter does not take: `{path}`")))?;
         let mut bytes = Vec::new();
-        (&mut entry).take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| bad(format!("cannot be read: {error}")))?;
+        (&mut entry)
+            .take(MAX_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| bad(format!("cannot be read: {error}")))?;
         total += bytes.len() as u64;
         files.insert(inside.to_owned(), bytes);
         if total > MAX_BYTES || files.len() > MAX_FILES {

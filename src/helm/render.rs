@@ -45,6 +45,9 @@ pub trait Observer: Sync {
     fn finished(&self, service: &str, source: Source);
 }
 
+/// Gives what is stored for a release now: its receipt and its manifest.
+pub type Stored<'a> = dyn Fn(&Release) -> Option<(Receipt, Vec<u8>)> + Sync + 'a;
+
 /// Renders releases with one helm and one cache.
 #[derive(Debug)]
 pub struct Renderer {
@@ -59,12 +62,7 @@ pub struct Renderer {
 impl Renderer {
     /// Renders all releases; the results are in the order of `releases`. `stored` gives what is stored for a service
     /// now. A failure of one does not stop the others.
-    pub fn render(
-        &self,
-        releases: &[Release],
-        stored: &(dyn Fn(&Release) -> Option<(Receipt, Vec<u8>)> + Sync),
-        observer: &dyn Observer,
-    ) -> Vec<Result<Rendered>> {
+    pub fn render(&self, releases: &[Release], stored: &Stored<'_>, observer: &dyn Observer) -> Vec<Result<Rendered>> {
         let slots: Vec<Mutex<Option<Result<Rendered>>>> = releases.iter().map(|_| Mutex::new(None)).collect();
         let mut to_render = Vec::new();
         for (index, release) in releases.iter().enumerate() {
@@ -102,11 +100,7 @@ impl Renderer {
     }
 
     /// Looks the inputs up: in what is stored for the service, then in the cache.
-    fn known(
-        &self,
-        release: &Release,
-        stored: &(dyn Fn(&Release) -> Option<(Receipt, Vec<u8>)> + Sync),
-    ) -> Option<Rendered> {
+    fn known(&self, release: &Release, stored: &Stored<'_>) -> Option<Rendered> {
         let cache = self.cache.as_ref()?;
         let key = super::key(release, &self.helm.digest);
         if let Some((receipt, manifest)) = stored(release)
@@ -150,8 +144,9 @@ impl Renderer {
                     .help("Correct the values or the chart that helm names, then run `kilter render` again."));
             }
             Ending::Signalled(signal) => {
-                return Err(fail(format!("signal {signal} ended it"))
-                    .help("Check the machine's memory, then run `kilter render` again; `kilter doctor` checks the tools."));
+                return Err(fail(format!("signal {signal} ended it")).help(
+                    "Check the machine's memory, then run `kilter render` again; `kilter doctor` checks the tools.",
+                ));
             }
             Ending::TimedOut => {
                 let seconds = self.helm.call().timeout.as_secs();
@@ -213,8 +208,11 @@ fn refuse_hooks(release: &Release, manifest: &[u8]) -> Result<()> {
         return Ok(());
     }
     let name = &release.service;
-    Err(Error::project(format!("chart `{}` of `{name}` has hooks, which nothing runs outside `helm install`", release.chart.name))
-        .detail(hooks.join("\n"))
-        .help(format!("Apply them as ordinary objects: add `hooks: apply` to `{name}` in kilter.yaml."))
-        .help("Or leave them out: `hooks: drop`."))
+    Err(Error::project(format!(
+        "chart `{}` of `{name}` has hooks, which nothing runs outside `helm install`",
+        release.chart.name
+    ))
+    .detail(hooks.join("\n"))
+    .help(format!("Apply them as ordinary objects: add `hooks: apply` to `{name}` in kilter.yaml."))
+    .help("Or leave them out: `hooks: drop`."))
 }

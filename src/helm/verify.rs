@@ -15,9 +15,26 @@ use crate::exec::Environment;
 
 /// Functions that give something else each time.
 const RANDOM: [&str; 20] = [
-    "randAlphaNum", "randAlpha", "randAscii", "randNumeric", "randBytes", "randInt", "shuffle", "uuidv4",
-    "genPrivateKey", "genCA", "genCAWithKey", "genSelfSignedCert", "genSelfSignedCertWithKey", "genSignedCert",
-    "genSignedCertWithKey", "bcrypt", "htpasswd", "encryptAES", "getHostByName", "lookup",
+    "randAlphaNum",
+    "randAlpha",
+    "randAscii",
+    "randNumeric",
+    "randBytes",
+    "randInt",
+    "shuffle",
+    "uuidv4",
+    "genPrivateKey",
+    "genCA",
+    "genCAWithKey",
+    "genSelfSignedCert",
+    "genSelfSignedCertWithKey",
+    "genSignedCert",
+    "genSignedCertWithKey",
+    "bcrypt",
+    "htpasswd",
+    "encryptAES",
+    "getHostByName",
+    "lookup",
 ];
 
 /// Functions that read the clock.
@@ -120,7 +137,8 @@ fn first_difference(a: &[u8], b: &[u8]) -> Option<String> {
 fn culprits(templates: &BTreeMap<String, String>, source: &str, functions: &[&str]) -> Vec<String> {
     let own = |path: &&String| source.ends_with(&format!("/{path}"));
     let found = |paths: Vec<&String>| -> Vec<String> {
-        let calls = paths.into_iter().flat_map(|path| calls(&templates[path], functions).into_iter().map(move |c| (path, c)));
+        let calls =
+            paths.into_iter().flat_map(|path| calls(&templates[path], functions).into_iter().map(move |c| (path, c)));
         calls.map(|(path, (line, function))| format!("{path}:{line} calls `{function}`")).collect()
     };
     let in_template = found(templates.keys().filter(own).collect());
@@ -192,7 +210,11 @@ fn words(text: &str, action: Range<usize>) -> Vec<Range<usize>> {
 }
 
 /// Puts a copy of the chart in which `now` is another time into the store; `None` when no template names it.
-fn with_other_time(release: &Release, templates: &BTreeMap<String, String>, store: &ChartStore) -> Result<Option<Chart>> {
+fn with_other_time(
+    release: &Release,
+    templates: &BTreeMap<String, String>,
+    store: &ChartStore,
+) -> Result<Option<Chart>> {
     if templates.values().all(|text| calls(text, &["now"]).is_empty()) {
         return Ok(None);
     }

@@ -155,6 +155,8 @@ fn environment(plan: &Plan, config: &Config) -> Result<IndexMap<String, String>>
 
 fn twice(variable: &str, first: &Name, second: &Name) -> Problem {
     Problem::new(format!("`{variable}` is provided by both `{first}` and `{second}`"))
-        .help(format!("Take it away from one: `- {{name: {second}, provides: {{{variable}: null}}}}` under `services:`."))
+        .help(format!(
+            "Take it away from one: `- {{name: {second}, provides: {{{variable}: null}}}}` under `services:`."
+        ))
         .help(format!("Or decide it yourself: `env: {{{variable}: …}}` in kilter.yaml."))
 }

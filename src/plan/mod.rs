@@ -139,7 +139,8 @@ impl Plan {
     /// Returns the slots in use as `service/port` → slot.
     pub fn slots(&self) -> Vec<(String, u16)> {
         let app = self.app.iter().map(|app| (format!("{APP}/http"), app.slot));
-        let services = self.services.iter().flat_map(|s| s.ports.iter().map(|p| (format!("{}/{}", s.name, p.name), p.slot)));
+        let services =
+            self.services.iter().flat_map(|s| s.ports.iter().map(|p| (format!("{}/{}", s.name, p.name), p.slot)));
         app.chain(services).collect()
     }
 

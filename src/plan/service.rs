@@ -99,7 +99,9 @@ fn embedded(chart: &str, locked: Option<&LockedService>) -> Result<ChartSource> 
     let digest = match locked {
         Some(locked) => locked.chart_digest.clone(),
         None => catalog::chart(chart)
-            .ok_or_else(|| Error::project(format!("`{chart}` is not in kilter's catalog")).help("List it: `kilter catalog`."))?
+            .ok_or_else(|| {
+                Error::project(format!("`{chart}` is not in kilter's catalog")).help("List it: `kilter catalog`.")
+            })?
             .digest(),
     };
     Ok(ChartSource::Embedded { name: chart.to_owned(), digest })
@@ -107,7 +109,9 @@ fn embedded(chart: &str, locked: Option<&LockedService>) -> Result<ChartSource> 
 
 /// The catalog file that belongs to a chart: the compiled-in one, or that of an older chart out of the store.
 fn about<'a>(name: &str, chart: &ChartSource, input: &'a Input<'_>) -> Result<&'a CatalogService> {
-    let ChartSource::Embedded { digest, .. } = chart else { return Err(Error::bug("a catalog service without a chart")) };
+    let ChartSource::Embedded { digest, .. } = chart else {
+        return Err(Error::bug("a catalog service without a chart"));
+    };
     if catalog::chart(name).is_some_and(|chart| chart.digest() == *digest)
         && let Some(about) = catalog::service(name)
     {
@@ -221,7 +225,9 @@ impl ServicePlan {
     pub fn provided(&self, addresses: &Addresses) -> Result<Vec<(String, String)>, String> {
         let filled = self.provides.iter().map(|(variable, template)| {
             let value = self.fill.text(template, addresses);
-            value.map(|value| (variable.clone(), value)).map_err(|error| format!("`{variable}` of `{}`: {error}", self.name))
+            value
+                .map(|value| (variable.clone(), value))
+                .map_err(|error| format!("`{variable}` of `{}`: {error}", self.name))
         });
         filled.collect()
     }

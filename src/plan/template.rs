@@ -58,7 +58,9 @@ impl Fill {
     pub fn value(&self, value: &Value, addresses: &Addresses) -> Result<Value, String> {
         Ok(match value {
             Value::String(text) => Value::String(self.text(text, addresses)?),
-            Value::Array(items) => Value::Array(items.iter().map(|v| self.value(v, addresses)).collect::<Result<_, _>>()?),
+            Value::Array(items) => {
+                Value::Array(items.iter().map(|v| self.value(v, addresses)).collect::<Result<_, _>>()?)
+            }
             Value::Object(map) => Value::Object(
                 map.iter().map(|(k, v)| Ok((k.clone(), self.value(v, addresses)?))).collect::<Result<_, String>>()?,
             ),
@@ -72,7 +74,9 @@ impl Fill {
                 Addresses::InCluster(ports) => ports.get(port).copied(),
                 Addresses::Localhost(ports) => ports.get(port).map(|(_, host)| *host),
             };
-            return found.map(|p| p.to_string()).ok_or_else(|| format!("`{{{{ {name} }}}}`: there is no port `{port}`"));
+            return found
+                .map(|p| p.to_string())
+                .ok_or_else(|| format!("`{{{{ {name} }}}}`: there is no port `{port}`"));
         }
         Ok(match name {
             ".Name" => self.name.clone(),

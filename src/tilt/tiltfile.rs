@@ -54,7 +54,9 @@ pub fn workloads(manifest: &[u8]) -> Vec<Workload> {
     for document in serde_yaml::Deserializer::from_str(&text) {
         let Ok(object) = serde_yaml::Value::deserialize(document) else { continue };
         let (kind, name) = (object["kind"].as_str(), object["metadata"]["name"].as_str());
-        if let (Some(kind @ ("Deployment" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob" | "Pod")), Some(name)) = (kind, name) {
+        if let (Some(kind @ ("Deployment" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob" | "Pod")), Some(name)) =
+            (kind, name)
+        {
             found.push(Workload { kind: kind.to_owned(), name: name.to_owned() });
         }
     }
@@ -99,7 +101,8 @@ fn line(out: &mut String, text: &str) {
 }
 
 fn image(out: &mut String, input: &TiltInput<'_>, app: &AppPlan) {
-    let dockerfile = if input.own_dockerfile { "project + '/kilter/Dockerfile.dev'" } else { "artifacts + '/Dockerfile.dev'" };
+    let dockerfile =
+        if input.own_dockerfile { "project + '/kilter/Dockerfile.dev'" } else { "artifacts + '/Dockerfile.dev'" };
     line(out, "\ndocker_build(");
     let _ = writeln!(out, "    {},\n    project,\n    dockerfile={dockerfile},", quote(input.app_image));
     line(out, "    ignore=['.git', 'kilter', 'node_modules', '**/node_modules', '**/__pycache__', '.venv'],");

@@ -219,6 +219,12 @@ impl Pins {
         serde_json::from_str(json).map_err(|error| error.to_string())
     }
 
+    /// Returns the Kubernetes version of the kind node, for example `v1.37.0`: what charts see by default.
+    pub fn kubernetes(&self) -> &str {
+        let tag = self.kind_node.split_once(':').map_or("", |(_, tag)| tag);
+        tag.split('@').next().unwrap_or_default()
+    }
+
     /// Returns the version of a tool that kilter takes by default.
     ///
     /// # Panics

@@ -47,5 +47,4 @@ impl Release {
         }
         flags
     }
-
 }

@@ -90,7 +90,9 @@ fn keep_others(directory: &Directory, prepared: &Prepared, files: &mut Files) ->
         if prepared.own_manifests.contains_key(&service) || prepared.releases.iter().any(|r| r.service == service) {
             continue;
         }
-        for path in [format!("values/{service}.yaml"), format!("manifests/{service}.yaml"), format!("receipts/{service}.json")] {
+        for path in
+            [format!("values/{service}.yaml"), format!("manifests/{service}.yaml"), format!("receipts/{service}.json")]
+        {
             if let Some(bytes) = fsx::read(&directory.path(&path), u64::MAX)? {
                 files.insert(path, bytes);
             }
@@ -106,11 +108,14 @@ fn texts(prepared: &Prepared, manifests: &[(String, Vec<u8>)], files: &mut Files
     if let Some(app) = &plan.app {
         let text = match ejected.read(&Thing::Dockerfile)? {
             Some(own) => own,
-            None => dockerfile_dev(prepared.stack.as_ref(), &app.image, app.dev.as_deref(), Some(app.port)).into_bytes(),
+            None => {
+                dockerfile_dev(prepared.stack.as_ref(), &app.image, app.dev.as_deref(), Some(app.port)).into_bytes()
+            }
         };
         files.insert("Dockerfile.dev".into(), text);
     }
-    let services = manifests.iter().map(|(name, manifest)| TiltService { name: name.clone(), workloads: workloads(manifest) });
+    let services =
+        manifests.iter().map(|(name, manifest)| TiltService { name: name.clone(), workloads: workloads(manifest) });
     let input = TiltInput {
         plan,
         app_image: &app_image(plan),
@@ -139,8 +144,12 @@ fn texts(prepared: &Prepared, manifests: &[(String, Vec<u8>)], files: &mut Files
 fn new_lock(prepared: &Prepared, rendered: &[Rendered]) -> Lock {
     let (project, plan) = (&prepared.project, &prepared.plan);
     let old = project.lock.as_ref();
-    let digests: BTreeMap<&str, (&Release, &Rendered)> =
-        prepared.releases.iter().zip(rendered).map(|(release, done)| (release.service.as_str(), (release, done))).collect();
+    let digests: BTreeMap<&str, (&Release, &Rendered)> = prepared
+        .releases
+        .iter()
+        .zip(rendered)
+        .map(|(release, done)| (release.service.as_str(), (release, done)))
+        .collect();
     let app = plan.app.iter().map(|app| (APP, Origin::Catalog, &app.chart, None));
     let services = plan.services.iter().map(|s| (s.name.as_str(), s.origin, &s.chart, s.default_image.clone()));
     let services = app.chain(services).filter_map(|(service, origin, source, image)| {

@@ -68,7 +68,8 @@ impl Prepared {
         }
         let instance = project.claim(ctx, &plan)?;
         let names: Vec<String> = values::drafts(&plan).iter().map(|draft| draft.service.to_owned()).collect();
-        let things = Thing::all(names.iter().map(String::as_str)).into_iter().filter(|thing| Some(thing) != not_ejected);
+        let things =
+            Thing::all(names.iter().map(String::as_str)).into_iter().filter(|thing| Some(thing) != not_ejected);
         let ejected = Ejected::scan(&project.root, things.collect());
         let helm = helm(ctx, &project)?;
         let mut releases = Vec::new();
@@ -208,8 +209,10 @@ pub(super) fn remote(ctx: &Context, project: &Project, store: &ChartStore, remot
         return Ok(chart);
     }
     if ctx.global.offline {
-        return Err(Error::missing(format!("chart `{reference}` {version} is not in the store, and `--offline` forbids to pull it"))
-            .help("Run `kilter render` once with a network."));
+        return Err(Error::missing(format!(
+            "chart `{reference}` {version} is not in the store, and `--offline` forbids to pull it"
+        ))
+        .help("Run `kilter render` once with a network."));
     }
     let work = ctx.ui.work(&format!("pulling chart {reference} {version}"));
     let files = pull(&helm(ctx, project)?, reference, version)?;

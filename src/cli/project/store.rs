@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::catalog::{self, CatalogService};
 use super::Project;
 use super::prepare::{RemoteChart, remote};
+use crate::catalog::{self, CatalogService};
 use crate::cli::context::Context;
 use crate::config::lock::{Lock, Origin};
 use crate::diag::Result;
