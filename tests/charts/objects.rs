@@ -66,7 +66,7 @@ pub(super) fn rich(chart: &Chart) -> Value {
     let more = match chart.name.as_str() {
         "postgres" => json!({"config": {"max_connections": 50}, "auth": {"databases": ["reports", "o'brien"]}}),
         "redis" | "valkey" => json!({"config": {"maxmemory": "100mb"}}),
-        "nats" => json!({"config": {"max_payload": "8MB", "jetstream": {"max_file_store": "1GB"}}}),
+        "nats" => json!({"config": {"max_payload": 8_388_608, "jetstream": {"max_file_store": 1_073_741_824}}}),
         "rabbitmq" => json!({"config": {"heartbeat": 30}}),
         "mysql" => json!({"config": {"max-connections": 50}}),
         "temporal" => json!({"namespaces": ["reports"]}),
