@@ -65,7 +65,10 @@ pub(super) fn rich(chart: &Chart) -> Value {
     let mut values = json!({"partOf": "shop", "nodePorts": slots, "env": {"GREETING": "it's $5, \"quoted\""}});
     let more = match chart.name.as_str() {
         "postgres" => json!({"config": {"max_connections": 50}, "auth": {"databases": ["reports", "o'brien"]}}),
-        "redis" => json!({"config": {"maxmemory": "100mb"}}),
+        "redis" | "valkey" => json!({"config": {"maxmemory": "100mb"}}),
+        "nats" => json!({"config": {"max_payload": 8_388_608, "jetstream": {"max_file_store": 1_073_741_824}}}),
+        "rabbitmq" => json!({"config": {"heartbeat": 30}}),
+        "mysql" => json!({"config": {"max-connections": 50}}),
         "temporal" => json!({"namespaces": ["reports"]}),
         "inline-service" => json!({"storage": {"path": "/data"}, "command": ["/whoami"], "args": ["--verbose"]}),
         "dev-app" => json!({"health": "/healthz", "command": ["sh", "-c", "npm run dev"], "secrets": ["shop-keys"],
