@@ -6,7 +6,7 @@ use super::files::Files;
 use super::go::GoModule;
 use super::model::{Detection, Found, Stack};
 use super::node::{self, NodePackage};
-use super::places::join;
+use super::places::{join, place};
 use super::python::{self, PythonManifest};
 use crate::catalog::Ecosystem;
 
@@ -54,7 +54,15 @@ pub(super) fn describe(
         };
         stack
     });
-    Detection { name: root_name.or(app.name), port, dev, image: app.image, health, stack, ..Detection::default() }
+    Detection {
+        name: root_name.or(app.name.filter(|_| alone)),
+        port,
+        dev,
+        image: app.image,
+        health,
+        stack,
+        ..Detection::default()
+    }
 }
 
 /// A project without a known manifest: what its Procfile and Dockerfile say.
@@ -69,19 +77,13 @@ fn unknown(files: &Files<'_>) -> Detection {
 /// apps have; one that serves; the shallowest; by name. At the root a package.json with a dev script but no web framework
 /// often builds the assets of a server in another language, which then comes first.
 fn rank(candidate: &Candidate) -> impl Ord + use<> {
-    const USUAL: [&str; 9] = ["backend", "server", "api", "app", "application", "web", "src", "frontend", "client"];
-    let place = match candidate.dir.as_str() {
-        "" => 0,
-        dir if dir.starts_with("apps/") => 1,
-        dir => USUAL.iter().position(|usual| *usual == dir).map_or(20, |at| 2 + at),
-    };
     let language = match candidate.ecosystem {
         Ecosystem::Node => 0,
         Ecosystem::Python => 1,
         _ => 2,
     };
     let depth = candidate.dir.matches('/').count();
-    (candidate.dev.is_none(), place, !candidate.serves, depth, language, candidate.dir.clone())
+    (candidate.dev.is_none(), place(&candidate.dir), !candidate.serves, depth, language, candidate.dir.clone())
 }
 
 /// Makes a command run in the app's directory, and says which app it is when there are several.

@@ -8,7 +8,7 @@ use crate::detect::app::Candidate;
 use crate::detect::command;
 use crate::detect::files::Files;
 use crate::detect::model::{Found, Stack};
-use crate::detect::places::join;
+use crate::detect::places::{join, place};
 use crate::detect::versions;
 
 /// Describes the app of one package; `packages` are all of the project.
@@ -18,10 +18,7 @@ pub(in crate::detect) fn candidate(files: &Files<'_>, package: &NodePackage, pac
     let script = dev_script(package);
     let text = script.as_ref().map(|script| expanded(package, script.text)).unwrap_or_default();
     let framework = framework(package, &text);
-    // The script of a workspace root starts the members: what it says about ports is in theirs.
-    let member = (framework.is_none() && package.is_workspace_root(files))
-        .then(|| packages.iter().find(|member| member.dir.starts_with("apps/") && dev_script(member).is_some()))
-        .flatten();
+    let member = (framework.is_none() && package.is_workspace_root(files)).then(|| serving_member(packages)).flatten();
     let mut port = script.as_ref().and_then(|script| port(package, script, &text, framework));
     let mut reloads = command::reloads(&text) || framework.is_some_and(|framework| framework.reloads);
     if let Some(member) = member.map(|member| candidate(files, member, packages)) {
@@ -42,6 +39,17 @@ pub(in crate::detect) fn candidate(files: &Files<'_>, package: &NodePackage, pac
         stack: Some(stack(files, package, packages, &manager, reloads)),
         serves: framework.is_some(),
     }
+}
+
+/// Returns the member that the script of a workspace root starts: one that has a dev script and serves; in `apps` first.
+/// What the root's own script does not say about the port is in the member's.
+fn serving_member(packages: &[NodePackage]) -> Option<&NodePackage> {
+    let serves = |member: &&NodePackage| {
+        let Some(script) = dev_script(member) else { return false };
+        let text = expanded(member, script.text);
+        !member.dir.is_empty() && (command::port(&text).is_some() || framework(member, &text).is_some())
+    };
+    packages.iter().filter(serves).min_by_key(|member| (place(&member.dir), &member.dir))
 }
 
 /// Returns the framework that the script starts, else the first one among the dependencies.
@@ -88,10 +96,10 @@ fn image(files: &Files<'_>, package: &NodePackage, root: Option<&NodePackage>) -
                 return Some(Found::new(image(major), file, 1, format!("the version in {name}")));
             }
         }
-        if let Some((range, line)) = place.json.text(&["engines", "node"]) {
-            if let Some(major) = versions::node_major(range) {
-                return Some(Found::new(image(major), &place.file, line, "fits engines.node"));
-            }
+        if let Some((range, line)) = place.json.text(&["engines", "node"])
+            && let Some(major) = versions::node_major(range)
+        {
+            return Some(Found::new(image(major), &place.file, line, "fits engines.node"));
         }
     }
     Some(Found::new(image(versions::NODE), &package.file, 1, "kilter's default for Node"))
