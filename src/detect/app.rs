@@ -22,7 +22,8 @@ pub(super) struct Candidate {
     /// Whether the app listens on `port` whatever `PORT` says.
     pub fixed_port: bool,
     pub image: Option<Found<String>>,
-    pub stack: Option<Stack>,
+    /// Whether its dev command loads changed files by itself.
+    pub reloads: bool,
     /// Whether a web framework is among its packages.
     pub serves: bool,
 }
@@ -46,14 +47,18 @@ pub(super) fn describe(
     let dev = procfile.or(app.dev).map(|dev| located(dev, &app.dir, alone));
     let port = port(files, &app.dir, dev.as_ref().filter(|_| from_procfile), app.port, app.fixed_port);
     let health = dockerfile::of_app(files, &app.dir).find_map(|(path, text)| dockerfile::health(&path, &text));
-    let stack = app.stack.map(|mut stack| {
-        stack.reloads = match &dev {
-            Some(dev) if from_procfile => command::reloads(&dev.value),
-            Some(_) => stack.reloads,
-            None => false,
-        };
-        stack
-    });
+    let stack = match app.ecosystem {
+        Ecosystem::Node => node::stack(files, node, &app.dir),
+        Ecosystem::Python => python::stack(files, python, &app.dir),
+        Ecosystem::Go => super::go::stack(files, &app.dir),
+        Ecosystem::Prisma => None,
+    };
+    let reloads = match &dev {
+        Some(dev) if from_procfile => command::reloads(&dev.value),
+        Some(_) => app.reloads,
+        None => false,
+    };
+    let stack = stack.map(|stack| Stack { reloads, ..stack });
     Detection {
         name: root_name.or(app.name.filter(|_| alone)),
         port,

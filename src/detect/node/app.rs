@@ -18,12 +18,14 @@ pub(in crate::detect) fn candidate(files: &Files<'_>, package: &NodePackage, pac
     let script = dev_script(package);
     let text = script.as_ref().map(|script| expanded(package, script.text)).unwrap_or_default();
     let framework = framework(package, &text);
-    let member = (framework.is_none() && package.is_workspace_root(files)).then(|| serving_member(packages)).flatten();
+    let member = (package.dir.is_empty() && framework.is_none() && package.is_workspace_root(files))
+        .then(|| serving_member(packages))
+        .flatten();
     let mut port = script.as_ref().and_then(|script| port(package, script, &text, framework));
     let mut reloads = command::reloads(&text) || framework.is_some_and(|framework| framework.reloads);
     if let Some(member) = member.map(|member| candidate(files, member, packages)) {
         port = port.or(member.port);
-        reloads = reloads || member.stack.is_some_and(|stack| stack.reloads);
+        reloads = reloads || member.reloads;
     }
     Candidate {
         dir: package.dir.clone(),
@@ -36,7 +38,7 @@ pub(in crate::detect) fn candidate(files: &Files<'_>, package: &NodePackage, pac
         fixed_port: framework.is_some_and(|framework| !framework.reads_port),
         port,
         image: image(files, package, root),
-        stack: Some(stack(files, package, packages, &manager, reloads)),
+        reloads,
         serves: framework.is_some(),
     }
 }
@@ -105,13 +107,10 @@ fn image(files: &Files<'_>, package: &NodePackage, root: Option<&NodePackage>) -
     Some(Found::new(image(versions::NODE), &package.file, 1, "kilter's default for Node"))
 }
 
-fn stack(
-    files: &Files<'_>,
-    package: &NodePackage,
-    packages: &[NodePackage],
-    manager: &Manager,
-    reloads: bool,
-) -> Stack {
+/// Returns how the app in `dir` is installed; whether it reloads is for the caller to fill in.
+pub(in crate::detect) fn stack(files: &Files<'_>, packages: &[NodePackage], dir: &str) -> Option<Stack> {
+    let package = packages.iter().find(|package| package.dir == dir)?;
+    let manager = Manager::of(files, package, packages.iter().find(|other| other.dir.is_empty()));
     let root = packages.iter().find(|other| other.dir.is_empty() && other.is_workspace_root(files));
     // In a workspace everything is installed from the root.
     let base = root.unwrap_or(package);
@@ -123,28 +122,24 @@ fn stack(
     manifests.extend(settings.into_iter().filter(|file| files.has(file)));
     manifests.extend(manager.lockfile.clone());
     manifests.sort();
-    // Scripts that run while installing may read any source file.
+    // Scripts that run while installing may read any source file; that of `@prisma/client` reads the schema.
+    let prisma = files.all().any(|path| path.ends_with(".prisma"));
     let needs_sources = members.iter().any(|member| {
         ["preinstall", "install", "postinstall", "prepare"]
             .iter()
             .any(|name| member.json.text(&["scripts", name]).is_some())
             || member.dependency("patch-package").is_some()
-            || (member.dependency("@prisma/client").is_some() && !files_prisma(files).is_empty())
+            || (member.dependency("@prisma/client").is_some() && prisma)
             || member.json.value["pnpm"].get("patchedDependencies").is_some()
     });
     if needs_sources {
         manifests.clear();
     }
-    Stack {
+    Some(Stack {
         ecosystem: Ecosystem::Node,
         manager: manager.name.into(),
         manifests,
         install: command::in_dir(&base.dir, manager.install()),
-        reloads,
-    }
-}
-
-/// The installation of `@prisma/client` generates its code from the schema.
-fn files_prisma<'a>(files: &Files<'a>) -> Vec<&'a str> {
-    files.all().filter(|path| path.ends_with(".prisma")).collect()
+        reloads: false,
+    })
 }
