@@ -104,7 +104,7 @@ mod tests {
         for scope in [Scope::Dev, Scope::Optional, Scope::Extra("postgres".into())] {
             assert!(STRONG * scope.factor() < SELECT, "{scope:?}");
         }
-        assert!(WEAK < SELECT && ALTERNATIVE < SELECT && TESTS >= SELECT);
+        const { assert!(WEAK < SELECT && ALTERNATIVE < SELECT && TESTS >= SELECT) }
     }
 
     #[test]

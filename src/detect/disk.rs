@@ -28,7 +28,7 @@ const NEVER: [&str; 10] = [
 ];
 
 /// Names that can be manifests, or whose mere presence says something (an entry file, a lockfile).
-const NAMES: [&str; 45] = [
+const NAMES: [&str; 41] = [
     "package.json",
     "pnpm-workspace.yaml",
     "package-lock.json",
@@ -57,7 +57,6 @@ const NAMES: [&str; 45] = [
     "app.py",
     "server.py",
     "wsgi.py",
-    "asgi.py",
     "__init__.py",
     "go.mod",
     "go.sum",
@@ -71,9 +70,6 @@ const NAMES: [&str; 45] = [
     ".env.example",
     ".env.sample",
     ".env.template",
-    "deno.json",
-    "deno.jsonc",
-    "compose.yaml",
 ];
 
 /// The manifests of a project on disk.

@@ -125,7 +125,7 @@ fn candidate(files: &Files<'_>, module: &GoModule) -> Candidate {
         dev,
         port,
         image: Some(image(module)),
-        stack: Some(stack(files, module)),
+        reloads: false,
     }
 }
 
@@ -155,22 +155,23 @@ fn image(module: &GoModule) -> Found<String> {
     Found::new(format!("golang:1.{minor}-alpine"), &module.file, line, note)
 }
 
-fn stack(files: &Files<'_>, module: &GoModule) -> Stack {
+/// Returns how the module in `dir` is installed.
+pub(super) fn stack(files: &Files<'_>, dir: &str) -> Option<Stack> {
     // With a go.work the go command reads every module of the workspace.
     let workspace = files.has("go.work");
     let names = ["go.mod", "go.sum", "go.work", "go.work.sum"];
     let manifests = files
         .all()
-        .filter(|path| names.contains(&split(path).1) && (workspace || split(path).0 == module.dir))
+        .filter(|path| names.contains(&split(path).1) && (workspace || split(path).0 == dir))
         .map(str::to_owned)
         .collect();
-    Stack {
+    Some(Stack {
         ecosystem: Ecosystem::Go,
         manager: "go".into(),
         manifests,
-        install: command::in_dir(&module.dir, "go mod download"),
+        install: command::in_dir(dir, "go mod download"),
         reloads: false,
-    }
+    })
 }
 
 #[cfg(test)]

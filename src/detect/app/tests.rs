@@ -181,6 +181,17 @@ fn in_a_monorepo_the_root_starts_the_apps_or_the_first_app_is_it() {
 }
 
 #[test]
+fn a_member_that_is_a_workspace_itself_is_no_endless_loop() {
+    let member = r#"{"workspaces": ["x/*"], "scripts": {"dev": "serve --port 4"}}"#;
+    let detection = tree(&[
+        ("package.json", r#"{"workspaces": ["apps/*"], "scripts": {"dev": "x"}}"#),
+        ("apps/a/package.json", member),
+    ])
+    .detect();
+    assert_eq!(facts(&detection).1, Some(4));
+}
+
+#[test]
 fn assets_beside_a_server_are_not_the_app() {
     let assets = ("package.json", r#"{"scripts": {"start": "webpack --watch"}, "devDependencies": {"webpack": "5"}}"#);
     let detection =

@@ -57,6 +57,12 @@ pub(in crate::detect) fn candidates(files: &Files<'_>, manifests: &[PythonManife
         .collect()
 }
 
+/// Returns how the app in `dir` is installed; whether it reloads is for the caller to fill in.
+pub(in crate::detect) fn stack(files: &Files<'_>, manifests: &[PythonManifest], dir: &str) -> Option<Stack> {
+    let manifests: Vec<_> = manifests.iter().filter(|manifest| manifest.dir == dir).collect();
+    (!manifests.is_empty()).then(|| Project { files, dir, manifests }.stack())
+}
+
 /// One directory with its manifests; there is at least one.
 struct Project<'a> {
     files: &'a Files<'a>,
@@ -86,7 +92,7 @@ impl Project<'_> {
             dev,
             port,
             image: self.image(),
-            stack: Some(self.stack(reloads)),
+            reloads,
         }
     }
 
@@ -174,7 +180,7 @@ impl Project<'_> {
     }
 
     /// Tells who installs: a lockfile, the sections of pyproject.toml, a Pipfile, else pip.
-    fn stack(&self, reloads: bool) -> Stack {
+    fn stack(&self) -> Stack {
         let has = |name: &str| self.files.has(&join(self.dir, name));
         let section = |name: &str| self.pyproject().is_some_and(|(_, toml)| toml.get(&["tool", name]).is_some());
         let (manager, install) = if has("uv.lock") {
@@ -193,7 +199,7 @@ impl Project<'_> {
             manager: manager.into(),
             manifests: self.inputs(manager, &install),
             install: command::in_dir(self.dir, &install),
-            reloads,
+            reloads: false,
         }
     }
 
