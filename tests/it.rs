@@ -1,4 +1,3 @@
 //! Integration tests, one binary: one module per area.
 
 mod config;
-mod config_edit;
