@@ -139,6 +139,25 @@ fn check_container(chart: &str, container: &Value) {
     }
 }
 
+/// Checks that every `command`, `args`, label, annotation and value of a map of text is text: the API server refuses the rest.
+fn check_text(chart: &str, key: &str, value: &Value) {
+    match (key, value) {
+        ("command" | "args", Value::Array(words)) => {
+            assert!(words.iter().all(Value::is_string), "{chart}: {key} {value}");
+        }
+        (
+            "labels" | "matchLabels" | "annotations" | "data" | "stringData" | "requests" | "limits",
+            Value::Object(map),
+        ) => {
+            assert!(map.values().all(Value::is_string), "{chart}: {key} {value}");
+        }
+        (_, Value::Object(map)) => map.iter().for_each(|(key, value)| check_text(chart, key, value)),
+        (_, Value::Array(items)) => items.iter().for_each(|item| check_text(chart, key, item)),
+        ("value", value) => assert!(value.is_string(), "{chart}: {key} {value}"),
+        _ => {}
+    }
+}
+
 fn check_service(chart: &str, service: &Value, objects: &[Value]) {
     let name = service["metadata"]["name"].as_str().unwrap();
     let workload = workload(objects, name);
@@ -159,6 +178,7 @@ fn objects_are_complete() {
         let objects = objects(&helm, &chart, &release, &rich(&chart));
         for object in &objects {
             check_object(&chart.name, object);
+            check_text(&chart.name, "", object);
             let name = object["metadata"]["name"].as_str().unwrap();
             assert!(name == release || name.starts_with(&format!("{release}-")), "{}: {name}", chart.name);
             match object["kind"].as_str().unwrap() {
