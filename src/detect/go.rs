@@ -129,12 +129,16 @@ fn candidate(files: &Files<'_>, module: &GoModule) -> Candidate {
     }
 }
 
-/// Returns the package to run and its file: the module's root, else the command named like the module, else one named
+/// Returns the package to run and its file: the module's root, else `cmd` itself, else the command named like the module, else one named
 /// like a server, else the first.
 fn main_package(files: &Files<'_>, module: &GoModule, base: &str) -> Option<(String, String)> {
     let root = join(&module.dir, "main.go");
     if files.has(&root) {
         return Some((".".into(), root));
+    }
+    let only = join(&module.dir, "cmd/main.go");
+    if files.has(&only) {
+        return Some(("./cmd".into(), only));
     }
     let prefix = join(&module.dir, "cmd/");
     let commands: Vec<&str> = files

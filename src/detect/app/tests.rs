@@ -121,6 +121,12 @@ fn python_apps() {
         (Some("flask --app app run --host 0.0.0.0 --port 5000 --debug"), Some(5000), Some("python:3.13-slim"))
     );
     assert_eq!(flask.stack.unwrap().manager, "pipenv");
+    let below = tree(&[("requirements.txt", "django\n"), ("shop/manage.py", ""), ("shop/a/b/manage.py", "")]).detect();
+    assert_eq!(facts(&below).0, Some("python shop/manage.py runserver 0.0.0.0:8000"));
+    let below = tree(&[("requirements.txt", "fastapi\n"), ("shop/main.py", "")]).detect();
+    assert_eq!(facts(&below).0, Some("uvicorn shop.main:app --host 0.0.0.0 --port 8000 --reload"));
+    let several = tree(&[("requirements.txt", "fastapi\n"), ("a/main.py", ""), ("b/main.py", "")]).detect();
+    assert_eq!(facts(&several).0, None);
     let unknown = tree(&[("requirements.txt", "fastapi\n")]).detect();
     assert_eq!(facts(&unknown), (None, Some(8000), Some("python:3.13-slim")));
 }
@@ -136,6 +142,7 @@ fn go_apps() {
     assert_eq!(facts(&detection), (Some("go run ./cmd/shop"), Some(8080), Some("golang:1.26-alpine")));
     assert_eq!(detection.name.as_ref().unwrap().value, "shop");
     assert_eq!(facts(&tree(&[("go.mod", "module a\n"), ("main.go", "")]).detect()).0, Some("go run ."));
+    assert_eq!(facts(&tree(&[("go.mod", "module a\n"), ("cmd/main.go", "")]).detect()).0, Some("go run ./cmd"));
     assert_eq!(facts(&tree(&[("go.mod", "module a\n")]).detect()), (None, None, Some("golang:1.26-alpine")));
 }
 
