@@ -2,6 +2,7 @@
 
 mod bounds;
 mod edit;
+mod garbage;
 mod rules;
 mod shape;
 mod text;
