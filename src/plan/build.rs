@@ -91,6 +91,7 @@ pub fn build(input: &Input<'_>) -> Result<Plan> {
     for entry in input.config.services.iter().flatten() {
         plan.services.push(service::plan(&entry.spec(), input, &plan)?);
     }
+    distinct_objects(&plan, input.config)?;
     slots(&mut plan, input.lock);
     plan.env = environment(&plan, input.config)?;
     for service in &mut plan.services {
@@ -98,6 +99,24 @@ pub fn build(input: &Input<'_>) -> Result<Plan> {
     }
     app::values(&mut plan, input.config)?;
     Ok(plan)
+}
+
+/// The app's objects are named after the project, a component's `<project>-<component>`: no service may have such a name.
+fn distinct_objects(plan: &Plan, config: &Config) -> Result<()> {
+    if plan.app.is_none() {
+        return Ok(());
+    }
+    let components =
+        config.components.iter().map(|c| (format!("{}-{}", plan.project, c.name), format!("component `{}`", c.name)));
+    let taken = components.chain([(plan.project.to_string(), "app".to_owned())]);
+    let clashes = taken.filter(|(name, _)| plan.service(name).is_some()).map(|(name, owner)| {
+        Problem::new(format!("service `{name}` has the name that the objects of the {owner} have in the cluster"))
+            .help("Give the service another `name:`, with `from:` for what it is, or the project another `name:`.")
+    });
+    match clashes.collect::<Vec<_>>() {
+        clashes if clashes.is_empty() => Ok(()),
+        clashes => Err(Error::from_problems(Kind::Project, clashes)),
+    }
 }
 
 fn with_v(version: &str) -> String {

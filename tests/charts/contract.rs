@@ -197,9 +197,11 @@ fn catalog_files_agree_with_their_charts() {
         }
         let provides = catalog.provides.values().cloned();
         let credentials = catalog.credentials.iter().map(|credential| credential.value.clone());
+        let mut values = chart.values.clone();
+        merge(&mut values, &filled(&catalog.values));
         for text in provides.chain(credentials).chain([catalog.values.to_string()]) {
             for placeholder in placeholders(&text) {
-                assert!(known(&placeholder, &ports), "{name}: {{{{{placeholder}}}}}");
+                assert!(known(&placeholder, &ports, &values), "{name}: {{{{{placeholder}}}}}");
             }
         }
     }
@@ -209,7 +211,10 @@ fn placeholders(text: &str) -> Vec<String> {
     text.split("{{").skip(1).map(|rest| rest.split("}}").next().unwrap().to_owned()).collect()
 }
 
-fn known(placeholder: &str, ports: &BTreeSet<(String, u64)>) -> bool {
+fn known(placeholder: &str, ports: &BTreeSet<(String, u64)>, values: &Value) -> bool {
+    if let Some(path) = placeholder.trim().strip_prefix(".Values.") {
+        return values.pointer(&format!("/{}", path.replace('.', "/"))).is_some_and(Value::is_string);
+    }
     match placeholder.trim().strip_prefix(".Port.") {
         Some(port) => ports.iter().any(|(name, _)| name == port),
         None => {
