@@ -204,33 +204,6 @@ impl Lock {
         text
     }
 
-    /// Gives every (service, port) a slot: the one that it has, else the lowest free one. No slot that is there moves
-    /// or goes.
-    pub fn assign_slots(&mut self, wanted: &[(&str, &str)]) {
-        for (service, port) in wanted {
-            let key = slot_key(service, port);
-            if !self.slots.contains_key(&key) {
-                let slot = self.free_slot();
-                self.slots.insert(key, slot);
-            }
-        }
-    }
-
-    /// Drops the slots of every (service, port) that `keep` does not want.
-    pub fn retain_slots(&mut self, keep: impl Fn(&str, &str) -> bool) {
-        self.slots.retain(|key, _| key.split_once('/').is_some_and(|(service, port)| keep(service, port)));
-    }
-
-    /// Returns the slot of a port of a service.
-    pub fn slot(&self, service: &str, port: &str) -> Option<u16> {
-        self.slots.get(&slot_key(service, port)).copied()
-    }
-
-    fn free_slot(&self) -> u16 {
-        let used: BTreeSet<u16> = self.slots.values().copied().collect();
-        (0..u16::MAX).find(|slot| !used.contains(slot)).unwrap_or(u16::MAX)
-    }
-
     /// Moves the later of two ports that have one slot.
     fn mend_slots(&mut self, warnings: &mut Vec<String>) {
         let mut owner: BTreeMap<u16, String> = BTreeMap::new();
@@ -242,15 +215,29 @@ impl Lock {
             }
         }
         for (key, slot, first) in homeless {
-            let free = self.free_slot();
+            let free = free_slot(self.slots.values());
             warnings.push(format!("`{key}` and `{first}` both had port slot {slot}: `{key}` moves to slot {free}"));
             self.slots.insert(key, free);
         }
     }
 }
 
-fn slot_key(service: &str, port: &str) -> String {
-    format!("{service}/{port}")
+/// Gives every wanted `service/port` a slot: the locked one, else the lowest that neither a wanted port holds in the lock nor
+/// an earlier one got. No slot that is locked moves; those of ports no longer wanted are free again.
+pub fn assign_slots(locked: &BTreeMap<String, u16>, wanted: &[String]) -> BTreeMap<String, u16> {
+    let mut slots: BTreeMap<String, u16> =
+        wanted.iter().filter_map(|key| Some((key.clone(), *locked.get(key)?))).collect();
+    for key in wanted {
+        if !slots.contains_key(key) {
+            slots.insert(key.clone(), free_slot(slots.values()));
+        }
+    }
+    slots
+}
+
+fn free_slot<'a>(taken: impl Iterator<Item = &'a u16>) -> u16 {
+    let taken: BTreeSet<u16> = taken.copied().collect();
+    (0..u16::MAX).find(|slot| !taken.contains(slot)).unwrap_or(u16::MAX)
 }
 
 /// Writes a value as JSON on one line, with a space after `:` and `,` as YAML wants it, and nothing unprintable.

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::{APP, Plan, ServicePlan, app, service};
 use crate::catalog::CatalogService;
-use crate::config::lock::Lock;
+use crate::config::lock::{Lock, assign_slots};
 use crate::config::model::{Config, HostAccess, Provider};
 use crate::diag::{Error, Kind, Problem, Result};
 use crate::ids::{Digest, Name};
@@ -125,22 +125,15 @@ fn with_v(version: &str) -> String {
 
 /// Gives every port its slot: the locked one, or the lowest free one. The app's port comes first.
 fn slots(plan: &mut Plan, lock: Option<&Lock>) {
-    let locked = lock.map(|lock| lock.slots.clone()).unwrap_or_default();
     let wanted: Vec<String> = plan.slots().into_iter().map(|(key, _)| key).collect();
-    let mut taken: Vec<u16> = wanted.iter().filter_map(|key| locked.get(key).copied()).collect();
-    let mut slot_of = |key: String| {
-        locked.get(&key).copied().unwrap_or_else(|| {
-            let free = (0..).find(|slot| !taken.contains(slot)).unwrap_or(u16::MAX);
-            taken.push(free);
-            free
-        })
-    };
+    let slots = assign_slots(lock.map_or(&BTreeMap::new(), |lock| &lock.slots), &wanted);
+    let slot_of = |service: &str, port: &str| slots.get(&format!("{service}/{port}")).copied().unwrap_or_default();
     if let Some(app) = &mut plan.app {
-        app.slot = slot_of(format!("{APP}/http"));
+        app.slot = slot_of(APP, "http");
     }
     for service in &mut plan.services {
         for port in &mut service.ports {
-            port.slot = slot_of(format!("{}/{}", service.name, port.name));
+            port.slot = slot_of(service.name.as_str(), &port.name);
         }
     }
 }

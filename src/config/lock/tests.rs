@@ -150,18 +150,16 @@ proptest! {
 
     #[test]
     fn adding_never_moves_another(first in prop::collection::vec("[a-d]{1,2}", 0..8), gone in "[a-d]", second in prop::collection::vec("[a-d]{1,2}", 0..8)) {
-        let mut lock = lock();
-        lock.slots.clear();
-        lock.assign_slots(&first.iter().map(|s| (s.as_str(), "p")).collect::<Vec<_>>());
-        lock.retain_slots(|service, _| service != gone);
-        let before = lock.slots.clone();
-        lock.assign_slots(&second.iter().map(|s| (s.as_str(), "p")).collect::<Vec<_>>());
-        for (key, slot) in &before {
-            prop_assert_eq!(lock.slots.get(key), Some(slot));
+        let keys = |names: &[String]| names.iter().map(|name| format!("{name}/p")).collect::<Vec<_>>();
+        let before = assign_slots(&BTreeMap::new(), &keys(&first));
+        let stay: Vec<String> = first.iter().filter(|name| **name != gone).chain(&second).cloned().collect();
+        let after = assign_slots(&before, &keys(&stay));
+        for key in keys(&stay) {
+            prop_assert!(after.contains_key(&key));
+            prop_assert!(before.get(&key).is_none_or(|slot| after[&key] == *slot));
         }
-        let used: BTreeSet<u16> = lock.slots.values().copied().collect();
-        prop_assert_eq!(used.len(), lock.slots.len());
-        prop_assert!(second.iter().all(|s| lock.slot(s, "p").is_some()));
+        let used: BTreeSet<u16> = after.values().copied().collect();
+        prop_assert_eq!(used.len(), after.len());
         if before.is_empty() {
             prop_assert!(used.iter().copied().eq(0..u16::try_from(used.len()).unwrap()));
         }
