@@ -323,6 +323,15 @@ fn failed(error: &ureq::Error) -> Attempt {
         ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             Attempt::Broken(CLOSED_EARLY.into())
         }
+        ureq::Error::Io(error)
+            if matches!(error.kind(), std::io::ErrorKind::HostUnreachable | std::io::ErrorKind::NetworkUnreachable) =>
+        {
+            Attempt::Absent(io_words(error).to_lowercase())
+        }
+        // The resolver of the standard library has no kind for this, only these words.
+        ureq::Error::Io(error) if error.to_string().starts_with("failed to lookup address information") => {
+            Attempt::Absent("the host name is not known".into())
+        }
         ureq::Error::Io(error) => Attempt::Broken(io_words(error).to_lowercase()),
         other => Attempt::Absent(other.to_string()),
     }
