@@ -150,9 +150,9 @@ fn from_release(
     install(temp.into_temp_path().as_ref(), slot)?;
     let commit = settings.pins.commit(want.tool, &want.version).map(str::to_owned);
     let archive = Some(asset.sha256.clone());
-    let installed = write_receipt(slot, want, commit, archive, place.source())?;
+    // Before the receipt: once that is there nobody looks for what a kill left.
     fetch::discard(&part)?;
-    Ok(Ok(installed))
+    write_receipt(slot, want, commit, archive, place.source()).map(Ok)
 }
 
 fn temporary(slot: &Slot, tool: Tool) -> Result<tempfile::NamedTempFile> {
