@@ -8,5 +8,6 @@ mod config;
 mod config_edit;
 mod detect_score;
 mod faults;
+mod pty;
 mod support;
 mod toolchain;

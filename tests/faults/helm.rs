@@ -1,6 +1,6 @@
 //! A helm that does what no helm should.
 
-use super::{quick, quick_helm, tree};
+use super::{quick, quick_helm, same, tree};
 use crate::support::project::{Project, fake_helm, write_script};
 
 /// Renders with a helm that runs these lines, which must fail; checks that no artifact and no lock was made. The command
@@ -12,7 +12,7 @@ fn words(lines: &str) -> String {
 fn failing(project: &Project, code: i32) -> String {
     let before = tree(&project.root());
     let words = project.kilter(&["render"]).env("KILTER_HELM_TIMEOUT", "1").fails(code);
-    assert_eq!(tree(&project.root()), before);
+    same(&tree(&project.root()), &before, "written");
     assert!(!project.cache().join("shop").exists());
     let line = |line: &str| match line.find("  | $ env -i") {
         Some(_) => "  | $ env -i …".to_owned(),
@@ -123,6 +123,13 @@ fn it_closes_its_input_and_works() {
 }
 
 #[test]
+fn it_leaves_a_process_behind() {
+    let project = quick("shop").helm_script(&fake_helm("sleep 1000 & echo 'a: b'"));
+    project.kilter(&["render"]).succeeds();
+    assert_eq!(std::fs::read(project.cache().join("shop/manifests/postgres.yaml")).unwrap(), b"a: b\n");
+}
+
+#[test]
 fn it_is_not_executable() {
     use std::os::unix::fs::PermissionsExt as _;
     let project = quick("shop");
@@ -167,16 +174,16 @@ fn it_says_no_version() {
     insta::assert_snapshot!(failing(&quick("shop").helm_script("echo hello"), 3), @r"
     error: `[HELM]` prints no version.
       | hello
-      = Run `env -i DO_NOT_TRACK=1 HOME=/tmp/.tmpdhjPBm PATH=/usr/local/bin:/usr/bin:/bin [HELM] version` to see what it says.
+      = Run `[HELM] version` to see what it says.
     ");
     insta::assert_snapshot!(failing(&quick("shop").helm_script("echo oh no >&2; exit 2"), 3), @r"
-    error: `[HELM]` does not say its version: Exited(2).
+    error: `[HELM]` does not say its version: it ended with code 2.
       | oh no
-      = Run `env -i DO_NOT_TRACK=1 HOME=/tmp/.tmpCeoJNx PATH=/usr/local/bin:/usr/bin:/bin [HELM] version` to see what it says.
+      = Run `[HELM] version` to see what it says.
     ");
     insta::assert_snapshot!(failing(&quick("shop").helm_script("kill -9 $$"), 3), @r"
-    error: `[HELM]` does not say its version: Signalled(9).
-      = Run `env -i DO_NOT_TRACK=1 HOME=/tmp/.tmpzgbeOh PATH=/usr/local/bin:/usr/bin:/bin [HELM] version` to see what it says.
+    error: `[HELM]` does not say its version: signal 9 ended it.
+      = Run `[HELM] version` to see what it says.
     ");
 }
 

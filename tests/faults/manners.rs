@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Stdio;
 
-use super::{quick, quick_helm, refused, tree};
+use super::{quick, quick_helm, refused, same, tree};
 use crate::support::project::{Project, code, command};
 
 /// A project whose manifests name two services, without a kilter.yaml.
@@ -41,7 +41,7 @@ fn nobody_is_asked_without_a_terminal() {
     error: `kilter init` asks before it writes, and nobody can be asked here.
       = Take what is selected: `kilter init --yes`. Only look: `kilter init --dry-run`.
     ");
-    assert_eq!(tree(&project.outside("")), before);
+    same(&tree(&project.outside("")), &before, "not confirmed");
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn an_upgrade_is_not_written_without_an_answer() {
         error: not confirmed: "Move kilter.lock and the artifacts?" needs an answer, and nobody can be asked here.
           = Add `--yes`.
         "#); }
-        assert_eq!(tree(&project.root()), before);
+        same(&tree(&project.root()), &before, "not confirmed");
     }
     project.kilter(&["upgrade", "--yes"]).succeeds();
     assert_eq!(project.read("kilter.lock"), lock);
@@ -102,11 +102,27 @@ fn an_unknown_service_as_an_argument() {
       = Did you mean `postgres`?
       = It has `postgres`.
     ");
-    insta::assert_snapshot!(quick("shop").kilter(&["remove", "postgre"]).fails(2), @"");
-    insta::assert_snapshot!(quick("shop").kilter(&["eject", "values/postgre"]).fails(2), @"");
-    insta::assert_snapshot!(refused(&quick("shop"), &["catalog", "show", "postgre"], 2), @"");
-    insta::assert_snapshot!(refused(&quick("shop"), &["why", "postgre"], 2), @"");
-    insta::assert_snapshot!(refused(&quick("shop"), &["tools", "path", "hlm"], 2), @"");
+    insta::assert_snapshot!(quick("shop").kilter(&["remove", "postgre"]).fails(2), @r"
+    error: there is no service `postgre` in kilter.yaml.
+      = Did you mean `postgres`?
+    ");
+    insta::assert_snapshot!(quick("shop").kilter(&["eject", "values/postgre"]).fails(2), @r"
+    error: `values/postgre` is nothing that can be ejected.
+      = Did you mean `values/postgres`?
+      = List what can be: `kilter eject --list`.
+    ");
+    insta::assert_snapshot!(refused(&quick("shop"), &["catalog", "show", "postgre"], 2), @r"
+    error: kilter's catalog has no service `postgre`.
+      = Did you mean `postgres`?
+    ");
+    insta::assert_snapshot!(refused(&quick("shop"), &["why", "postgre"], 2), @r"
+    error: kilter's catalog has no service `postgre`.
+      = Did you mean `postgres`?
+    ");
+    insta::assert_snapshot!(refused(&quick("shop"), &["tools", "path", "hlm"], 2), @r"
+    error: kilter has no tool `hlm`.
+      = Did you mean `helm`?
+    ");
 }
 
 #[test]
@@ -219,12 +235,9 @@ fn closed_streams() {
         assert!(!stderr.contains("panicked"), "{line}: {stderr}");
         let clean = quick("shop");
         clean.kilter(&["render"]).succeeds();
-        assert_eq!(tree(&project.root()), tree(&clean.root()), "{line}");
-        assert_eq!(
-            tree(&project.cache().join("shop/manifests")),
-            tree(&clean.cache().join("shop/manifests")),
-            "{line}"
-        );
+        same(&tree(&project.root()), &tree(&clean.root()), line);
+        let manifests = |project: &Project| tree(&project.cache().join("shop/manifests"));
+        same(&manifests(&project), &manifests(&clean), line);
     }
     let (code, stderr) = shell(&undecided(), "$K init <&-");
     assert_eq!(code, 2, "{stderr}");
@@ -241,6 +254,10 @@ fn a_result_that_cannot_be_written_is_said() {
     run.args(["render", "--stdout"]).current_dir(project.root()).env_clear().env("HOME", project.home());
     run.env("KILTER_CACHE_DIR", project.cache()).env("KILTER_HELM", project.helm());
     let output = run.stdout(File::options().write(true).open("/dev/full").unwrap()).output().unwrap();
-    insta::assert_snapshot!(project.shown(&String::from_utf8_lossy(&output.stderr)), @r"rendering postgres");
+    insta::assert_snapshot!(project.shown(&String::from_utf8_lossy(&output.stderr)), @r"
+    rendering postgres
+    error: cannot write the result to standard output: no space left on device.
+      = Free some disk space, then run the same command again.
+    ");
     assert_eq!(code(output.status), 3);
 }

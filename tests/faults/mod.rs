@@ -1,9 +1,13 @@
 //! What happens when something goes wrong: bad input, bad tools, a full disk, a killed kilter.
 
 mod charts;
+mod crash;
+mod disk;
 mod helm;
 mod input;
 mod manners;
+mod places;
+mod stop;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -46,6 +50,14 @@ fn tree(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
+/// Checks that two trees hold the same files; says which do not.
+#[track_caller]
+fn same(now: &BTreeMap<String, Vec<u8>>, wanted: &BTreeMap<String, Vec<u8>>, when: impl std::fmt::Display) {
+    let names: std::collections::BTreeSet<&String> = now.keys().chain(wanted.keys()).collect();
+    let other: Vec<&String> = names.into_iter().filter(|name| now.get(*name) != wanted.get(*name)).collect();
+    assert!(other.is_empty(), "{when}: not as it should be: {other:?}");
+}
+
 /// The names of the files below a directory, without those of the store of charts.
 fn names(dir: &Path) -> Vec<String> {
     tree(dir).into_keys().filter(|name| !name.starts_with(".store/charts/")).collect()
@@ -55,6 +67,17 @@ fn names(dir: &Path) -> Vec<String> {
 fn refused(project: &Project, args: &[&str], code: i32) -> String {
     let before = tree(&project.outside(""));
     let words = project.kilter(args).fails(code);
-    assert_eq!(tree(&project.outside("")), before, "something was written");
+    same(&tree(&project.outside("")), &before, "something was written");
     words
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Overwrites a file as something else than kilter would.
+fn write_bytes(path: &Path, bytes: &[u8]) {
+    use std::io::Write as _;
+    let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).open(path).unwrap();
+    file.write_all(bytes).unwrap();
 }

@@ -163,6 +163,11 @@ impl Run<'_> {
         self
     }
 
+    /// Returns the process as it is prepared, for a terminal to start it.
+    pub(crate) fn into_command(self) -> Command {
+        self.command
+    }
+
     /// Starts kilter and does not wait for it.
     pub(crate) fn start(mut self) -> Running {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
