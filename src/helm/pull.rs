@@ -78,12 +78,10 @@ fn unpack(archive: &[u8], reference: &str) -> Result<Files> {
             tar::EntryType::Regular => {}
             _ => return Err(bad(format!("has something that is no ordinary file: `{path}`"))),
         }
-        let inside = path.trim_start_matches("./").split_once('/').map(|(_, inside)| inside);
-        let safe = |inside: &&str| {
-            inside.split('/').all(|part| !matches!(part, "" | "." | "..")) && !inside.contains(['\\', '\0'])
-        };
-        let inside =
-            inside.filter(safe).ok_or_else(|| bad(format!("has a path that kilter does not take: `{path}`")))?;
+        let plain = path.strip_prefix("./").unwrap_or(&path);
+        let safe = plain.split('/').all(|part| !matches!(part, "" | "." | "..")) && !plain.contains(['\\', '\0']);
+        let inside = plain.split_once('/').map(|(_, inside)| inside).filter(|_| safe);
+        let inside = inside.ok_or_else(|| bad(format!("has a path that kilter does not take: `{path}`")))?;
         let mut bytes = Vec::new();
         (&mut entry)
             .take(MAX_BYTES + 1)
