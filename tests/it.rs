@@ -6,5 +6,7 @@
 mod charts;
 mod config;
 mod detect_score;
+mod faults;
+mod pty;
 mod support;
 mod toolchain;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::Global;
 use super::ui::Ui;
@@ -135,6 +136,19 @@ impl Context {
     /// As [`Context::cache_dir`].
     pub(crate) fn store_dir(&self, below: &str) -> Result<PathBuf> {
         Ok(self.cache_dir()?.join(".store").join(below))
+    }
+
+    /// Returns how long one call of helm may take: `KILTER_HELM_TIMEOUT` in seconds, else a minute.
+    ///
+    /// # Errors
+    /// When the variable is no whole number of seconds from 1 to 86,400.
+    pub(crate) fn helm_timeout(&self) -> Result<Duration> {
+        let Some(text) = self.var("KILTER_HELM_TIMEOUT") else { return Ok(crate::helm::TIMEOUT) };
+        match text.parse() {
+            Ok(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
+            _ => Err(Error::usage(format!("`KILTER_HELM_TIMEOUT` is `{text}`, which is no number of seconds"))
+                .help("Set it to a whole number of seconds from 1 to 86400, or unset it to have 60.")),
+        }
     }
 
     /// Returns what the toolchain has to know.

@@ -15,7 +15,8 @@ use crate::helm::{Rendered, Source, ValuesFrom};
 /// Renders the services of the project through helm.
 ///
 /// What is already rendered from the same inputs is left alone, and what is ejected stays the user's. Standard output
-/// lists each service and its manifest.
+/// lists each service and its manifest. A helm that needs more than 60 seconds for a service is stopped;
+/// KILTER_HELM_TIMEOUT allows another number of seconds.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  kilter render\n  kilter render postgres --stdout | kubectl apply -f -\n  kilter render --check --locked    # in CI"

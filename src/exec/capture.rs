@@ -31,6 +31,18 @@ pub enum Ending {
     Flooded,
 }
 
+impl std::fmt::Display for Ending {
+    /// Says how a process ended, as the end of a sentence about it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exited(code) => write!(f, "it ended with code {code}"),
+            Self::Signalled(signal) => write!(f, "signal {signal} ended it"),
+            Self::TimedOut => f.write_str("it did not end in time and was stopped"),
+            Self::Flooded => f.write_str("it printed without end and was stopped"),
+        }
+    }
+}
+
 /// What a captured process said and how it ended.
 #[derive(Debug, Clone)]
 pub struct Captured {
@@ -71,6 +83,8 @@ impl Invocation {
         let err = read_tail(err_read);
         let timed_out = !wait(&handle, self.timeout, group)?;
         let status = handle.wait().map_err(|error| self.cannot_start(&error))?.status;
+        // Whatever the process left running in its group goes with it: it would hold the pipes open.
+        interrupt::end_group(group);
         let stdout = join(out);
         let stderr = String::from_utf8_lossy(&join(err)).into_owned();
         if interrupt::interrupted() {

@@ -83,11 +83,15 @@ impl ChartStore {
     /// # Errors
     /// When it is no chart, too large, cannot be read, or its links go in a circle.
     pub fn local(&self, dir: &Path, shown: &str) -> Result<Chart> {
-        if !dir.is_dir() {
-            return Err(Error::project(format!("there is no chart directory `{shown}`"))
-                .help("Correct `chart:` in kilter.yaml; it is relative to the project's root."));
-        }
-        self.files(&read_files(dir, shown)?, shown)
+        let why = match fs::metadata(dir) {
+            Ok(meta) if meta.is_dir() => return self.files(&read_files(dir, shown)?, shown),
+            Ok(_) => format!("`{shown}` is a file, and a chart is a directory"),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                format!("there is no chart directory `{shown}`")
+            }
+            Err(error) => format!("cannot read chart `{shown}`: {}", crate::diag::io_words(&error)),
+        };
+        Err(Error::project(why).help("Correct `chart:` in kilter.yaml; it is relative to the project's root."))
     }
 
     /// Puts the files of a chart into the store; `shown` names the chart in messages.
@@ -144,6 +148,34 @@ impl ChartStore {
             Err(error) => Err(fail(&error)),
         }
     }
+}
+
+/// Checks before helm renders a stored chart that it still is what its digest says: anything may have changed it since. A
+/// changed one leaves the store, so that the next run stores it anew.
+///
+/// # Errors
+/// When it is another chart now.
+pub(super) fn require_whole(chart: &Chart) -> Result<()> {
+    let entry = chart.dir.parent().filter(|dir| dir.ends_with(chart.digest.hex()));
+    let whole = |files: Files| match crate::catalog::chart(&chart.name) {
+        Some(own) if own.digest() == chart.digest => {
+            own.files.len() == files.len()
+                && own.files.iter().all(|file| files.get(file.path).is_some_and(|bytes| bytes == file.bytes))
+        }
+        // The digest of a chart of an older catalog has the catalog file in it as it was written; the store does not.
+        _ if entry.is_some_and(|entry| entry.join(CATALOG).is_file()) => true,
+        _ => digest(files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()))) == chart.digest,
+    };
+    if read_files(&chart.dir, &chart.name).is_ok_and(whole) {
+        return Ok(());
+    }
+    if let Some(entry) = entry {
+        fsx::remove(entry)?;
+    }
+    let name = &chart.name;
+    Err(Error::missing(format!("kilter's stored copy of chart `{name}` was changed or damaged"))
+        .help("It was removed: run the same command again, and the chart is stored anew.")
+        .help("To change a chart, make it yours: `kilter eject chart/SERVICE`."))
 }
 
 /// Reads all files of a chart directory; `shown` names it in messages.

@@ -11,7 +11,7 @@ mod verify;
 use crate::ids::Digest;
 
 pub use crate::values::{Chart, Release};
-pub use invocation::{Helm, ValuesFrom};
+pub use invocation::{Helm, TIMEOUT, ValuesFrom};
 #[cfg(feature = "cli")]
 pub use pull::pull;
 pub use receipt::{Receipt, ReceiptHelm};

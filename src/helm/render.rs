@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use super::charts::require_whole;
 use super::{Helm, Receipt, Release, ValuesFrom};
 use crate::diag::{Error, Result};
 use crate::exec::{Captured, Ending};
@@ -117,6 +118,7 @@ impl Renderer {
 
     /// Runs helm for one release.
     fn run(&self, release: &Release) -> Result<Rendered> {
+        require_whole(&release.chart)?;
         let captured = self.helm.template(release, ValuesFrom::Stdin).capture()?;
         let manifest = self.check(release, captured)?;
         let receipt = Receipt::new(&self.helm, release, Digest::of(&manifest));

@@ -7,7 +7,7 @@ use semver::Version;
 use super::model::{Installed, Settings, Source, Want};
 use super::receipt::Receipt;
 use crate::diag::{Error, Result};
-use crate::exec::Invocation;
+use crate::exec::{Invocation, shell_word};
 use crate::ids::Digest;
 
 /// What a program says about itself.
@@ -53,14 +53,17 @@ pub(super) fn ask(settings: &Settings, want: &Want, path: &Path) -> Result<Said>
         // tilt reports its use otherwise.
         .env("DO_NOT_TRACK", "1")
         .timeout(std::time::Duration::from_secs(30));
+    // Without the environment: its home is gone by the time somebody reads this.
+    let words = call.args.iter().map(String::as_str).map(shell_word);
+    let line = [shell_word(&path.to_string_lossy())].into_iter().chain(words).collect::<Vec<_>>().join(" ");
     let told = call.capture()?;
     let fail = |what: String| {
         Error::missing(what)
             .detail(told.stderr.lines().chain(told.text().lines()).take(20).collect::<Vec<_>>().join("\n"))
-            .help(format!("Run `{}` to see what it says.", call.shell_line()))
+            .help(format!("Run `{line}` to see what it says."))
     };
     if !told.ok() {
-        return Err(fail(format!("`{}` does not say its version: {:?}", path.display(), told.ending)));
+        return Err(fail(format!("`{}` does not say its version: {}", path.display(), told.ending)));
     }
     read_version(&told.text()).ok_or_else(|| fail(format!("`{}` prints no version", path.display())))
 }

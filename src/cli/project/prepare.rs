@@ -170,12 +170,14 @@ pub(crate) fn unknown_service(service: &str, known: &[String]) -> Error {
 pub(crate) fn helm(ctx: &Context, project: &Project) -> Result<Helm> {
     let installed = tool(ctx, project, Tool::Helm)?;
     let home = ctx.store_dir("helm")?;
+    let timeout = ctx.helm_timeout()?;
     Ok(Helm {
         path: installed.path,
         version: installed.version.to_string(),
         commit: installed.commit,
         digest: installed.digest,
         home,
+        timeout,
     })
 }
 
