@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Global;
 use super::ui::Ui;
 use crate::diag::{Error, Result};
-use crate::toolchain::{Settings, Tool};
+use crate::toolchain::{Proxy, Settings, Tool};
 
 /// What a command has at hand.
 #[derive(Debug)]
@@ -151,6 +151,8 @@ impl Context {
         }
         settings.mirror = self.var("KILTER_MIRROR").map(str::to_owned);
         settings.offline = self.global.offline;
+        let proxy = |name: &str| self.var(&name.to_lowercase()).or_else(|| self.var(name)).map(str::to_owned);
+        settings.proxy = Proxy { http: proxy("HTTP_PROXY"), https: proxy("HTTPS_PROXY"), no_proxy: proxy("NO_PROXY") };
         settings.go = crate::exec::find_program("go", self.var("PATH").map(std::ffi::OsStr::new));
         let passed = GO_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), self.var(name)?.to_owned())));
         settings.go_env = passed.collect();

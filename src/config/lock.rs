@@ -191,6 +191,7 @@ impl Lock {
         field("dev", project.dev.as_ref().map(json));
         field("image", project.image.as_ref().map(json));
         field("health", project.health.as_ref().map(json));
+        field("stack", project.stack.as_ref().map(json));
         _ = writeln!(text, "helm: {}", json(&self.helm));
         _ = writeln!(text, "kubernetes: {}", json(&self.kubernetes));
         text.push_str("services:\n");
@@ -428,6 +429,7 @@ mod tests {
         fn any_text_survives(dev in any::<String>(), image in "\\PC{0,20}", key in "[a-z]{1,5}/[a-z]{1,5}", slot: u16) {
             let mut lock = lock();
             lock.project.dev = Some(dev);
+            lock.project.stack = Some(serde_json::json!({"manifests": ["package.json"]}));
             lock.services.get_mut("on").unwrap().image = Some(image);
             lock.slots = [(key, slot)].into();
             let text = lock.to_text();

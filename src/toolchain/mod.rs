@@ -13,6 +13,8 @@ mod ensure;
 mod explicit;
 #[cfg(feature = "cli")]
 mod fetch;
+#[cfg(feature = "cli")]
+mod mirror;
 mod model;
 mod pins;
 mod receipt;
@@ -24,6 +26,8 @@ mod unpack;
 
 #[cfg(feature = "cli")]
 pub use ensure::ensure;
+#[cfg(feature = "cli")]
+pub use mirror::{MirrorFile, from_mirror};
 pub use model::{Installed, Limits, Progress, Proxy, Settings, Source, Want};
 pub use pins::{Asset, Packing, Pins, Platform, Tool};
 pub use store::{find, list};
