@@ -8,5 +8,7 @@ mod config;
 mod config_edit;
 mod detect_score;
 mod lock;
+mod remote_charts;
+mod services;
 mod support;
 mod toolchain;

@@ -22,7 +22,8 @@ pub fn pull(helm: &Helm, reference: &str, version: &str) -> Result<Files> {
     if !captured.ok() {
         return Err(Error::tool(format!("helm could not pull chart `{reference}` {version}"))
             .detail(format!("$ {}\n{}", call.shell_line(), captured.stderr.trim_end()))
-            .help("Check the address, the version and your login (`helm registry login`), then run `kilter render` again."));
+            .help("Check the address and the version, then run `kilter render` again.")
+            .help("A registry that wants a login: `\"$(kilter tools path helm)\" registry login HOST`."));
     }
     let entries = std::fs::read_dir(temp.path()).map_err(|error| Error::io("read a temporary directory", &error))?;
     let archive = entries.flatten().map(|e| e.path()).find(|p| p.extension().is_some_and(|ext| ext == "tgz"));
