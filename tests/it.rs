@@ -5,7 +5,6 @@
 
 mod charts;
 mod config;
-mod config_edit;
 mod detect_score;
 mod lock;
 mod remote_charts;

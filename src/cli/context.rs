@@ -151,8 +151,12 @@ impl Context {
         }
         settings.mirror = self.var("KILTER_MIRROR").map(str::to_owned);
         settings.offline = self.global.offline;
-        let proxy = |name: &str| self.var(&name.to_lowercase()).or_else(|| self.var(name)).map(str::to_owned);
-        settings.proxy = Proxy { http: proxy("HTTP_PROXY"), https: proxy("HTTPS_PROXY"), no_proxy: proxy("NO_PROXY") };
+        let proxy = |upper: &str, lower: &str| self.var(upper).or(self.var(lower)).map(str::to_owned);
+        settings.proxy = Proxy {
+            http: proxy("HTTP_PROXY", "http_proxy"),
+            https: proxy("HTTPS_PROXY", "https_proxy"),
+            no_proxy: proxy("NO_PROXY", "no_proxy"),
+        };
         settings.go = crate::exec::find_program("go", self.var("PATH").map(std::ffi::OsStr::new));
         let passed = GO_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), self.var(name)?.to_owned())));
         settings.go_env = passed.collect();

@@ -13,6 +13,11 @@ use crate::diag::{Error, Result};
 /// How many bytes of standard error are kept (the last ones).
 const STDERR_TAIL: usize = 64 * 1024;
 
+/// How often and how soon a program is started again that was "busy": written a moment ago, and its file still open in a
+/// process that another thread was starting at that moment (it closes the file when it starts its own program).
+const BUSY_TRIES: u32 = 50;
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
@@ -92,7 +97,16 @@ impl Invocation {
             Some(bytes) => expression.stdin_bytes(bytes.clone()),
             None => expression.stdin_null(),
         };
-        expression.start().map_err(|error| self.cannot_start(&error))
+        let mut tries = 0;
+        loop {
+            match expression.start() {
+                Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy && tries < BUSY_TRIES => {
+                    tries += 1;
+                    thread::sleep(BUSY_PAUSE);
+                }
+                result => return result.map_err(|error| self.cannot_start(&error)),
+            }
+        }
     }
 
     /// Runs the call on kilter's own terminal and waits; returns its exit code (128 + N for signal N).

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::{APP, Plan, ServicePlan, app, service};
 use crate::catalog::CatalogService;
-use crate::config::lock::Lock;
+use crate::config::lock::{Lock, assign_slots};
 use crate::config::model::{Config, HostAccess, Provider};
 use crate::diag::{Error, Kind, Problem, Result};
 use crate::ids::{Digest, Name};
@@ -91,6 +91,7 @@ pub fn build(input: &Input<'_>) -> Result<Plan> {
     for entry in input.config.services.iter().flatten() {
         plan.services.push(service::plan(&entry.spec(), input, &plan)?);
     }
+    distinct_objects(&plan, input.config)?;
     slots(&mut plan, input.lock);
     plan.env = environment(&plan, input.config)?;
     for service in &mut plan.services {
@@ -100,28 +101,39 @@ pub fn build(input: &Input<'_>) -> Result<Plan> {
     Ok(plan)
 }
 
+/// The app's objects are named after the project, a component's `<project>-<component>`: no service may have such a name.
+fn distinct_objects(plan: &Plan, config: &Config) -> Result<()> {
+    if plan.app.is_none() {
+        return Ok(());
+    }
+    let components =
+        config.components.iter().map(|c| (format!("{}-{}", plan.project, c.name), format!("component `{}`", c.name)));
+    let taken = components.chain([(plan.project.to_string(), "app".to_owned())]);
+    let clashes = taken.filter(|(name, _)| plan.service(name).is_some()).map(|(name, owner)| {
+        Problem::new(format!("service `{name}` has the name that the objects of the {owner} have in the cluster"))
+            .help("Give the service another `name:`, with `from:` for what it is, or the project another `name:`.")
+    });
+    match clashes.collect::<Vec<_>>() {
+        clashes if clashes.is_empty() => Ok(()),
+        clashes => Err(Error::from_problems(Kind::Project, clashes)),
+    }
+}
+
 fn with_v(version: &str) -> String {
     if version.starts_with('v') { version.to_owned() } else { format!("v{version}") }
 }
 
 /// Gives every port its slot: the locked one, or the lowest free one. The app's port comes first.
 fn slots(plan: &mut Plan, lock: Option<&Lock>) {
-    let locked = lock.map(|lock| lock.slots.clone()).unwrap_or_default();
     let wanted: Vec<String> = plan.slots().into_iter().map(|(key, _)| key).collect();
-    let mut taken: Vec<u16> = wanted.iter().filter_map(|key| locked.get(key).copied()).collect();
-    let mut slot_of = |key: String| {
-        locked.get(&key).copied().unwrap_or_else(|| {
-            let free = (0..).find(|slot| !taken.contains(slot)).unwrap_or(u16::MAX);
-            taken.push(free);
-            free
-        })
-    };
+    let slots = assign_slots(lock.map_or(&BTreeMap::new(), |lock| &lock.slots), &wanted);
+    let slot_of = |service: &str, port: &str| slots.get(&format!("{service}/{port}")).copied().unwrap_or_default();
     if let Some(app) = &mut plan.app {
-        app.slot = slot_of(format!("{APP}/http"));
+        app.slot = slot_of(APP, "http");
     }
     for service in &mut plan.services {
         for port in &mut service.ports {
-            port.slot = slot_of(format!("{}/{}", service.name, port.name));
+            port.slot = slot_of(service.name.as_str(), &port.name);
         }
     }
 }

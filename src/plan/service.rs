@@ -31,6 +31,7 @@ pub(super) fn plan(spec: &ServiceSpec, input: &Input<'_>, plan: &Plan) -> Result
         namespace: plan.namespace.clone(),
         password: password(&plan.project, &name),
         database: plan.project.to_string(),
+        values: Value::Null,
     };
     let bare = |origin, chart| ServicePlan {
         name: name.clone(),
@@ -69,6 +70,7 @@ pub(super) fn plan(spec: &ServiceSpec, input: &Input<'_>, plan: &Plan) -> Result
     if let Some(values) = &spec.values {
         merge(&mut service.values, &Value::Object(values.clone()));
     }
+    service.fill.values = service.values.clone();
     Ok(service)
 }
 

@@ -1,5 +1,7 @@
 //! Tilt: the text of its Tiltfile.
 
 mod tiltfile;
+mod workloads;
 
-pub use tiltfile::{TiltInput, TiltService, Workload, tiltfile, workloads};
+pub use tiltfile::{TiltInput, TiltService, tiltfile};
+pub use workloads::{Workload, workloads};

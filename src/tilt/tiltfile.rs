@@ -5,8 +5,7 @@
 
 use std::fmt::Write as _;
 
-use serde::Deserialize as _;
-
+use super::Workload;
 use crate::detect::Stack;
 use crate::plan::{APP, AppPlan, Plan, PortPlan, SLOTS};
 
@@ -36,31 +35,6 @@ pub struct TiltService {
     pub name: String,
     /// Its workloads.
     pub workloads: Vec<Workload>,
-}
-
-/// An object that makes pods.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Workload {
-    /// Kind, for example `StatefulSet`.
-    pub kind: String,
-    /// Name.
-    pub name: String,
-}
-
-/// Reads which workloads a manifest has.
-pub fn workloads(manifest: &[u8]) -> Vec<Workload> {
-    let text = String::from_utf8_lossy(manifest);
-    let mut found = Vec::new();
-    for document in serde_yaml::Deserializer::from_str(&text) {
-        let Ok(object) = serde_yaml::Value::deserialize(document) else { continue };
-        let (kind, name) = (object["kind"].as_str(), object["metadata"]["name"].as_str());
-        if let (Some(kind @ ("Deployment" | "StatefulSet" | "DaemonSet" | "Job" | "CronJob" | "Pod")), Some(name)) =
-            (kind, name)
-        {
-            found.push(Workload { kind: kind.to_owned(), name: name.to_owned() });
-        }
-    }
-    found
 }
 
 /// Writes a string as Starlark reads it: JSON's escapes are a subset of Starlark's.

@@ -34,17 +34,16 @@ pub(super) fn known(settings: &Settings, want: &Want, path: &Path) -> Result<Opt
 }
 
 /// Runs the program that the user named to learn its version, and remembers it.
-#[cfg(feature = "cli")]
 pub(super) fn check(settings: &Settings, want: &Want, path: &Path) -> Result<Installed> {
     let said = ask(settings, want, path)?;
     let receipt = Receipt::make(path, (want.tool, &said.version), said.commit, None, Source::Explicit)?;
-    receipt.write(&receipt_path(settings, want, path))?;
+    // A store that cannot be written costs the next run this check again, nothing else.
+    let _ = receipt.write(&receipt_path(settings, want, path));
     require(want, path, &said.version)?;
     Ok(receipt.installed(path))
 }
 
 /// Runs a program to learn its version; it gets an empty environment and a home of its own.
-#[cfg(feature = "cli")]
 pub(super) fn ask(settings: &Settings, want: &Want, path: &Path) -> Result<Said> {
     let home = tempfile::tempdir().map_err(|error| Error::io("make a temporary directory", &error))?;
     let call = Invocation::new(path)
@@ -67,7 +66,6 @@ pub(super) fn ask(settings: &Settings, want: &Want, path: &Path) -> Result<Said>
 }
 
 /// Reads the first full version and the first commit out of what a tool prints.
-#[cfg(feature = "cli")]
 fn read_version(text: &str) -> Option<Said> {
     let words = || text.split(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c)));
     let version = words().find_map(|word| Version::parse(word.trim_start_matches('v')).ok())?;

@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ureq::http::{Response, StatusCode, header};
 use ureq::{Agent, Body};
@@ -93,10 +93,20 @@ fn download_to_the_end(job: &Job<'_>, progress: &dyn Progress) -> Result<Fetched
             return Ok(Fetched::Unavailable(format!("{words} (attempt {attempt} of {attempt})")));
         }
         progress.line(&format!("{}: {words}; trying again", job.url));
-        thread::sleep(pause);
+        rest(pause)?;
         pause *= 2;
         attempt += 1;
     }
+}
+
+/// Waits before the next attempt, but not longer than until kilter is interrupted.
+fn rest(pause: Duration) -> Result<()> {
+    let end = Instant::now() + pause;
+    while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        exec::pause_if_interrupted()?;
+        thread::sleep(left.min(Duration::from_millis(50)));
+    }
+    Ok(())
 }
 
 /// Copies a file out of a directory that is laid out like the release hosts.

@@ -8,6 +8,8 @@
 //! is got is checked against a compiled-in SHA-256 before a byte of it is unpacked or run. The room reads no
 //! environment: whatever it needs of it comes in with [`Settings`].
 
+#![cfg_attr(not(feature = "cli"), allow(dead_code, reason = "without the cli tools are found, never got"))]
+
 #[cfg(feature = "cli")]
 mod ensure;
 mod explicit;
