@@ -6,6 +6,7 @@
 mod charts;
 mod config;
 mod detect_score;
+mod eject;
 mod lock;
 mod remote_charts;
 mod services;

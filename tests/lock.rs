@@ -11,17 +11,26 @@ use crate::support::helm;
 use crate::support::http::{Reply, Server};
 use crate::support::project::{Project, fake_helm};
 
-const NOW: &str = "postgres:18.6";
 const THEN: &str = "postgres:17.1";
+
+/// The default image of postgres now.
+fn now() -> &'static str {
+    &kilter::catalog::service("postgres").unwrap().image
+}
+
+/// The version of the postgres chart now.
+fn version() -> &'static str {
+    kilter::catalog::chart("postgres").unwrap().version
+}
 
 /// The postgres chart of an earlier kilter: another version, another default image.
 fn postgres_of_then() -> (Files, Digest) {
     older(
         "postgres",
         &[
-            ("catalog.yaml", NOW, THEN),
-            ("values.yaml", NOW, THEN),
-            ("Chart.yaml", "version: 1.0.0", "version: 0.9.0"),
+            ("catalog.yaml", now(), THEN),
+            ("values.yaml", now(), THEN),
+            ("Chart.yaml", &format!("version: {}", version()), "version: 0.9.0"),
             (
                 "templates/_kilter.tpl",
                 "app.kubernetes.io/managed-by: kilter",
@@ -41,7 +50,9 @@ fn store(project: &Project, files: &Files, digest: &Digest) {
 fn lock_of_then(project: &Project, digest: &Digest) {
     let lock = project.read("kilter.lock");
     let line = lock.lines().find(|line| line.starts_with("  \"postgres\": {")).unwrap();
-    let mut then = line.replace(NOW, THEN).replace("\"chartVersion\": \"1.0.0\"", "\"chartVersion\": \"0.9.0\"");
+    let mut then = line
+        .replace(now(), THEN)
+        .replace(&format!("\"chartVersion\": \"{}\"", version()), "\"chartVersion\": \"0.9.0\"");
     let from = then.find("\"chartDigest\": \"").unwrap() + "\"chartDigest\": \"".len();
     then.replace_range(from..from + digest.as_str().len(), digest.as_str());
     project.write("kilter.lock", lock.replace(line, &then));
@@ -64,11 +75,11 @@ fn shop_of_then(yaml: &str) -> (Project, Files, Digest) {
 fn a_newer_kilter_renders_what_the_lock_says_until_it_is_told_to_move() {
     let Some(_) = helm() else { return };
     let (project, files, digest) = shop_of_then("services: [postgres, redis]\n");
-    let now = manifest(&project, "postgres");
+    let manifest_now = manifest(&project, "postgres");
     store(&project, &files, &digest);
     project.kilter(&["render"]).succeeds();
     let then = manifest(&project, "postgres");
-    assert!(then.contains(THEN) && then.contains("kilter-then") && !then.contains(NOW), "{then}");
+    assert!(then.contains(THEN) && then.contains("kilter-then") && !then.contains(now()), "{then}");
     let locked = project.read("kilter.lock");
     assert!(locked.contains(digest.as_str()) && locked.contains("\"chartVersion\": \"0.9.0\""), "{locked}");
 
@@ -95,7 +106,7 @@ fn a_newer_kilter_renders_what_the_lock_says_until_it_is_told_to_move() {
     let moved = project.kilter(&["upgrade", "--yes"]).succeeds();
     assert_eq!(moved.stdout, plan.stdout);
     assert!(moved.stderr.contains("Moved. 1 of 2 manifests changed; commit kilter.lock."), "{}", moved.stderr);
-    assert_eq!(manifest(&project, "postgres"), now);
+    assert_eq!(manifest(&project, "postgres"), manifest_now);
     let slots = |lock: &str| lock[lock.find("slots:").unwrap()..].to_owned();
     assert_eq!(slots(&project.read("kilter.lock")), slots(&locked));
 }
