@@ -147,10 +147,13 @@ fn environment(plan: &Plan, config: &Config) -> Result<IndexMap<String, String>>
         env.insert("PORT".to_owned(), app.port.to_string());
     }
     for service in &plan.services {
-        for (variable, value) in service.provided(&service.in_cluster()).map_err(Error::project)? {
+        let provided = service.provided(&service.in_cluster()).map_err(|what| {
+            Error::project(what).help(format!("Correct `provides` of `{}` in kilter.yaml.", service.name))
+        })?;
+        for (variable, value) in provided {
             let decided = config.env.contains_key(&variable);
             match giver.get(variable.as_str()) {
-                Some(first) if !decided => problems.push(twice(&variable, &first.name, &service.name)),
+                Some(first) if !decided => problems.push(twice(&variable, &first.name, service)),
                 _ => {
                     env.insert(variable, value);
                 }
@@ -165,10 +168,15 @@ fn environment(plan: &Plan, config: &Config) -> Result<IndexMap<String, String>>
     Ok(env)
 }
 
-fn twice(variable: &str, first: &Name, second: &Name) -> Problem {
-    Problem::new(format!("`{variable}` is provided by both `{first}` and `{second}`"))
+fn twice(variable: &str, first: &Name, second: &ServicePlan) -> Problem {
+    let name = &second.name;
+    let from = match &second.catalog {
+        Some(catalog) if catalog != name.as_str() => format!(", from: {catalog}"),
+        _ => String::new(),
+    };
+    Problem::new(format!("`{variable}` is provided by both `{first}` and `{name}`"))
         .help(format!(
-            "Take it away from one: `- {{name: {second}, provides: {{{variable}: null}}}}` under `services:`."
+            "Take it away from one: `- {{name: {name}{from}, provides: {{{variable}: null}}}}` under `services:`."
         ))
         .help(format!("Or decide it yourself: `env: {{{variable}: …}}` in kilter.yaml."))
 }

@@ -68,7 +68,7 @@ fn download_to_the_end(job: &Job<'_>, progress: &dyn Progress) -> Result<Fetched
     if job.part.is_file() && digest(job.part)? == *job.sha256 {
         return Ok(Fetched::Complete);
     }
-    let agent = agent(job)?;
+    let agent = agent(job.limits, job.proxy, job.url)?;
     let mut pause = job.limits.backoff;
     let mut attempt = 1;
     loop {
@@ -270,12 +270,12 @@ fn stalled(limits: &Limits) -> String {
     format!("less than {} came in {:?}", fsx::size(limits.stall_bytes), limits.stall)
 }
 
-fn agent(job: &Job<'_>) -> Result<Agent> {
-    let limits = job.limits;
+/// Makes what speaks HTTP, with the limits and the proxy for a URL.
+pub(super) fn agent(limits: &Limits, proxy_settings: &Proxy, url: &str) -> Result<Agent> {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(MAX_REDIRECTS)
-        .proxy(proxy(job.proxy, job.url)?)
+        .proxy(proxy(proxy_settings, url)?)
         .user_agent(concat!("kilter/", env!("CARGO_PKG_VERSION")))
         .timeout_resolve(Some(limits.connect))
         .timeout_connect(Some(limits.connect))
