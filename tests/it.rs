@@ -7,5 +7,6 @@ mod charts;
 mod config;
 mod config_edit;
 mod detect_score;
+mod identity;
 mod support;
 mod toolchain;

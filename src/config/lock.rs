@@ -191,6 +191,7 @@ impl Lock {
         field("dev", project.dev.as_ref().map(json));
         field("image", project.image.as_ref().map(json));
         field("health", project.health.as_ref().map(json));
+        field("stack", project.stack.as_ref().map(json));
         _ = writeln!(text, "helm: {}", json(&self.helm));
         _ = writeln!(text, "kubernetes: {}", json(&self.kubernetes));
         text.push_str("services:\n");
@@ -312,7 +313,7 @@ mod tests {
                 dev: Some("npm run dev".into()),
                 image: Some("node:22-alpine".into()),
                 health: None,
-                stack: None,
+                stack: Some(serde_json::json!({"manager": "npm", "manifests": ["package.json"], "reloads": true})),
             },
             helm: LockedTool { version: "4.3.0".into(), commit: Some("abc".into()) },
             kubernetes: "v1.37.0".into(),
@@ -336,6 +337,7 @@ mod tests {
           port: 3000
           dev: "npm run dev"
           image: "node:22-alpine"
+          stack: {"manager": "npm", "manifests": ["package.json"], "reloads": true}
         helm: {"version": "4.3.0", "commit": "abc"}
         kubernetes: "v1.37.0"
         services:

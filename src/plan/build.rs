@@ -91,6 +91,7 @@ pub fn build(input: &Input<'_>) -> Result<Plan> {
     for entry in input.config.services.iter().flatten() {
         plan.services.push(service::plan(&entry.spec(), input, &plan)?);
     }
+    refuse_taken_names(&plan, input.config)?;
     slots(&mut plan, input.lock);
     plan.env = environment(&plan, input.config)?;
     for service in &mut plan.services {
@@ -151,6 +152,27 @@ fn environment(plan: &Plan, config: &Config) -> Result<IndexMap<String, String>>
     }
     env.extend(config.env.iter().map(|(name, value)| (name.clone(), value.0.clone())));
     Ok(env)
+}
+
+/// The app's objects in the cluster have the project's name, those of components the project's and their own: no service
+/// can have one of these.
+fn refuse_taken_names(plan: &Plan, config: &Config) -> Result<()> {
+    let Some(_) = plan.app else { return Ok(()) };
+    let components = config.components.iter().map(|c| (format!("{}-{}", plan.project, c.name), c.name.as_str()));
+    let components: BTreeMap<String, &str> = components.collect();
+    let problems = plan.services.iter().filter_map(|service| {
+        let of = match components.get(service.name.as_str()) {
+            Some(component) => format!("the component `{component}`"),
+            None if service.name == plan.project => "the app".to_owned(),
+            None => return None,
+        };
+        Some(
+            Problem::new(format!("the service `{}` has the name that {of} has in the cluster", service.name))
+                .help("Give the service another name, or the project: `name:` in kilter.yaml."),
+        )
+    });
+    let problems: Vec<Problem> = problems.collect();
+    if problems.is_empty() { Ok(()) } else { Err(Error::from_problems(Kind::Project, problems)) }
 }
 
 fn twice(variable: &str, first: &Name, second: &Name) -> Problem {

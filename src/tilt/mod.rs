@@ -1,5 +1,7 @@
 //! Tilt: the text of its Tiltfile.
 
+mod objects;
 mod tiltfile;
 
-pub use tiltfile::{TiltInput, TiltService, Workload, tiltfile, workloads};
+pub use objects::{Object, TiltService, objects};
+pub use tiltfile::{TiltInput, tiltfile};

@@ -1,17 +1,35 @@
 //! What the tests share.
 
 pub(crate) mod http;
+pub(crate) mod project;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Returns the helm that tests run, named by `KILTER_HELM`. Without it, says that the test is skipped.
-#[expect(clippy::disallowed_methods, reason = "a test binary is an edge: this is where it reads its environment")]
 pub(crate) fn helm() -> Option<PathBuf> {
-    let helm = std::env::var_os("KILTER_HELM").map(PathBuf::from);
+    let helm = helm_of_tests();
     if helm.is_none() {
         println!("skipped: KILTER_HELM is not set");
     }
     helm
+}
+
+/// Returns the helm that tests run, when there is one.
+#[expect(clippy::disallowed_methods, reason = "a test binary is an edge: this is where it reads its environment")]
+pub(crate) fn helm_of_tests() -> Option<PathBuf> {
+    std::env::var_os("KILTER_HELM").map(PathBuf::from)
+}
+
+/// Says that something is not tested here and why: on standard output, and in the file that `KILTER_TEST_SKIPS` names,
+/// which scripts/test repeats in its closing lines.
+#[expect(clippy::disallowed_methods, reason = "a test binary is an edge: this is where it reads its environment")]
+pub(crate) fn skip(reason: &str) {
+    println!("skipped: {reason}");
+    if let Some(file) = std::env::var_os("KILTER_TEST_SKIPS") {
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(file).unwrap();
+        writeln!(file, "{reason}").unwrap();
+    }
 }
 
 /// Tells whether golden files are written anew in place of being compared (`KILTER_UPDATE_GOLDEN=1`).
