@@ -6,10 +6,11 @@
 mod charts;
 mod config;
 mod detect_score;
-mod faults;
-mod pty;
 mod eject;
+mod faults;
+mod identity;
 mod lock;
+mod pty;
 mod remote_charts;
 mod services;
 mod support;

@@ -91,7 +91,7 @@ pub fn build(input: &Input<'_>) -> Result<Plan> {
     for entry in input.config.services.iter().flatten() {
         plan.services.push(service::plan(&entry.spec(), input, &plan)?);
     }
-    distinct_objects(&plan, input.config)?;
+    refuse_taken_names(&plan, input.config)?;
     slots(&mut plan, input.lock);
     plan.env = environment(&plan, input.config)?;
     for service in &mut plan.services {
@@ -99,24 +99,6 @@ pub fn build(input: &Input<'_>) -> Result<Plan> {
     }
     app::values(&mut plan, input.config)?;
     Ok(plan)
-}
-
-/// The app's objects are named after the project, a component's `<project>-<component>`: no service may have such a name.
-fn distinct_objects(plan: &Plan, config: &Config) -> Result<()> {
-    if plan.app.is_none() {
-        return Ok(());
-    }
-    let components =
-        config.components.iter().map(|c| (format!("{}-{}", plan.project, c.name), format!("component `{}`", c.name)));
-    let taken = components.chain([(plan.project.to_string(), "app".to_owned())]);
-    let clashes = taken.filter(|(name, _)| plan.service(name).is_some()).map(|(name, owner)| {
-        Problem::new(format!("service `{name}` has the name that the objects of the {owner} have in the cluster"))
-            .help("Give the service another `name:`, with `from:` for what it is, or the project another `name:`.")
-    });
-    match clashes.collect::<Vec<_>>() {
-        clashes if clashes.is_empty() => Ok(()),
-        clashes => Err(Error::from_problems(Kind::Project, clashes)),
-    }
 }
 
 fn with_v(version: &str) -> String {
@@ -166,6 +148,27 @@ fn environment(plan: &Plan, config: &Config) -> Result<IndexMap<String, String>>
     }
     env.extend(config.env.iter().map(|(name, value)| (name.clone(), value.0.clone())));
     Ok(env)
+}
+
+/// The app's objects in the cluster have the project's name, those of components the project's and their own: no service
+/// can have one of these.
+fn refuse_taken_names(plan: &Plan, config: &Config) -> Result<()> {
+    let Some(_) = plan.app else { return Ok(()) };
+    let components = config.components.iter().map(|c| (format!("{}-{}", plan.project, c.name), c.name.as_str()));
+    let components: BTreeMap<String, &str> = components.collect();
+    let problems = plan.services.iter().filter_map(|service| {
+        let of = match components.get(service.name.as_str()) {
+            Some(component) => format!("the component `{component}`"),
+            None if service.name == plan.project => "the app".to_owned(),
+            None => return None,
+        };
+        Some(
+            Problem::new(format!("the service `{}` has the name that {of} has in the cluster", service.name))
+                .help("Give the service another name, or the project: `name:` in kilter.yaml."),
+        )
+    });
+    let problems: Vec<Problem> = problems.collect();
+    if problems.is_empty() { Ok(()) } else { Err(Error::from_problems(Kind::Project, problems)) }
 }
 
 fn twice(variable: &str, first: &Name, second: &ServicePlan) -> Problem {

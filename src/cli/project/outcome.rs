@@ -14,7 +14,7 @@ use crate::helm::{Chart, Rendered};
 use crate::ids::{Digest, Name};
 use crate::image::dockerfile_dev;
 use crate::plan::{APP, ChartSource, app_image};
-use crate::tilt::{TiltInput, TiltService, tiltfile, workloads};
+use crate::tilt::{TiltInput, TiltService, objects, tiltfile};
 use crate::toolchain::Pins;
 use crate::values::Release;
 
@@ -116,7 +116,7 @@ fn texts(prepared: &Prepared, manifests: &[(String, Vec<u8>)], files: &mut Files
         files.insert("Dockerfile.dev".into(), text);
     }
     let services =
-        manifests.iter().map(|(name, manifest)| TiltService { name: name.clone(), workloads: workloads(manifest) });
+        manifests.iter().map(|(name, manifest)| TiltService { name: name.clone(), objects: objects(manifest) });
     let input = TiltInput {
         plan,
         app_image: &app_image(plan),

@@ -1,0 +1,7 @@
+//! helm's own bytes, on every machine: the charts of the catalog and the projects of `tests/fixtures/projects`.
+
+mod anywhere;
+
+mod byhand;
+
+mod projects;
