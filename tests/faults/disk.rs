@@ -81,9 +81,9 @@ fn a_cache_on_a_full_disk() {
     assert!(failed > 5, "the disk was hardly ever full");
     disk.fill(0);
     let words = project.kilter(&["render"]).fails(3);
-    // The name of the file that could not be written depends on where the helm lies.
+    // Which file is the first that does not fit depends on the disk's block size.
     let (_, after) = words.split_once("`: ").unwrap();
-    assert!(words.starts_with("error: cannot write `[CACHE]/tools/explicit/helm-"), "{words}");
+    assert!(words.starts_with("error: cannot write `[CACHE]/"), "{words}");
     insta::assert_snapshot!(after, @r"
     no space left on device.
       = Free some disk space, then run the same command again.
