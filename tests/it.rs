@@ -4,9 +4,11 @@
 #![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 mod charts;
+mod commands;
 mod config;
 mod detect_score;
 mod eject;
+mod instances;
 mod lock;
 mod remote_charts;
 mod services;

@@ -65,7 +65,9 @@ impl Project {
         let directory = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let name = plan::project_name(&config, lock.as_ref(), &directory)?;
         let instance = match ctx.global.instance.as_deref().filter(|text| !text.is_empty()) {
-            Some(text) => Some(Name::new(text).map_err(Error::usage)?),
+            Some(text) => Some(Name::new(text).map_err(|what| {
+                Error::usage(format!("the instance: {what}")).help("Name it for example `--instance review`.")
+            })?),
             None => linked_worktree(&root)?,
         };
         Ok(Self { root, text, config, lock_text, lock, name, instance, warnings })
