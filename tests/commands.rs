@@ -397,6 +397,13 @@ mod others {
         error: kilter's catalog has no service `rediss`.
           = Did you mean `redis`?
         ");
+        project.write("kilter.yaml", "services:\n  - {name: cache, from: redis}\n  - redis\n");
+        let cache = project.kilter(&["why", "cache"]).succeeds().stdout;
+        assert!(
+            cache.starts_with("cache is in kilter.yaml:2: - {name: cache, from: redis}\n  package.json:6  ioredis"),
+            "{cache}"
+        );
+        project.write("kilter.yaml", "services:\n  - redis # cache\n");
         let why = parsed(&project, &["why", "redis", "--json"]);
         assert_eq!(keys(&why), ["name", "line", "selected", "confidence", "evidence"]);
         assert_eq!((&why["line"], &why["evidence"][0]["package"]), (&json!(2), &json!("ioredis")));
