@@ -4,11 +4,13 @@
 #![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 mod charts;
+mod commands;
 mod config;
 mod detect_score;
 mod eject;
 mod faults;
 mod identity;
+mod instances;
 mod lock;
 mod pty;
 mod remote_charts;

@@ -8,6 +8,7 @@ use kilter::helm::charts::Files;
 use crate::support::charts::{archive, small, write};
 use crate::support::helm;
 use crate::support::http::{Reply, Server};
+use crate::support::oci::Registry;
 use crate::support::project::{Project, command};
 
 /// A chart repository: an index of one chart, and its archives.
@@ -290,4 +291,27 @@ fn an_ejected_remote_chart_leaves_the_pin_alone() {
     fs::remove_dir_all(project.root().join("kilter")).unwrap();
     project.kilter(&["render"]).succeeds();
     assert_eq!((project.read("kilter.lock"), manifest(&project)), before);
+}
+
+#[test]
+fn a_chart_of_a_registry_is_pulled_once_and_pinned() {
+    let Some(_) = helm() else { return };
+    let files = small("hello", "1.2.3");
+    let registry = Registry::start("hello", "1.2.3", &archive("hello", &files));
+    let yaml = |version: &str| {
+        format!("services:\n  - {{name: x, chart: 'oci://{}/charts/hello', version: {version}}}\n", registry.address())
+    };
+    let project = Project::new("shop").file("kilter.yaml", yaml("1.2.3"));
+    project.kilter(&["render"]).succeeds();
+    assert!(manifest(&project).contains("greeting: \"hello\""));
+    assert!(project.read("kilter.lock").contains(kilter::helm::charts::digest_of(&files).as_str()));
+    let asked = registry.requests();
+    assert!(asked > 0);
+    fs::remove_dir_all(project.cache().join("shop")).unwrap();
+    project.kilter(&["render", "--locked"]).succeeds();
+    assert_eq!(registry.requests(), asked);
+
+    project.write("kilter.yaml", yaml("9.9.9"));
+    let message = project.kilter(&["render", "-q"]).fails(4);
+    assert!(message.contains("helm could not pull chart `oci://") && message.contains("9.9.9"), "{message}");
 }
