@@ -231,7 +231,7 @@ impl fmt::Display for Problem {
         }
         if let Some(detail) = &self.detail {
             for line in detail.lines() {
-                writeln!(f, "  | {line}")?;
+                writeln!(f, "{}", format!("  | {line}").trim_end())?;
             }
         }
         for help in &self.help {

@@ -191,8 +191,9 @@ impl Lock {
         if let Some(parent) = path.parent() {
             create_dir(parent)?;
         }
-        let file =
-            OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(|error| fail(&error))?;
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path);
+        // A lock needs no right to write: where nothing may be written, an older lock file serves whoever only reads.
+        let file = file.or_else(|error| File::open(path).map_err(|_| error)).map_err(|error| fail(&error))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {

@@ -6,20 +6,26 @@
 //!
 //! Each stage hands the next one type. Everything between "file read" and "tool called" is pure: values in, values out.
 
+#[cfg(feature = "cli")]
 pub mod artifacts;
 pub mod catalog;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
 pub mod cluster;
 pub mod config;
+#[cfg(feature = "cli")]
 pub mod detect;
 pub mod diag;
 pub mod exec;
 pub mod fsx;
 pub mod helm;
 pub mod ids;
+#[cfg(feature = "cli")]
 pub mod image;
+#[cfg(feature = "cli")]
 pub mod plan;
+#[cfg(feature = "cli")]
 pub mod tilt;
 pub mod toolchain;
 pub mod values;

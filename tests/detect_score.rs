@@ -1,6 +1,8 @@
 //! How well detection does on real projects: the manifests of thirty applications, judged by the services that their own
 //! compose files start. The data lies beside the repository and is no part of it; without it the test says so and ends.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;

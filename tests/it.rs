@@ -6,8 +6,13 @@
 mod architecture;
 mod charts;
 mod config;
-mod config_edit;
 mod detect_score;
+mod eject;
+mod faults;
 mod identity;
+mod lock;
+mod pty;
+mod remote_charts;
+mod services;
 mod support;
 mod toolchain;

@@ -9,7 +9,8 @@ use serde_json::Value;
 /// Strings of `values`, `provides` and `credentials` are templates. Filled in are `{{ .Name }}` (the service's name in
 /// the project), `{{ .Project }}`, `{{ .Namespace }}`, `{{ .Host }}` and `{{ .Port.<port name> }}` (the in-cluster
 /// address, or the one on localhost), `{{ .Password }}` (derived from project and service name) and `{{ .Database }}`
-/// (the project's name).
+/// (the project's name). In `provides` and `credentials` also
+/// `{{ .Values.<path> }}`: the value that goes to helm, the user's overrides included, percent-encoded inside a URL.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct CatalogService {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::Global;
 use super::ui::Ui;
 use crate::diag::{Error, Result};
-use crate::toolchain::{Settings, Tool};
+use crate::toolchain::{Proxy, Settings, Tool};
 
 /// What a command has at hand.
 #[derive(Debug)]
@@ -137,6 +138,19 @@ impl Context {
         Ok(self.cache_dir()?.join(".store").join(below))
     }
 
+    /// Returns how long one call of helm may take: `KILTER_HELM_TIMEOUT` in seconds, else a minute.
+    ///
+    /// # Errors
+    /// When the variable is no whole number of seconds from 1 to 86,400.
+    pub(crate) fn helm_timeout(&self) -> Result<Duration> {
+        let Some(text) = self.var("KILTER_HELM_TIMEOUT") else { return Ok(crate::helm::TIMEOUT) };
+        match text.parse() {
+            Ok(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
+            _ => Err(Error::usage(format!("`KILTER_HELM_TIMEOUT` is `{text}`, which is no number of seconds"))
+                .help("Set it to a whole number of seconds from 1 to 86400, or unset it to have 60.")),
+        }
+    }
+
     /// Returns what the toolchain has to know.
     ///
     /// # Errors
@@ -151,6 +165,12 @@ impl Context {
         }
         settings.mirror = self.var("KILTER_MIRROR").map(str::to_owned);
         settings.offline = self.global.offline;
+        let proxy = |upper: &str, lower: &str| self.var(upper).or(self.var(lower)).map(str::to_owned);
+        settings.proxy = Proxy {
+            http: proxy("HTTP_PROXY", "http_proxy"),
+            https: proxy("HTTPS_PROXY", "https_proxy"),
+            no_proxy: proxy("NO_PROXY", "no_proxy"),
+        };
         settings.go = crate::exec::find_program("go", self.var("PATH").map(std::ffi::OsStr::new));
         let passed = GO_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), self.var(name)?.to_owned())));
         settings.go_env = passed.collect();

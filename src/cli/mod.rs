@@ -125,26 +125,35 @@ pub fn main() -> ExitCode {
     };
     handle_signals();
     let ctx = Context::new(cli.global.clone());
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cli.command.run(&ctx)));
+    let outcome =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cli.command.run(&ctx).and_then(|()| ctx.ui.finish())));
     let result = outcome.unwrap_or_else(|_| Err(Error::bug("kilter stopped in the middle of its work")));
     match result {
+        _ if exec::interrupted() => ExitCode::from(Kind::Interrupted.exit_code()),
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) if exec::interrupted() => ExitCode::from(Kind::Interrupted.exit_code()),
         Err(error) => {
-            ctx.ui.error(&error);
+            if error.kind() != Kind::Interrupted {
+                ctx.ui.error(&error);
+            }
             ExitCode::from(error.kind().exit_code())
         }
     }
 }
+
+/// How long a command may take to end once the tool it waits for is gone: it removes its temporary files. The process is
+/// over as soon as it does.
+const ENDS_BY_ITSELF: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Ctrl-C and termination end the tools that run, let a file be finished that is being put in place, show the cursor
 /// and leave with 130.
 fn handle_signals() {
     // Fails only when a handler is already set, and this is the one place that sets it.
     let _ = ctrlc::set_handler(|| {
-        exec::on_interrupt();
+        if exec::on_interrupt() {
+            std::thread::sleep(ENDS_BY_ITSELF);
+        }
         let _held = fsx::COMMIT.lock();
-        let _ = console::Term::stderr().show_cursor();
+        ui::show_cursor();
         ui::clear_progress();
         #[expect(clippy::exit, reason = "the one way out of a blocked prompt or read")]
         std::process::exit(i32::from(Kind::Interrupted.exit_code()));

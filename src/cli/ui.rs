@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use console::Style;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -22,6 +22,14 @@ pub(super) fn clear_progress() {
     }
 }
 
+/// Shows the cursor of the terminal, if there is one, after a prompt that did not come to its end.
+pub(super) fn show_cursor() {
+    let terminal = console::Term::stderr();
+    if terminal.is_term() {
+        let _ = terminal.show_cursor();
+    }
+}
+
 /// How kilter talks in this process.
 #[derive(Debug)]
 pub(crate) struct Ui {
@@ -34,6 +42,8 @@ pub(crate) struct Ui {
     live: bool,
     color_out: bool,
     color_err: bool,
+    /// Why a part of the result could not be written.
+    lost: Mutex<Option<std::io::Error>>,
 }
 
 impl Ui {
@@ -51,6 +61,7 @@ impl Ui {
             live: stderr && !plain && !global.quiet,
             color_out: color && stdout,
             color_err: color && stderr && !set("CI"),
+            lost: Mutex::new(None),
         }
     }
 
@@ -64,7 +75,28 @@ impl Ui {
 
     /// Prints bytes of the result as they are.
     pub(crate) fn result_bytes(&self, bytes: &[u8]) {
-        let _ = std::io::stdout().lock().write_all(bytes);
+        let mut stdout = std::io::stdout().lock();
+        self.note(stdout.write_all(bytes));
+    }
+
+    /// Prints what is left of the result, and says whether all of it was written.
+    ///
+    /// # Errors
+    /// When it was not: the disk is full, say. A reader that went away is no failure.
+    pub(crate) fn finish(&self) -> Result<()> {
+        self.note(std::io::stdout().lock().flush());
+        match self.lost.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(error) => Err(Error::io("write the result to standard output", &error)),
+            None => Ok(()),
+        }
+    }
+
+    fn note(&self, written: std::io::Result<()>) {
+        if let Err(error) = written
+            && error.kind() != std::io::ErrorKind::BrokenPipe
+        {
+            self.lost.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
     }
 
     /// Prints the result as JSON.
@@ -171,7 +203,11 @@ impl Ui {
 fn asked(error: &dialoguer::Error) -> Error {
     let dialoguer::Error::IO(error) = error;
     match error.kind() {
-        std::io::ErrorKind::Interrupted => Error::interrupted(),
+        std::io::ErrorKind::Interrupted => {
+            // The prompt hid it, and the signal handler may not be as fast as the end of the process.
+            show_cursor();
+            Error::interrupted()
+        }
         _ => Error::io("ask on the terminal", error).help("Use `--no-input` and the flags that `--help` lists."),
     }
 }
@@ -238,17 +274,17 @@ impl Drop for RenderProgress<'_> {
 #[derive(Debug)]
 pub(crate) struct ToolProgress<'a> {
     ui: &'a Ui,
-    bar: std::sync::Mutex<Option<ProgressBar>>,
+    bar: Mutex<Option<ProgressBar>>,
 }
 
 impl<'a> ToolProgress<'a> {
     /// Starts to show tools being got.
     pub(crate) fn new(ui: &'a Ui) -> Self {
-        Self { ui, bar: std::sync::Mutex::new(None) }
+        Self { ui, bar: Mutex::new(None) }
     }
 
     fn bar(&self) -> std::sync::MutexGuard<'_, Option<ProgressBar>> {
-        self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.bar.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

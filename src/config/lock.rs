@@ -205,33 +205,6 @@ impl Lock {
         text
     }
 
-    /// Gives every (service, port) a slot: the one that it has, else the lowest free one. No slot that is there moves
-    /// or goes.
-    pub fn assign_slots(&mut self, wanted: &[(&str, &str)]) {
-        for (service, port) in wanted {
-            let key = slot_key(service, port);
-            if !self.slots.contains_key(&key) {
-                let slot = self.free_slot();
-                self.slots.insert(key, slot);
-            }
-        }
-    }
-
-    /// Drops the slots of every (service, port) that `keep` does not want.
-    pub fn retain_slots(&mut self, keep: impl Fn(&str, &str) -> bool) {
-        self.slots.retain(|key, _| key.split_once('/').is_some_and(|(service, port)| keep(service, port)));
-    }
-
-    /// Returns the slot of a port of a service.
-    pub fn slot(&self, service: &str, port: &str) -> Option<u16> {
-        self.slots.get(&slot_key(service, port)).copied()
-    }
-
-    fn free_slot(&self) -> u16 {
-        let used: BTreeSet<u16> = self.slots.values().copied().collect();
-        (0..u16::MAX).find(|slot| !used.contains(slot)).unwrap_or(u16::MAX)
-    }
-
     /// Moves the later of two ports that have one slot.
     fn mend_slots(&mut self, warnings: &mut Vec<String>) {
         let mut owner: BTreeMap<u16, String> = BTreeMap::new();
@@ -243,15 +216,29 @@ impl Lock {
             }
         }
         for (key, slot, first) in homeless {
-            let free = self.free_slot();
+            let free = free_slot(self.slots.values());
             warnings.push(format!("`{key}` and `{first}` both had port slot {slot}: `{key}` moves to slot {free}"));
             self.slots.insert(key, free);
         }
     }
 }
 
-fn slot_key(service: &str, port: &str) -> String {
-    format!("{service}/{port}")
+/// Gives every wanted `service/port` a slot: the locked one, else the lowest that neither a wanted port holds in the lock nor
+/// an earlier one got. No slot that is locked moves; those of ports no longer wanted are free again.
+pub fn assign_slots(locked: &BTreeMap<String, u16>, wanted: &[String]) -> BTreeMap<String, u16> {
+    let mut slots: BTreeMap<String, u16> =
+        wanted.iter().filter_map(|key| Some((key.clone(), *locked.get(key)?))).collect();
+    for key in wanted {
+        if !slots.contains_key(key) {
+            slots.insert(key.clone(), free_slot(slots.values()));
+        }
+    }
+    slots
+}
+
+fn free_slot<'a>(taken: impl Iterator<Item = &'a u16>) -> u16 {
+    let taken: BTreeSet<u16> = taken.copied().collect();
+    (0..u16::MAX).find(|slot| !taken.contains(slot)).unwrap_or(u16::MAX)
 }
 
 /// Writes a value as JSON on one line, with a space after `:` and `,` as YAML wants it, and nothing unprintable.
@@ -286,175 +273,4 @@ impl serde_json::ser::Formatter for Spaced {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn service(origin: Origin, values: Option<&str>) -> LockedService {
-        LockedService {
-            origin,
-            chart: "postgres".into(),
-            chart_version: "1.0.0".into(),
-            chart_digest: Digest::of(b"chart"),
-            source: None,
-            image: Some("postgres:17.6".into()),
-            values: values.map(|text| Digest::of(text.as_bytes())),
-            manifest: None,
-        }
-    }
-
-    fn lock() -> Lock {
-        let name = |text: &str| Name::new(text).unwrap();
-        Lock {
-            project: LockedProject {
-                name: name("shop"),
-                port: Some(3000),
-                dev: Some("npm run dev".into()),
-                image: Some("node:22-alpine".into()),
-                health: None,
-                stack: Some(serde_json::json!({"manager": "npm", "manifests": ["package.json"], "reloads": true})),
-            },
-            helm: LockedTool { version: "4.3.0".into(), commit: Some("abc".into()) },
-            kubernetes: "v1.37.0".into(),
-            services: [
-                (name("postgres"), service(Origin::Catalog, Some("v"))),
-                (name("on"), service(Origin::Inline, None)),
-            ]
-            .into(),
-            slots: [("postgres/sql".into(), 0), ("postgres/web".into(), 1), ("on/http".into(), 2)].into(),
-        }
-    }
-
-    #[test]
-    fn one_sorted_line_per_service_and_slot() {
-        insta::assert_snapshot!(lock().to_text(), @r#"
-        # Written by kilter; commit it, do not edit it. It holds the versions that everyone renders with:
-        # `kilter upgrade` moves them, `kilter render` mends this file after a merge.
-        version: 1
-        project:
-          name: "shop"
-          port: 3000
-          dev: "npm run dev"
-          image: "node:22-alpine"
-          stack: {"manager": "npm", "manifests": ["package.json"], "reloads": true}
-        helm: {"version": "4.3.0", "commit": "abc"}
-        kubernetes: "v1.37.0"
-        services:
-          "on": {"origin": "inline", "chart": "postgres", "chartVersion": "1.0.0", "chartDigest": "sha256:cc57fc1903e444cf6a726490b43b27ee9f87facc037f86872201847c565b45fb", "image": "postgres:17.6"}
-          "postgres": {"origin": "catalog", "chart": "postgres", "chartVersion": "1.0.0", "chartDigest": "sha256:cc57fc1903e444cf6a726490b43b27ee9f87facc037f86872201847c565b45fb", "image": "postgres:17.6", "values": "sha256:4c94485e0c21ae6c41ce1dfe7b6bfaceea5ab68e40a2476f50208e526f506080"}
-        slots:
-          "on/http": 2
-          "postgres/sql": 0
-          "postgres/web": 1
-        "#);
-    }
-
-    #[test]
-    fn text_and_lock_are_the_same() {
-        let parsed = parse("kilter.lock", &lock().to_text()).unwrap();
-        assert_eq!(parsed, Parsed { lock: lock(), conflicts: false, warnings: vec![] });
-        let mut empty = lock();
-        empty.services.clear();
-        empty.slots.clear();
-        assert_eq!(parse("kilter.lock", &empty.to_text()).unwrap().lock, empty);
-    }
-
-    #[test]
-    fn a_lock_of_the_future_or_a_damaged_one_is_refused() {
-        let message = |text: &str| parse("kilter.lock", text).unwrap_err().to_string();
-        let future = lock().to_text().replace("version: 1\n", "version: 2\n");
-        insta::assert_snapshot!(message(&future), @r#"
-        `kilter.lock` was written by a newer kilter (format 2).
-          = Install the kilter that the project uses, or a newer one; `kilter version` shows yours.
-        "#);
-        insta::assert_snapshot!(message(""), @r#"
-        `kilter.lock` is not what kilter writes: it is empty.
-          = Restore it from version control; or delete it, and `kilter render` writes a new one with this kilter's versions.
-        "#);
-        insta::assert_snapshot!(message("version: 1\nproject: 3\n"), @r#"
-        `kilter.lock` is not what kilter writes: invalid type: integer `3`, expected the map `project`.
-          = Restore it from version control; or delete it, and `kilter render` writes a new one with this kilter's versions.
-        "#);
-        insta::assert_snapshot!(message("a: [\n"), @r#"
-        `kilter.lock` is not what kilter writes: line 1: `[` is opened and never closed.
-          = Restore it from version control; or delete it, and `kilter render` writes a new one with this kilter's versions.
-        "#);
-    }
-
-    #[test]
-    fn both_sides_of_a_conflict_are_kept_and_the_later_name_moves() {
-        let text = lock().to_text();
-        let side = |name: &str| format!("  \"{name}/http\": 3\n");
-        let merged = text.replace(
-            "  \"on/http\": 2\n",
-            &format!(
-                "<<<<<<< HEAD\n{}  \"on/http\": 2\n||||||| base\n  \"on/http\": 7\n=======\n  \"on/http\": 2\n{}>>>>>>> other\n",
-                side("mailpit"),
-                side("redis"),
-            ),
-        );
-        let parsed = parse("kilter.lock", &merged).unwrap();
-        assert!(parsed.conflicts);
-        assert_eq!(
-            parsed.lock.slots.keys().collect::<Vec<_>>(),
-            ["mailpit/http", "on/http", "postgres/sql", "postgres/web", "redis/http"]
-        );
-        assert_eq!((parsed.lock.slots["mailpit/http"], parsed.lock.slots["redis/http"]), (3, 4));
-        assert_eq!(parsed.lock.slots["on/http"], 2);
-        insta::assert_snapshot!(parsed.warnings.join("\n"), @"`redis/http` and `mailpit/http` both had port slot 3: `redis/http` moves to slot 4");
-    }
-
-    #[test]
-    fn a_clean_merge_with_one_slot_twice_is_mended() {
-        let text = lock().to_text().replace("\"on/http\": 2", "\"on/http\": 0");
-        let parsed = parse("kilter.lock", &text).unwrap();
-        assert!(!parsed.conflicts);
-        assert_eq!((parsed.lock.slots["on/http"], parsed.lock.slots["postgres/sql"]), (0, 2));
-        assert_eq!(parsed.warnings.len(), 1);
-    }
-
-    #[test]
-    fn sides_that_differ_keep_ours_and_say_so() {
-        let text = lock().to_text();
-        let line = text.lines().find(|line| line.contains("\"on\":")).unwrap();
-        let theirs = line.replace("postgres:17.6", "postgres:18.0");
-        let merged = text.replace(line, &format!("<<<<<<< HEAD\n{line}\n=======\n{theirs}\n>>>>>>> other"));
-        let parsed = parse("kilter.lock", &merged.replace('\n', "\r\n")).unwrap();
-        assert_eq!(parsed.lock, lock());
-        assert_eq!(parsed.warnings, ["both sides of the merge changed `services.on`: the first side is kept"]);
-    }
-
-    proptest! {
-        #[test]
-        fn any_text_survives(dev in any::<String>(), image in "\\PC{0,20}", key in "[a-z]{1,5}/[a-z]{1,5}", slot: u16) {
-            let mut lock = lock();
-            lock.project.dev = Some(dev);
-            lock.services.get_mut("on").unwrap().image = Some(image);
-            lock.slots = [(key, slot)].into();
-            let text = lock.to_text();
-            let parsed = parse("kilter.lock", &text).unwrap();
-            prop_assert_eq!(&parsed.lock, &lock);
-            prop_assert_eq!(parsed.lock.to_text(), text);
-        }
-
-        #[test]
-        fn adding_never_moves_another(first in prop::collection::vec("[a-d]{1,2}", 0..8), gone in "[a-d]", second in prop::collection::vec("[a-d]{1,2}", 0..8)) {
-            let mut lock = lock();
-            lock.slots.clear();
-            lock.assign_slots(&first.iter().map(|s| (s.as_str(), "p")).collect::<Vec<_>>());
-            lock.retain_slots(|service, _| service != gone);
-            let before = lock.slots.clone();
-            lock.assign_slots(&second.iter().map(|s| (s.as_str(), "p")).collect::<Vec<_>>());
-            for (key, slot) in &before {
-                prop_assert_eq!(lock.slots.get(key), Some(slot));
-            }
-            let used: BTreeSet<u16> = lock.slots.values().copied().collect();
-            prop_assert_eq!(used.len(), lock.slots.len());
-            prop_assert!(second.iter().all(|s| lock.slot(s, "p").is_some()));
-            if before.is_empty() {
-                prop_assert!(used.iter().copied().eq(0..u16::try_from(used.len()).unwrap()));
-            }
-        }
-    }
-}
+mod tests;

@@ -12,10 +12,6 @@ pub(super) const AGE: &str = "^age1[0-9a-z]{58,}$";
 /// A Kubernetes version, a vendor's suffix included.
 pub(super) const KUBERNETES: &str = r"^v?1\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$";
 
-/// Every pattern that a schema of kilter uses.
-#[cfg(test)]
-pub(super) const ALL: [&str; 4] = [NAME, HTTP_PATH, AGE, KUBERNETES];
-
 /// Says what is wrong with a text and how to write it right; `None` when it matches the pattern.
 pub(super) fn complaint(pattern: &str, key: &str, text: &str) -> Option<(String, &'static str)> {
     match pattern {
@@ -51,4 +47,30 @@ fn is_kubernetes(text: &str) -> bool {
     let suffix_char = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'+' | b'-');
     numbers.split_once('.').is_some_and(|(minor, patch)| number(minor) && number(patch))
         && suffix.is_none_or(|suffix| !suffix.is_empty() && suffix.bytes().all(suffix_char))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn patterns(schema: &Value, found: &mut Vec<String>) {
+        found.extend(schema.get("pattern").and_then(Value::as_str).map(str::to_owned));
+        match schema {
+            Value::Object(map) => map.values().for_each(|value| patterns(value, found)),
+            Value::Array(items) => items.iter().for_each(|value| patterns(value, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_pattern_of_the_schema_has_its_words() {
+        let mut found = Vec::new();
+        patterns(super::super::schema::schema(), &mut found);
+        assert!(found.len() >= 5, "{found:?}");
+        for pattern in found {
+            assert!(complaint(&pattern, "`key`", "!").is_some(), "{pattern}");
+        }
+    }
 }

@@ -99,16 +99,16 @@ pub fn text_of<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str> {
         Error::project(format!("`{file}` is not UTF-8 text (line {line})"))
             .help("Save the file as UTF-8; if it is a binary file, put the right one in its place.")
     })?;
-    check_characters(&Source::new(file, text))?;
+    check_characters(file, text)?;
     Ok(text)
 }
 
 /// Refuses control characters: a NUL ends a YAML stream for some readers, others show nothing on a terminal.
-fn check_characters(source: &Source) -> Result<()> {
+fn check_characters(file: &str, text: &str) -> Result<()> {
     let bad = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}');
-    let Some((at, c)) = source.text().char_indices().find(|(_, c)| bad(*c)) else { return Ok(()) };
-    let problem = Problem::new(format!("`{}` holds the control character U+{:04X}", source.file(), u32::from(c)))
-        .at(source.place(&(at..at + c.len_utf8())))
+    let Some((at, c)) = text.char_indices().find(|(_, c)| bad(*c)) else { return Ok(()) };
+    let problem = Problem::new(format!("`{file}` holds the control character U+{:04X}", u32::from(c)))
+        .at(Source::new(file, text).place(&(at..at + c.len_utf8())))
         .help("Delete the character; if it is a binary file, put the right one in its place.");
     Err(Error::from_problems(crate::diag::Kind::Project, vec![problem]))
 }

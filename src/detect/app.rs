@@ -6,7 +6,7 @@ use super::files::Files;
 use super::go::GoModule;
 use super::model::{Detection, Found, Stack};
 use super::node::{self, NodePackage};
-use super::places::join;
+use super::places::{join, place};
 use super::python::{self, PythonManifest};
 use crate::catalog::Ecosystem;
 
@@ -22,7 +22,8 @@ pub(super) struct Candidate {
     /// Whether the app listens on `port` whatever `PORT` says.
     pub fixed_port: bool,
     pub image: Option<Found<String>>,
-    pub stack: Option<Stack>,
+    /// Whether its dev command loads changed files by itself.
+    pub reloads: bool,
     /// Whether a web framework is among its packages.
     pub serves: bool,
 }
@@ -46,15 +47,27 @@ pub(super) fn describe(
     let dev = procfile.or(app.dev).map(|dev| located(dev, &app.dir, alone));
     let port = port(files, &app.dir, dev.as_ref().filter(|_| from_procfile), app.port, app.fixed_port);
     let health = dockerfile::of_app(files, &app.dir).find_map(|(path, text)| dockerfile::health(&path, &text));
-    let stack = app.stack.map(|mut stack| {
-        stack.reloads = match &dev {
-            Some(dev) if from_procfile => command::reloads(&dev.value),
-            Some(_) => stack.reloads,
-            None => false,
-        };
-        stack
-    });
-    Detection { name: root_name.or(app.name), port, dev, image: app.image, health, stack, ..Detection::default() }
+    let stack = match app.ecosystem {
+        Ecosystem::Node => node::stack(files, node, &app.dir),
+        Ecosystem::Python => python::stack(files, python, &app.dir),
+        Ecosystem::Go => super::go::stack(files, &app.dir),
+        Ecosystem::Prisma => None,
+    };
+    let reloads = match &dev {
+        Some(dev) if from_procfile => command::reloads(&dev.value),
+        Some(_) => app.reloads,
+        None => false,
+    };
+    let stack = stack.map(|stack| Stack { reloads, ..stack });
+    Detection {
+        name: root_name.or(app.name.filter(|_| alone)),
+        port,
+        dev,
+        image: app.image,
+        health,
+        stack,
+        ..Detection::default()
+    }
 }
 
 /// A project without a known manifest: what its Procfile and Dockerfile say.
@@ -69,19 +82,13 @@ fn unknown(files: &Files<'_>) -> Detection {
 /// apps have; one that serves; the shallowest; by name. At the root a package.json with a dev script but no web framework
 /// often builds the assets of a server in another language, which then comes first.
 fn rank(candidate: &Candidate) -> impl Ord + use<> {
-    const USUAL: [&str; 9] = ["backend", "server", "api", "app", "application", "web", "src", "frontend", "client"];
-    let place = match candidate.dir.as_str() {
-        "" => 0,
-        dir if dir.starts_with("apps/") => 1,
-        dir => USUAL.iter().position(|usual| *usual == dir).map_or(20, |at| 2 + at),
-    };
     let language = match candidate.ecosystem {
         Ecosystem::Node => 0,
         Ecosystem::Python => 1,
         _ => 2,
     };
     let depth = candidate.dir.matches('/').count();
-    (candidate.dev.is_none(), place, !candidate.serves, depth, language, candidate.dir.clone())
+    (candidate.dev.is_none(), place(&candidate.dir), !candidate.serves, depth, language, candidate.dir.clone())
 }
 
 /// Makes a command run in the app's directory, and says which app it is when there are several.

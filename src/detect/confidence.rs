@@ -75,7 +75,8 @@ impl Scope {
             "benchmark",
             "debug",
         ];
-        const PRODUCTION: [&str; 8] = ["prod", "production", "deploy", "deployment", "server", "all", "full", "main"];
+        // Not `all` and `full`: they collect every option there is.
+        const PRODUCTION: [&str; 6] = ["prod", "production", "deploy", "deployment", "server", "main"];
         let name = name.to_ascii_lowercase();
         let word = |list: &[&str]| name.split(['-', '_', '.', ' ']).any(|word| list.contains(&word));
         if word(&DEV) {
@@ -104,7 +105,7 @@ mod tests {
         for scope in [Scope::Dev, Scope::Optional, Scope::Extra("postgres".into())] {
             assert!(STRONG * scope.factor() < SELECT, "{scope:?}");
         }
-        assert!(WEAK < SELECT && ALTERNATIVE < SELECT && TESTS >= SELECT);
+        const { assert!(WEAK < SELECT && ALTERNATIVE < SELECT && TESTS >= SELECT) }
     }
 
     #[test]
@@ -113,5 +114,6 @@ mod tests {
         assert_eq!(Scope::of_group("Production"), Scope::Production);
         assert_eq!(Scope::of_group("postgres"), Scope::Extra("postgres".into()));
         assert_eq!(Scope::of_group("latest"), Scope::Extra("latest".into()));
+        assert_eq!(Scope::of_group("all"), Scope::Extra("all".into()));
     }
 }

@@ -28,7 +28,7 @@ const NEVER: [&str; 10] = [
 ];
 
 /// Names that can be manifests, or whose mere presence says something (an entry file, a lockfile).
-const NAMES: [&str; 45] = [
+const NAMES: [&str; 41] = [
     "package.json",
     "pnpm-workspace.yaml",
     "package-lock.json",
@@ -57,7 +57,6 @@ const NAMES: [&str; 45] = [
     "app.py",
     "server.py",
     "wsgi.py",
-    "asgi.py",
     "__init__.py",
     "go.mod",
     "go.sum",
@@ -71,9 +70,6 @@ const NAMES: [&str; 45] = [
     ".env.example",
     ".env.sample",
     ".env.template",
-    "deno.json",
-    "deno.jsonc",
-    "compose.yaml",
 ];
 
 /// The manifests of a project on disk.
@@ -84,9 +80,10 @@ pub struct DiskTree {
 }
 
 impl DiskTree {
-    /// Walks the project at `root` and notes the files that can be manifests; none is read yet. `.gitignore` files count, also
-    /// outside a git repository; the user's own git settings do not, so that every machine sees the same. Hidden
-    /// directories, installed packages and build output are not entered, symbolic links not followed.
+    /// Walks the project at `root` and notes the files that can be manifests; none is read yet. Its `.gitignore` files
+    /// count, also outside a git repository; those of directories above and the user's own git settings do not, so that every
+    /// machine sees the same. Hidden directories, installed packages and build output are not entered, symbolic links
+    /// not followed.
     ///
     /// # Errors
     /// When `root` is not a readable directory. A directory below it that cannot be read is left out.
@@ -100,6 +97,7 @@ impl DiskTree {
             .git_global(false)
             .git_exclude(false)
             .require_git(false)
+            .parents(false)
             .follow_links(false)
             .filter_entry(is_entered)
             .build_parallel();

@@ -125,16 +125,20 @@ fn candidate(files: &Files<'_>, module: &GoModule) -> Candidate {
         dev,
         port,
         image: Some(image(module)),
-        stack: Some(stack(files, module)),
+        reloads: false,
     }
 }
 
-/// Returns the package to run and its file: the module's root, else the command named like the module, else one named
+/// Returns the package to run and its file: the module's root, else `cmd` itself, else the command named like the module, else one named
 /// like a server, else the first.
 fn main_package(files: &Files<'_>, module: &GoModule, base: &str) -> Option<(String, String)> {
     let root = join(&module.dir, "main.go");
     if files.has(&root) {
         return Some((".".into(), root));
+    }
+    let only = join(&module.dir, "cmd/main.go");
+    if files.has(&only) {
+        return Some(("./cmd".into(), only));
     }
     let prefix = join(&module.dir, "cmd/");
     let commands: Vec<&str> = files
@@ -155,22 +159,23 @@ fn image(module: &GoModule) -> Found<String> {
     Found::new(format!("golang:1.{minor}-alpine"), &module.file, line, note)
 }
 
-fn stack(files: &Files<'_>, module: &GoModule) -> Stack {
+/// Returns how the module in `dir` is installed.
+pub(super) fn stack(files: &Files<'_>, dir: &str) -> Option<Stack> {
     // With a go.work the go command reads every module of the workspace.
     let workspace = files.has("go.work");
     let names = ["go.mod", "go.sum", "go.work", "go.work.sum"];
     let manifests = files
         .all()
-        .filter(|path| names.contains(&split(path).1) && (workspace || split(path).0 == module.dir))
+        .filter(|path| names.contains(&split(path).1) && (workspace || split(path).0 == dir))
         .map(str::to_owned)
         .collect();
-    Stack {
+    Some(Stack {
         ecosystem: Ecosystem::Go,
         manager: "go".into(),
         manifests,
-        install: command::in_dir(&module.dir, "go mod download"),
+        install: command::in_dir(dir, "go mod download"),
         reloads: false,
-    }
+    })
 }
 
 #[cfg(test)]

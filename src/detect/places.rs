@@ -71,6 +71,16 @@ pub(super) fn join(directory: &str, path: &str) -> String {
     if directory.is_empty() { path.to_owned() } else { format!("{directory}/{path}") }
 }
 
+/// Ranks a directory by how likely it holds the app: the root, `apps`, the names that apps usually have, any other.
+pub(super) fn place(directory: &str) -> usize {
+    const USUAL: [&str; 9] = ["backend", "server", "api", "app", "application", "web", "src", "frontend", "client"];
+    match directory {
+        "" => 0,
+        directory if directory.starts_with("apps/") => 1,
+        directory => USUAL.iter().position(|usual| *usual == directory).map_or(20, |at| 2 + at),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

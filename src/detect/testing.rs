@@ -100,3 +100,72 @@ otel:
     let entries: IndexMap<String, Entry> = serde_yaml::from_str(text).unwrap();
     entries.into_iter().map(|(name, entry)| (&*name.leak(), entry.detect, entry.one_of)).collect()
 }
+
+/// Pieces that manifests are made of, so that random texts get past the first check of each reader.
+const PIECES: [&str; 40] = [
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"",
+    "'",
+    ":",
+    ",",
+    "=",
+    "\n",
+    " ",
+    "\\",
+    "#",
+    "//",
+    "(",
+    ")",
+    "@",
+    "npm:",
+    "${",
+    "}",
+    "é",
+    "\"dependencies\": {",
+    "\"scripts\": {",
+    "\"dev\": \"",
+    "pg",
+    "redis[",
+    "\"name\": ",
+    "datasource db {",
+    "provider =",
+    "require (",
+    "module",
+    "go 1.",
+    "[project]\n",
+    "dependencies = [",
+    "-r ",
+    "PORT=",
+    "EXPOSE ",
+    "HEALTHCHECK CMD http://localhost:",
+    "web: ",
+    "\"workspaces\": [\"!",
+];
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_detection_fail(pieces in proptest::collection::vec(0..PIECES.len(), 0..40), any in ".{0,40}") {
+        let text: String = pieces.iter().map(|piece| PIECES[*piece]).collect::<String>() + &any;
+        let object = format!("{{\"scripts\": {{\"dev\": {}}}, \"engines\": {{\"node\": {0}}}}}", serde_json::Value::from(text.as_str()));
+        let names = [
+            "package.json", "pnpm-workspace.yaml", "pyproject.toml", "Pipfile", "setup.cfg", "requirements.txt", "go.mod", "a.prisma",
+            "Dockerfile", "Procfile", "Procfile.dev", ".env.example", ".nvmrc", ".python-version",
+        ];
+        let mut files: Vec<(&str, &str)> = names.iter().map(|name| (*name, text.as_str())).collect();
+        files.push(("apps/a/package.json", &object));
+        let detection = tree(&files).detect();
+        let text = crate::image::dockerfile_dev(
+            detection.stack.as_ref(),
+            detection.image.as_ref().map_or("debian", |image| image.value.as_str()),
+            detection.dev.as_ref().map(|dev| dev.value.as_str()),
+            detection.port.map(|port| port.value),
+        );
+        let known = ["#", "FROM ", "ENV ", "RUN ", "WORKDIR ", "USER ", "COPY ", "EXPOSE ", "CMD ["];
+        for line in text.lines() {
+            proptest::prop_assert!(known.iter().any(|word| line.starts_with(word)), "{line}");
+        }
+    }
+}

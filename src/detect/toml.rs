@@ -25,7 +25,10 @@ impl Toml {
     /// Reads a document; one that is malformed is a warning.
     pub(super) fn parse(files: &Files<'_>, path: &str, text: &str) -> Option<Self> {
         match DeTable::parse(text) {
-            Ok(table) => Some(Self { line: 1, kind: Kind::Table(entries(text, table.get_ref())) }),
+            Ok(table) => {
+                let lines = Lines(text.match_indices('\n').map(|(at, _)| at).collect());
+                Some(Self { line: 1, kind: Kind::Table(entries(&lines, table.get_ref())) })
+            }
             Err(error) => {
                 let (line, column) = position(text, error.span().map_or(0, |span| span.start));
                 files.malformed(path, text, line, column, error.message());
@@ -65,28 +68,34 @@ impl Toml {
         }
     }
 
-    fn of(text: &str, line: usize, value: &DeValue<'_>) -> Self {
+    fn of(lines: &Lines, line: usize, value: &DeValue<'_>) -> Self {
         let kind = match value {
             DeValue::String(value) => Kind::Text(value.to_string()),
             DeValue::Array(values) => Kind::List(
-                values
-                    .iter()
-                    .map(|value| Self::of(text, position(text, value.span().start).0, value.get_ref()))
-                    .collect(),
+                values.iter().map(|value| Self::of(lines, lines.of(value.span().start), value.get_ref())).collect(),
             ),
-            DeValue::Table(table) => Kind::Table(entries(text, table)),
+            DeValue::Table(table) => Kind::Table(entries(lines, table)),
             _ => Kind::Other,
         };
         Self { line, kind }
     }
 }
 
-fn entries(text: &str, table: &DeTable<'_>) -> Vec<(String, usize, Toml)> {
+/// The offsets of all line ends.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(&self, offset: usize) -> usize {
+        self.0.partition_point(|end| *end < offset) + 1
+    }
+}
+
+fn entries(lines: &Lines, table: &DeTable<'_>) -> Vec<(String, usize, Toml)> {
     let mut entries: Vec<_> = table
         .iter()
         .map(|(key, value)| {
-            let line = position(text, key.span().start).0;
-            (key.get_ref().to_string(), line, Toml::of(text, position(text, value.span().start).0, value.get_ref()))
+            let value_line = lines.of(value.span().start);
+            (key.get_ref().to_string(), lines.of(key.span().start), Toml::of(lines, value_line, value.get_ref()))
         })
         .collect();
     entries.sort_by_key(|(_, line, _)| *line);

@@ -53,10 +53,11 @@ fn npm_requirement(text: &str) -> Option<VersionReq> {
             _ => parts.push(word.replace(['v', 'V'], "")),
         }
     }
-    if let [first, second] = parts.as_mut_slice() {
-        if second.starts_with("<=") && first.starts_with(|c: char| c.is_ascii_digit()) {
-            first.insert_str(0, ">=");
-        }
+    if let [first, second] = parts.as_mut_slice()
+        && second.starts_with("<=")
+        && first.starts_with(|c: char| c.is_ascii_digit())
+    {
+        first.insert_str(0, ">=");
     }
     VersionReq::parse(&parts.join(", ")).ok()
 }

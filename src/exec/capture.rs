@@ -13,6 +13,11 @@ use crate::diag::{Error, Result};
 /// How many bytes of standard error are kept (the last ones).
 const STDERR_TAIL: usize = 64 * 1024;
 
+/// How often and how soon a program is started again that was "busy": written a moment ago, and its file still open in a
+/// process that another thread was starting at that moment (it closes the file when it starts its own program).
+const BUSY_TRIES: u32 = 50;
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
@@ -24,6 +29,18 @@ pub enum Ending {
     TimedOut,
     /// It printed more than it may and was stopped.
     Flooded,
+}
+
+impl std::fmt::Display for Ending {
+    /// Says how a process ended, as the end of a sentence about it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exited(code) => write!(f, "it ended with code {code}"),
+            Self::Signalled(signal) => write!(f, "signal {signal} ended it"),
+            Self::TimedOut => f.write_str("it did not end in time and was stopped"),
+            Self::Flooded => f.write_str("it printed without end and was stopped"),
+        }
+    }
 }
 
 /// What a captured process said and how it ended.
@@ -66,6 +83,8 @@ impl Invocation {
         let err = read_tail(err_read);
         let timed_out = !wait(&handle, self.timeout, group)?;
         let status = handle.wait().map_err(|error| self.cannot_start(&error))?.status;
+        // Whatever the process left running in its group goes with it: it would hold the pipes open.
+        interrupt::end_group(group);
         let stdout = join(out);
         let stderr = String::from_utf8_lossy(&join(err)).into_owned();
         if interrupt::interrupted() {
@@ -92,7 +111,16 @@ impl Invocation {
             Some(bytes) => expression.stdin_bytes(bytes.clone()),
             None => expression.stdin_null(),
         };
-        expression.start().map_err(|error| self.cannot_start(&error))
+        let mut tries = 0;
+        loop {
+            match expression.start() {
+                Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy && tries < BUSY_TRIES => {
+                    tries += 1;
+                    thread::sleep(BUSY_PAUSE);
+                }
+                result => return result.map_err(|error| self.cannot_start(&error)),
+            }
+        }
     }
 
     /// Runs the call on kilter's own terminal and waits; returns its exit code (128 + N for signal N).

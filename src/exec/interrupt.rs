@@ -24,13 +24,15 @@ pub fn pause_if_interrupted() -> Result<()> {
     if interrupted() { Err(Error::interrupted()) } else { Ok(()) }
 }
 
-/// To be called by the signal handler: notes the interrupt and ends every process that kilter runs.
-pub fn on_interrupt() {
+/// To be called by the signal handler: notes the interrupt and ends every process that kilter runs. Returns whether there
+/// was one: then the command waits for it no longer and ends by itself.
+pub fn on_interrupt() -> bool {
     INTERRUPTED.store(true, Ordering::SeqCst);
     let groups: Vec<u32> = lock().iter().copied().collect();
-    for group in groups {
-        end_group(group);
+    for group in &groups {
+        end_group(*group);
     }
+    !groups.is_empty()
 }
 
 /// Ends a process group at once. Captured tools keep no state that a gentler end would save.

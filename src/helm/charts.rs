@@ -14,7 +14,7 @@ use crate::fsx;
 use crate::ids::{Digest, hex};
 
 /// Largest chart directory of a user, in bytes and in files: more is a mistake (a `node_modules` below it, say).
-pub(super) const MAX_BYTES: u64 = 20 * 1024 * 1024;
+pub const MAX_BYTES: u64 = 20 * 1024 * 1024;
 pub(super) const MAX_FILES: usize = 2000;
 
 /// Name of the catalog file beside a stored chart of the catalog.
@@ -31,6 +31,25 @@ pub fn digest<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>) -> Digest {
         hasher.update(format!("{path}\0{}\n", hex(&Sha256::digest(bytes))));
     }
     Digest::from_hasher(hasher)
+}
+
+/// Returns the digest of a chart's files.
+pub fn digest_of(files: &Files) -> Digest {
+    digest(files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())))
+}
+
+/// Takes files only when their digest is the expected one; `shown` names them in the message.
+///
+/// # Errors
+/// When it is another one.
+pub fn require_digest(files: &Files, expected: &Digest, shown: &str) -> Result<()> {
+    let got = digest_of(files);
+    if got == *expected {
+        return Ok(());
+    }
+    Err(Error::missing(format!("`{shown}` is not the chart that kilter.lock holds"))
+        .detail(format!("expected {expected}\ngot      {got}"))
+        .help("Nothing of it was kept. Check the mirror (`KILTER_MIRROR`)."))
 }
 
 /// The store, a directory.
@@ -83,11 +102,15 @@ impl ChartStore {
     /// # Errors
     /// When it is no chart, too large, cannot be read, or its links go in a circle.
     pub fn local(&self, dir: &Path, shown: &str) -> Result<Chart> {
-        if !dir.is_dir() {
-            return Err(Error::project(format!("there is no chart directory `{shown}`"))
-                .help("Correct `chart:` in kilter.yaml; it is relative to the project's root."));
-        }
-        self.files(&read_files(dir, shown)?, shown)
+        let why = match fs::metadata(dir) {
+            Ok(meta) if meta.is_dir() => return self.files(&read_files(dir, shown)?, shown),
+            Ok(_) => format!("`{shown}` is a file, and a chart is a directory"),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                format!("there is no chart directory `{shown}`")
+            }
+            Err(error) => format!("cannot read chart `{shown}`: {}", crate::diag::io_words(&error)),
+        };
+        Err(Error::project(why).help("Correct `chart:` in kilter.yaml; it is relative to the project's root."))
     }
 
     /// Puts the files of a chart into the store; `shown` names the chart in messages.
@@ -108,7 +131,7 @@ impl ChartStore {
             return Err(Error::project(format!("Chart.yaml of `{shown}`: `{name}` is not a name"))
                 .help("Use letters, digits and `-`."));
         }
-        let digest = digest(files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())));
+        let digest = digest_of(files);
         let dir = self.dir(&digest).join(&name);
         if !dir.is_dir() {
             let placed: Vec<(String, &[u8])> =
@@ -116,6 +139,31 @@ impl ChartStore {
             self.put(&digest, &placed)?;
         }
         Ok(Chart { name, version, digest, dir })
+    }
+
+    /// Puts a chart that was compiled into another kilter into the store: its files as the repository has them,
+    /// `catalog.yaml` among them. They are taken only when `digest` is theirs; `shown` names them in messages.
+    ///
+    /// # Errors
+    /// When the digest is another one, they are no chart, or they cannot be written.
+    pub fn carried_elsewhere(&self, files: &Files, digest: &Digest, shown: &str) -> Result<Chart> {
+        require_digest(files, digest, shown)?;
+        let about = files.get("Chart.yaml").and_then(|bytes| read_about(&String::from_utf8_lossy(bytes)));
+        let (name, version) = about.ok_or_else(|| {
+            Error::missing(format!("`{shown}` is no chart")).help("Check the mirror (`KILTER_MIRROR`).")
+        })?;
+        let mut placed: Vec<(String, &[u8])> = files
+            .iter()
+            .filter(|(path, _)| *path != "catalog.yaml")
+            .map(|(path, bytes)| (format!("{name}/{path}"), bytes.as_slice()))
+            .collect();
+        let catalog = files.get("catalog.yaml").and_then(|bytes| serde_yaml::from_slice(bytes).ok());
+        let catalog = catalog.map(|about: serde_json::Value| about.to_string());
+        if let Some(catalog) = &catalog {
+            placed.push((CATALOG.to_owned(), catalog.as_bytes()));
+        }
+        self.put(digest, &placed)?;
+        Ok(Chart { name: name.clone(), version, digest: digest.clone(), dir: self.dir(digest).join(name) })
     }
 
     fn dir(&self, digest: &Digest) -> PathBuf {
@@ -144,6 +192,34 @@ impl ChartStore {
             Err(error) => Err(fail(&error)),
         }
     }
+}
+
+/// Checks before helm renders a stored chart that it still is what its digest says: anything may have changed it since. A
+/// changed one leaves the store, so that the next run stores it anew.
+///
+/// # Errors
+/// When it is another chart now.
+pub(super) fn require_whole(chart: &Chart) -> Result<()> {
+    let entry = chart.dir.parent().filter(|dir| dir.ends_with(chart.digest.hex()));
+    let whole = |files: Files| match crate::catalog::chart(&chart.name) {
+        Some(own) if own.digest() == chart.digest => {
+            own.files.len() == files.len()
+                && own.files.iter().all(|file| files.get(file.path).is_some_and(|bytes| bytes == file.bytes))
+        }
+        // The digest of a chart of an older catalog has the catalog file in it as it was written; the store does not.
+        _ if entry.is_some_and(|entry| entry.join(CATALOG).is_file()) => true,
+        _ => digest(files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()))) == chart.digest,
+    };
+    if read_files(&chart.dir, &chart.name).is_ok_and(whole) {
+        return Ok(());
+    }
+    if let Some(entry) = entry {
+        fsx::remove(entry)?;
+    }
+    let name = &chart.name;
+    Err(Error::missing(format!("kilter's stored copy of chart `{name}` was changed or damaged"))
+        .help("It was removed: run the same command again, and the chart is stored anew.")
+        .help("To change a chart, make it yours: `kilter eject chart/SERVICE`."))
 }
 
 /// Reads all files of a chart directory; `shown` names it in messages.

@@ -10,8 +10,8 @@ use super::Release;
 use crate::exec::Invocation;
 use crate::ids::Digest;
 
-/// How long one `helm template` may take. Charts of ordinary size take a fraction of a second.
-const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long one call of helm may take, unless the user says otherwise. Charts of ordinary size take a fraction of a second.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How much one `helm template` may print. The largest public charts print about 2 MiB.
 const MAX_OUTPUT: usize = 32 * 1024 * 1024;
@@ -29,6 +29,8 @@ pub struct Helm {
     pub digest: Digest,
     /// A directory for helm's homes; they stay empty.
     pub home: PathBuf,
+    /// How long one call may take.
+    pub timeout: Duration,
 }
 
 /// Where helm reads the values from.
@@ -44,7 +46,7 @@ impl Helm {
     /// Returns the call of helm, with the cleared environment.
     pub fn call(&self) -> Invocation {
         let home = |below: &str| self.home.join(below).to_string_lossy().into_owned();
-        let mut call = Invocation::new(&self.path).timeout(TIMEOUT);
+        let mut call = Invocation::new(&self.path).timeout(self.timeout);
         call.max_output = MAX_OUTPUT;
         for (name, below) in [
             ("HOME", "home"),

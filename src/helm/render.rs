@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use super::charts::require_whole;
 use super::{Helm, Receipt, Release, ValuesFrom};
 use crate::diag::{Error, Result};
 use crate::exec::{Captured, Ending};
@@ -117,6 +118,7 @@ impl Renderer {
 
     /// Runs helm for one release.
     fn run(&self, release: &Release) -> Result<Rendered> {
+        require_whole(&release.chart)?;
         let captured = self.helm.template(release, ValuesFrom::Stdin).capture()?;
         let manifest = self.check(release, captured)?;
         let receipt = Receipt::new(&self.helm, release, Digest::of(&manifest));
@@ -139,6 +141,12 @@ impl Renderer {
         };
         match captured.ending {
             Ending::Exited(0) => {}
+            // helm's words, `action.CheckDependencies`.
+            Ending::Exited(_) if captured.stderr.contains("missing in charts/ directory") => {
+                return Err(fail("its dependencies are not in `charts/`".into())
+                    .help("Get them once: `\"$(kilter tools path helm)\" dependency build DIR` for the chart's directory, and commit `charts/`.")
+                    .help("A published chart without its dependencies is incomplete: use another version of it."));
+            }
             Ending::Exited(code) => {
                 return Err(fail(format!("it ended with code {code}"))
                     .help("Correct the values or the chart that helm names, then run `kilter render` again."));

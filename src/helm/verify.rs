@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::charts::{ChartStore, read_files};
+use super::charts::{ChartStore, read_files, require_whole};
 use super::{Chart, Helm, Release, ValuesFrom};
 use crate::diag::{Error, Result};
 use crate::exec::Environment;
@@ -90,6 +90,7 @@ pub struct Verdict {
 /// # Errors
 /// When helm fails.
 pub fn verify(helm: &Helm, release: &Release, store: &ChartStore) -> Result<Verdict> {
+    require_whole(&release.chart)?;
     let templates = templates(release)?;
     let first = run(helm, release, None)?;
     let reads_build = templates.iter().flat_map(|(path, text)| build_reads(path, text)).collect();

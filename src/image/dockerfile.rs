@@ -6,15 +6,13 @@
 use crate::catalog::Ecosystem;
 use crate::detect::{Stack, is_plain_command};
 
-/// What the build context leaves out: what is installed or built in the container, git's own files, secrets.
-pub const CONTEXT_IGNORE: [&str; 13] = [
+/// What the build context leaves out: what is installed or built again in the container, git's own files, secrets.
+pub const CONTEXT_IGNORE: [&str; 11] = [
     ".git",
     "**/node_modules",
     "**/.venv",
     "**/venv",
     "**/__pycache__",
-    "**/target",
-    "**/dist",
     "**/.next",
     "**/.nuxt",
     "**/.svelte-kit",

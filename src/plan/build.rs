@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::{APP, Plan, ServicePlan, app, service};
 use crate::catalog::CatalogService;
-use crate::config::lock::Lock;
+use crate::config::lock::{Lock, assign_slots};
 use crate::config::model::{Config, HostAccess, Provider};
 use crate::diag::{Error, Kind, Problem, Result};
 use crate::ids::{Digest, Name};
@@ -107,22 +107,15 @@ fn with_v(version: &str) -> String {
 
 /// Gives every port its slot: the locked one, or the lowest free one. The app's port comes first.
 fn slots(plan: &mut Plan, lock: Option<&Lock>) {
-    let locked = lock.map(|lock| lock.slots.clone()).unwrap_or_default();
     let wanted: Vec<String> = plan.slots().into_iter().map(|(key, _)| key).collect();
-    let mut taken: Vec<u16> = wanted.iter().filter_map(|key| locked.get(key).copied()).collect();
-    let mut slot_of = |key: String| {
-        locked.get(&key).copied().unwrap_or_else(|| {
-            let free = (0..).find(|slot| !taken.contains(slot)).unwrap_or(u16::MAX);
-            taken.push(free);
-            free
-        })
-    };
+    let slots = assign_slots(lock.map_or(&BTreeMap::new(), |lock| &lock.slots), &wanted);
+    let slot_of = |service: &str, port: &str| slots.get(&format!("{service}/{port}")).copied().unwrap_or_default();
     if let Some(app) = &mut plan.app {
-        app.slot = slot_of(format!("{APP}/http"));
+        app.slot = slot_of(APP, "http");
     }
     for service in &mut plan.services {
         for port in &mut service.ports {
-            port.slot = slot_of(format!("{}/{}", service.name, port.name));
+            port.slot = slot_of(service.name.as_str(), &port.name);
         }
     }
 }
@@ -136,10 +129,13 @@ fn environment(plan: &Plan, config: &Config) -> Result<IndexMap<String, String>>
         env.insert("PORT".to_owned(), app.port.to_string());
     }
     for service in &plan.services {
-        for (variable, value) in service.provided(&service.in_cluster()).map_err(Error::project)? {
+        let provided = service.provided(&service.in_cluster()).map_err(|what| {
+            Error::project(what).help(format!("Correct `provides` of `{}` in kilter.yaml.", service.name))
+        })?;
+        for (variable, value) in provided {
             let decided = config.env.contains_key(&variable);
             match giver.get(variable.as_str()) {
-                Some(first) if !decided => problems.push(twice(&variable, &first.name, &service.name)),
+                Some(first) if !decided => problems.push(twice(&variable, &first.name, service)),
                 _ => {
                     env.insert(variable, value);
                 }
@@ -175,10 +171,15 @@ fn refuse_taken_names(plan: &Plan, config: &Config) -> Result<()> {
     if problems.is_empty() { Ok(()) } else { Err(Error::from_problems(Kind::Project, problems)) }
 }
 
-fn twice(variable: &str, first: &Name, second: &Name) -> Problem {
-    Problem::new(format!("`{variable}` is provided by both `{first}` and `{second}`"))
+fn twice(variable: &str, first: &Name, second: &ServicePlan) -> Problem {
+    let name = &second.name;
+    let from = match &second.catalog {
+        Some(catalog) if catalog != name.as_str() => format!(", from: {catalog}"),
+        _ => String::new(),
+    };
+    Problem::new(format!("`{variable}` is provided by both `{first}` and `{name}`"))
         .help(format!(
-            "Take it away from one: `- {{name: {second}, provides: {{{variable}: null}}}}` under `services:`."
+            "Take it away from one: `- {{name: {name}{from}, provides: {{{variable}: null}}}}` under `services:`."
         ))
         .help(format!("Or decide it yourself: `env: {{{variable}: …}}` in kilter.yaml."))
 }

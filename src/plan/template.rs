@@ -17,6 +17,8 @@ pub struct Fill {
     pub password: String,
     /// Name of the project's database.
     pub database: String,
+    /// The values that go to helm, once they are complete: what the user overrides reaches the app's variables too.
+    pub values: Value,
 }
 
 /// Where the ports of a service are reached from.
@@ -26,6 +28,17 @@ pub enum Addresses {
     InCluster(BTreeMap<String, u16>),
     /// From this machine: 127.0.0.1 and, per port name, the port in the cluster and the host port.
     Localhost(BTreeMap<String, (u16, u16)>),
+}
+
+impl Addresses {
+    /// The names of the ports, for messages.
+    fn ports(&self) -> String {
+        let names: Vec<String> = match self {
+            Self::InCluster(ports) => ports.keys().map(|name| format!("`{name}`")).collect(),
+            Self::Localhost(ports) => ports.keys().map(|name| format!("`{name}`")).collect(),
+        };
+        if names.is_empty() { "none at all".into() } else { names.join(", ") }
+    }
 }
 
 impl Fill {
@@ -44,7 +57,9 @@ impl Fill {
         while let Some(start) = rest.find("{{") {
             let end = rest[start..].find("}}").ok_or_else(|| format!("`{text}`: `{{{{` without `}}}}`"))? + start;
             out.push_str(&rest[..start]);
-            out.push_str(&self.placeholder(rest[start + 2..end].trim(), addresses)?);
+            let filled = self.placeholder(rest[start + 2..end].trim(), addresses)?;
+            let in_url = text.contains("://") && rest[start + 2..end].trim().starts_with(".Values.");
+            out.push_str(&if in_url { percent_encoded(&filled) } else { filled });
             rest = &rest[end + 2..];
         }
         out.push_str(rest);
@@ -76,7 +91,15 @@ impl Fill {
             };
             return found
                 .map(|p| p.to_string())
-                .ok_or_else(|| format!("`{{{{ {name} }}}}`: there is no port `{port}`"));
+                .ok_or_else(|| format!("`{{{{ {name} }}}}`: it has no port `{port}`, but {}", addresses.ports()));
+        }
+        if let Some(path) = name.strip_prefix(".Values.") {
+            let value = path.split('.').try_fold(&self.values, |value, key| value.get(key));
+            return match value {
+                Some(Value::String(text)) => Ok(text.clone()),
+                Some(value @ (Value::Number(_) | Value::Bool(_))) => Ok(value.to_string()),
+                _ => Err(format!("`{{{{ {name} }}}}`: the values have no text there")),
+            };
         }
         Ok(match name {
             ".Name" => self.name.clone(),
@@ -89,7 +112,7 @@ impl Fill {
                 Addresses::Localhost(_) => "127.0.0.1".into(),
             },
             other => {
-                let known = ".Name, .Project, .Namespace, .Host, .Port.<port>, .Password, .Database";
+                let known = ".Name, .Project, .Namespace, .Host, .Port.<port>, .Values.<path>, .Password, .Database";
                 return Err(format!("`{{{{ {other} }}}}` is unknown; known are {known}"));
             }
         })
@@ -107,6 +130,14 @@ impl Fill {
         }
         out
     }
+}
+
+/// Writes a value so that it can stand in a URL: all but RFC 3986's unreserved characters as `%XX`.
+fn percent_encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let encoded =
+        text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });
+    encoded.collect()
 }
 
 /// Replaces `from` where no further digit follows it, so that port 80 does not match 8080.
@@ -134,7 +165,18 @@ mod tests {
             namespace: "shop-dev".into(),
             password: "pw".into(),
             database: "shop".into(),
+            values: serde_json::json!({"auth": {"password": "p@ss/word", "port": 1}}),
         }
+    }
+
+    #[test]
+    fn values_reach_the_variables_and_are_safe_in_urls() {
+        let inside = Addresses::InCluster([("redis".into(), 6379)].into());
+        let url = fill().text("redis://:{{ .Values.auth.password }}@{{ .Host }}:{{ .Values.auth.port }}", &inside);
+        assert_eq!(url.unwrap(), "redis://:p%40ss%2Fword@cache.shop-dev.svc:1");
+        assert_eq!(fill().text("{{ .Values.auth.password }}", &inside).unwrap(), "p@ss/word");
+        assert!(fill().text("{{ .Values.auth }}", &inside).is_err());
+        assert!(fill().text("{{ .Values.nope.x }}", &inside).is_err());
     }
 
     #[test]

@@ -61,9 +61,10 @@ fn get(settings: &Settings, want: &Want, slot: &Slot, progress: &dyn Progress) -
     }
     match source::build(settings, want, slot, progress)? {
         Built::Done(installed) => Ok(installed),
-        Built::Cannot(words) => {
+        Built::Cannot(words, help) => {
             tried.push(format!("source build: {words}"));
-            Err(nowhere(want, &tried))
+            let error = nowhere(want, &tried);
+            Err(help.into_iter().fold(error, Error::help))
         }
         Built::GoTooOld { have, need } => {
             let words = format!("{want} needs Go {need}, and this is {have}");
@@ -72,7 +73,8 @@ fn get(settings: &Settings, want: &Want, slot: &Slot, progress: &dyn Progress) -
                 return ensure(settings, &other, progress);
             }
             tried.push(format!("source build: {words}"));
-            Err(nowhere(want, &tried))
+            let help = format!("Or install Go {need} or newer: kilter then builds {} from source.", want.tool);
+            Err(nowhere(want, &tried).help(help))
         }
     }
 }
@@ -127,7 +129,7 @@ fn from_release(
     place: &Place,
     progress: &dyn Progress,
 ) -> Result<Result<Installed, String>> {
-    let (address, part) = (place.address(), slot.dir.join("download.part"));
+    let (address, part) = (place.address(), slot.part());
     let job = Job {
         tool: want.tool,
         url: &address,
@@ -150,9 +152,7 @@ fn from_release(
     install(temp.into_temp_path().as_ref(), slot)?;
     let commit = settings.pins.commit(want.tool, &want.version).map(str::to_owned);
     let archive = Some(asset.sha256.clone());
-    let installed = write_receipt(slot, want, commit, archive, place.source())?;
-    fetch::discard(&part)?;
-    Ok(Ok(installed))
+    record(slot, want, commit, archive, place.source()).map(Ok)
 }
 
 fn temporary(slot: &Slot, tool: Tool) -> Result<tempfile::NamedTempFile> {
@@ -172,8 +172,9 @@ pub(super) fn install(file: &Path, slot: &Slot) -> Result<()> {
     fs::rename(file, &slot.program).map_err(|error| fail(&error))
 }
 
-/// Writes the receipt of the program that was just installed: from now on it counts.
-pub(super) fn write_receipt(
+/// Writes the receipt of the program that was just installed: from now on it counts. What was downloaded goes first, so
+/// that a kilter killed between the two leaves a program to get again and no large file that nobody sweeps.
+pub(super) fn record(
     slot: &Slot,
     want: &Want,
     commit: Option<String>,
@@ -181,6 +182,7 @@ pub(super) fn write_receipt(
     source: Source,
 ) -> Result<Installed> {
     let receipt = Receipt::make(&slot.program, (want.tool, &want.version), commit, archive, source)?;
+    fetch::discard(&slot.part())?;
     receipt.write(&slot.receipt())?;
     Ok(receipt.installed(&slot.program))
 }

@@ -7,7 +7,7 @@ use semver::Version;
 use super::model::{Installed, Settings, Source, Want};
 use super::receipt::Receipt;
 use crate::diag::{Error, Result};
-use crate::exec::Invocation;
+use crate::exec::{Invocation, shell_word};
 use crate::ids::Digest;
 
 /// What a program says about itself.
@@ -34,17 +34,16 @@ pub(super) fn known(settings: &Settings, want: &Want, path: &Path) -> Result<Opt
 }
 
 /// Runs the program that the user named to learn its version, and remembers it.
-#[cfg(feature = "cli")]
 pub(super) fn check(settings: &Settings, want: &Want, path: &Path) -> Result<Installed> {
     let said = ask(settings, want, path)?;
     let receipt = Receipt::make(path, (want.tool, &said.version), said.commit, None, Source::Explicit)?;
-    receipt.write(&receipt_path(settings, want, path))?;
+    // A store that cannot be written costs the next run this check again, nothing else.
+    let _ = receipt.write(&receipt_path(settings, want, path));
     require(want, path, &said.version)?;
     Ok(receipt.installed(path))
 }
 
 /// Runs a program to learn its version; it gets an empty environment and a home of its own.
-#[cfg(feature = "cli")]
 pub(super) fn ask(settings: &Settings, want: &Want, path: &Path) -> Result<Said> {
     let home = tempfile::tempdir().map_err(|error| Error::io("make a temporary directory", &error))?;
     let call = Invocation::new(path)
@@ -54,20 +53,22 @@ pub(super) fn ask(settings: &Settings, want: &Want, path: &Path) -> Result<Said>
         // tilt reports its use otherwise.
         .env("DO_NOT_TRACK", "1")
         .timeout(std::time::Duration::from_secs(30));
+    // Without the environment: its home is gone by the time somebody reads this.
+    let words = call.args.iter().map(String::as_str).map(shell_word);
+    let line = [shell_word(&path.to_string_lossy())].into_iter().chain(words).collect::<Vec<_>>().join(" ");
     let told = call.capture()?;
     let fail = |what: String| {
         Error::missing(what)
             .detail(told.stderr.lines().chain(told.text().lines()).take(20).collect::<Vec<_>>().join("\n"))
-            .help(format!("Run `{}` to see what it says.", call.shell_line()))
+            .help(format!("Run `{line}` to see what it says."))
     };
     if !told.ok() {
-        return Err(fail(format!("`{}` does not say its version: {:?}", path.display(), told.ending)));
+        return Err(fail(format!("`{}` does not say its version: {}", path.display(), told.ending)));
     }
     read_version(&told.text()).ok_or_else(|| fail(format!("`{}` prints no version", path.display())))
 }
 
 /// Reads the first full version and the first commit out of what a tool prints.
-#[cfg(feature = "cli")]
 fn read_version(text: &str) -> Option<Said> {
     let words = || text.split(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c)));
     let version = words().find_map(|word| Version::parse(word.trim_start_matches('v')).ok())?;

@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ureq::http::{Response, StatusCode, header};
 use ureq::{Agent, Body};
@@ -68,7 +68,7 @@ fn download_to_the_end(job: &Job<'_>, progress: &dyn Progress) -> Result<Fetched
     if job.part.is_file() && digest(job.part)? == *job.sha256 {
         return Ok(Fetched::Complete);
     }
-    let agent = agent(job)?;
+    let agent = agent(job.limits, job.proxy, job.url)?;
     let mut pause = job.limits.backoff;
     let mut attempt = 1;
     loop {
@@ -93,10 +93,20 @@ fn download_to_the_end(job: &Job<'_>, progress: &dyn Progress) -> Result<Fetched
             return Ok(Fetched::Unavailable(format!("{words} (attempt {attempt} of {attempt})")));
         }
         progress.line(&format!("{}: {words}; trying again", job.url));
-        thread::sleep(pause);
+        rest(pause)?;
         pause *= 2;
         attempt += 1;
     }
+}
+
+/// Waits before the next attempt, but not longer than until kilter is interrupted.
+fn rest(pause: Duration) -> Result<()> {
+    let end = Instant::now() + pause;
+    while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        exec::pause_if_interrupted()?;
+        thread::sleep(left.min(Duration::from_millis(50)));
+    }
+    Ok(())
 }
 
 /// Copies a file out of a directory that is laid out like the release hosts.
@@ -260,12 +270,12 @@ fn stalled(limits: &Limits) -> String {
     format!("less than {} came in {:?}", fsx::size(limits.stall_bytes), limits.stall)
 }
 
-fn agent(job: &Job<'_>) -> Result<Agent> {
-    let limits = job.limits;
+/// Makes what speaks HTTP, with the limits and the proxy for a URL.
+pub(super) fn agent(limits: &Limits, proxy_settings: &Proxy, url: &str) -> Result<Agent> {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(MAX_REDIRECTS)
-        .proxy(proxy(job.proxy, job.url)?)
+        .proxy(proxy(proxy_settings, url)?)
         .user_agent(concat!("kilter/", env!("CARGO_PKG_VERSION")))
         .timeout_resolve(Some(limits.connect))
         .timeout_connect(Some(limits.connect))
@@ -312,6 +322,15 @@ fn failed(error: &ureq::Error) -> Attempt {
         ureq::Error::BadUri(words) => Attempt::Refused(format!("not a URL: {words}")),
         ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             Attempt::Broken(CLOSED_EARLY.into())
+        }
+        ureq::Error::Io(error)
+            if matches!(error.kind(), std::io::ErrorKind::HostUnreachable | std::io::ErrorKind::NetworkUnreachable) =>
+        {
+            Attempt::Absent(io_words(error).to_lowercase())
+        }
+        // The resolver of the standard library has no kind for this, only these words.
+        ureq::Error::Io(error) if error.to_string().starts_with("failed to lookup address information") => {
+            Attempt::Absent("the host name is not known".into())
         }
         ureq::Error::Io(error) => Attempt::Broken(io_words(error).to_lowercase()),
         other => Attempt::Absent(other.to_string()),

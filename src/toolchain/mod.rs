@@ -8,11 +8,15 @@
 //! is got is checked against a compiled-in SHA-256 before a byte of it is unpacked or run. The room reads no
 //! environment: whatever it needs of it comes in with [`Settings`].
 
+#![cfg_attr(not(feature = "cli"), allow(dead_code, reason = "without the cli tools are found, never got"))]
+
 #[cfg(feature = "cli")]
 mod ensure;
 mod explicit;
 #[cfg(feature = "cli")]
 mod fetch;
+#[cfg(feature = "cli")]
+mod mirror;
 mod model;
 mod pins;
 mod receipt;
@@ -24,6 +28,8 @@ mod unpack;
 
 #[cfg(feature = "cli")]
 pub use ensure::ensure;
+#[cfg(feature = "cli")]
+pub use mirror::{MirrorFile, from_mirror};
 pub use model::{Installed, Limits, Progress, Proxy, Settings, Source, Want};
 pub use pins::{Asset, Packing, Pins, Platform, Tool};
 pub use store::{find, list};

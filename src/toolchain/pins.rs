@@ -147,7 +147,6 @@ struct VersionPin {
 }
 
 /// How a pinned version is built from source.
-#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only the cli builds from source"))]
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Recipe {
@@ -170,7 +169,6 @@ pub(super) struct Recipe {
 }
 
 /// Files that are added to a module before it is built.
-#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only the cli builds from source"))]
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Patch {
@@ -294,13 +292,11 @@ impl Pins {
     }
 
     /// Returns how a version is built; `None` when it is not one of the table's.
-    #[cfg(feature = "cli")]
     pub(super) fn recipe(&self, tool: Tool, version: &Version) -> Option<&Recipe> {
         self.pin(tool, version)?.source.as_ref()
     }
 
     /// Returns the version to take when this one cannot be built.
-    #[cfg(feature = "cli")]
     pub(super) fn fallback(&self, tool: Tool, version: &Version) -> Option<&Version> {
         self.pin(tool, version)?.fallback.as_ref()
     }
@@ -333,7 +329,10 @@ mod tests {
                 }
             }
         }
-        assert!(pins.kind_node.contains("@sha256:"));
+        assert_eq!(pins.kubernetes(), "v1.37.0");
+        let (image, digest) = pins.kind_node.split_once('@').unwrap();
+        assert_eq!(image, "kindest/node:v1.37.0");
+        assert!(Digest::parse(digest).is_some());
     }
 
     #[test]

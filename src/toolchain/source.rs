@@ -28,8 +28,8 @@ const BUILD_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
 pub(super) enum Built {
     /// The tool is installed.
     Done(Installed),
-    /// It cannot be built here, for this reason.
-    Cannot(String),
+    /// It cannot be built here: why, and what would change that.
+    Cannot(String, Option<String>),
     /// The Go at hand is too old for it.
     GoTooOld { have: String, need: String },
 }
@@ -41,22 +41,24 @@ pub(super) enum Built {
 pub(super) fn build(settings: &Settings, want: &Want, slot: &Slot, progress: &dyn Progress) -> Result<Built> {
     let pinned = settings.pins.recipe(want.tool, &want.version);
     let Some(recipe) = pinned.filter(|_| want.sha256.is_empty()) else {
-        return Ok(Built::Cannot("kilter builds its own pinned versions only".into()));
+        return Ok(Built::Cannot("kilter builds its own pinned versions only".into(), None));
     };
     let Some(go) = &settings.go else {
-        let words = format!("there is no `go` on PATH; it takes Go {} or newer", recipe.go);
-        return Ok(Built::Cannot(words));
+        let help = format!("Or install Go {} or newer: kilter then builds {} from source.", recipe.go, want.tool);
+        return Ok(Built::Cannot("there is no `go` on PATH".into(), Some(help)));
     };
     let go = match Go::ask(settings, go)? {
         Ok(go) => go,
-        Err(words) => return Ok(Built::Cannot(words)),
+        Err(words) => return Ok(Built::Cannot(words, None)),
     };
     if !go.can_build(&recipe.go) {
         return Ok(Built::GoTooOld { have: go.version, need: recipe.go.clone() });
     }
     if let Some(compiler) = recipe.cgo.then(|| go.missing_compiler(settings)).flatten() {
         let words = format!("{} needs a C and a C++ compiler, and there is no `{compiler}` on PATH", want.tool);
-        return Ok(Built::Cannot(words));
+        let help =
+            format!("Or install `gcc` and `g++`, or set `CC` and `CXX`: kilter then builds {} from source.", want.tool);
+        return Ok(Built::Cannot(words, Some(help)));
     }
     let _lock = fsx::Lock::acquire(&settings.store.join("build.lock"), || {
         progress.line("waiting for another build");
@@ -175,7 +177,7 @@ impl<'a> Work<'a> {
         ensure::install(&out, self.slot)?;
         let pinned = self.settings.pins.commit(self.want.tool, &self.want.version).map(str::to_owned);
         let source = Source::Built(self.go.version.clone());
-        ensure::write_receipt(self.slot, self.want, said.commit.or(pinned), None, source)
+        ensure::record(self.slot, self.want, said.commit.or(pinned), None, source)
     }
 
     fn compile(&self, out: &Path) -> Result<()> {

@@ -32,6 +32,11 @@ impl Slot {
         self.dir.join("receipt.json")
     }
 
+    /// Returns where a download is while it is not complete.
+    pub(super) fn part(&self) -> PathBuf {
+        self.dir.join("download.part")
+    }
+
     /// Reads what is there; `None` when nothing is, or not the bytes that were installed.
     fn installed(&self) -> Option<(Option<crate::ids::Digest>, Installed)> {
         let receipt = Receipt::read(&self.receipt())?;

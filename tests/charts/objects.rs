@@ -65,7 +65,10 @@ pub(super) fn rich(chart: &Chart) -> Value {
     let mut values = json!({"partOf": "shop", "nodePorts": slots, "env": {"GREETING": "it's $5, \"quoted\""}});
     let more = match chart.name.as_str() {
         "postgres" => json!({"config": {"max_connections": 50}, "auth": {"databases": ["reports", "o'brien"]}}),
-        "redis" => json!({"config": {"maxmemory": "100mb"}}),
+        "redis" | "valkey" => json!({"config": {"maxmemory": "100mb"}}),
+        "nats" => json!({"config": {"max_payload": 8_388_608, "jetstream": {"max_file_store": 1_073_741_824}}}),
+        "rabbitmq" => json!({"config": {"heartbeat": 30}}),
+        "mysql" => json!({"config": {"max-connections": 50}}),
         "temporal" => json!({"namespaces": ["reports"]}),
         "inline-service" => json!({"storage": {"path": "/data"}, "command": ["/whoami"], "args": ["--verbose"]}),
         "dev-app" => json!({"health": "/healthz", "command": ["sh", "-c", "npm run dev"], "secrets": ["shop-keys"],
@@ -136,6 +139,25 @@ fn check_container(chart: &str, container: &Value) {
     }
 }
 
+/// Checks that every `command`, `args`, label, annotation and value of a map of text is text: the API server refuses the rest.
+fn check_text(chart: &str, key: &str, value: &Value) {
+    match (key, value) {
+        ("command" | "args", Value::Array(words)) => {
+            assert!(words.iter().all(Value::is_string), "{chart}: {key} {value}");
+        }
+        (
+            "labels" | "matchLabels" | "annotations" | "data" | "stringData" | "requests" | "limits",
+            Value::Object(map),
+        ) => {
+            assert!(map.values().all(Value::is_string), "{chart}: {key} {value}");
+        }
+        (_, Value::Object(map)) => map.iter().for_each(|(key, value)| check_text(chart, key, value)),
+        (_, Value::Array(items)) => items.iter().for_each(|item| check_text(chart, key, item)),
+        ("value", value) => assert!(value.is_string(), "{chart}: {key} {value}"),
+        _ => {}
+    }
+}
+
 fn check_service(chart: &str, service: &Value, objects: &[Value]) {
     let name = service["metadata"]["name"].as_str().unwrap();
     let workload = workload(objects, name);
@@ -156,6 +178,7 @@ fn objects_are_complete() {
         let objects = objects(&helm, &chart, &release, &rich(&chart));
         for object in &objects {
             check_object(&chart.name, object);
+            check_text(&chart.name, "", object);
             let name = object["metadata"]["name"].as_str().unwrap();
             assert!(name == release || name.starts_with(&format!("{release}-")), "{}: {name}", chart.name);
             match object["kind"].as_str().unwrap() {

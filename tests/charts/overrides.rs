@@ -81,7 +81,7 @@ fn hostile_text_in_commands_and_credentials_survives() {
     let main = &containers(workload(&inline, "x"))[0];
     assert_eq!((literal(&main["command"]), literal(&main["args"])), (literal(&json_words()), literal(&json_words())));
     for password in HOSTILE.iter().filter(|text| !text.is_empty()) {
-        for name in ["postgres", "redis"] {
+        for name in ["postgres", "redis", "mysql", "rabbitmq"] {
             let objects = objects(&helm, &chart(name), "x", &json!({"auth": {"password": password}}));
             assert_eq!(find(&objects, "Secret", "x-auth")["stringData"]["password"], *password, "{name}");
         }

@@ -48,6 +48,10 @@ fn a_change_of_its_configuration_rolls_a_service() {
         ("postgres", json!({"env": {"POSTGRES_PASSWORD": "another"}})),
         ("redis", json!({"auth": {"password": "another"}})),
         ("redis", json!({"config": {"maxmemory": "1mb"}})),
+        ("valkey", json!({"config": {"maxmemory": "1mb"}})),
+        ("nats", json!({"config": {"max_payload": 1_048_576}})),
+        ("rabbitmq", json!({"config": {"heartbeat": 30}})),
+        ("garage", json!({"region": "eu"})),
     ];
     for (name, change) in changes {
         let chart = chart(name);

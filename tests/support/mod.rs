@@ -1,5 +1,6 @@
 //! What the tests share.
 
+pub(crate) mod charts;
 pub(crate) mod http;
 pub(crate) mod project;
 

@@ -145,6 +145,12 @@ impl Run<'_> {
         self
     }
 
+    /// Adds an argument.
+    pub(crate) fn arg(mut self, arg: &str) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
     /// Runs in this directory.
     pub(crate) fn cwd(mut self, dir: &Path) -> Self {
         self.command.current_dir(dir);
@@ -155,6 +161,11 @@ impl Run<'_> {
     pub(crate) fn stdin(mut self, bytes: &[u8]) -> Self {
         self.stdin = Some(bytes.to_vec());
         self
+    }
+
+    /// Returns the process as it is prepared, for a terminal to start it.
+    pub(crate) fn into_command(self) -> Command {
+        self.command
     }
 
     /// Starts kilter and does not wait for it.

@@ -72,10 +72,11 @@ fn a_mirror_without_the_file_is_passed_over() {
     helm 4.3.0 cannot be had.
       | http://mirror/get.helm.sh/helm-v4.3.0-OS-ARCH.tar.gz: the host answers 404 Not Found
       | https://get.helm.sh/helm-v4.3.0-OS-ARCH.tar.gz: connection refused
-      | source build: there is no `go` on PATH; it takes Go 1.26.0 or newer
+      | source build: there is no `go` on PATH
       = Check the network and run the same command again: a download goes on where it stopped.
       = Or set `KILTER_MIRROR` to a URL or directory that is laid out like the release hosts.
       = Or set `KILTER_HELM` to a helm 4.3.0.
+      = Or install Go 1.26.0 or newer: kilter then builds helm from source.
     ");
     insta::assert_snapshot!(bench.said(), @r"
     getting helm 4.3.0 from http://mirror/get.helm.sh/helm-v4.3.0-OS-ARCH.tar.gz
@@ -94,10 +95,11 @@ fn a_mirror_that_is_not_there_is_passed_over() {
     helm 4.3.0 cannot be had.
       | http://127.0.0.1:1/get.helm.sh/helm-v4.3.0-OS-ARCH.tar.gz: connection refused
       | https://get.helm.sh/helm-v4.3.0-OS-ARCH.tar.gz: connection refused
-      | source build: there is no `go` on PATH; it takes Go 1.26.0 or newer
+      | source build: there is no `go` on PATH
       = Check the network and run the same command again: a download goes on where it stopped.
       = Or set `KILTER_MIRROR` to a URL or directory that is laid out like the release hosts.
       = Or set `KILTER_HELM` to a helm 4.3.0.
+      = Or install Go 1.26.0 or newer: kilter then builds helm from source.
     ");
 }
 
@@ -150,10 +152,11 @@ fn the_next_run_goes_on_where_the_last_one_gave_up() {
     helm 4.3.0 cannot be had.
       | http://mirror/get.helm.sh/helm-v4.3.0-OS-ARCH.tar.gz: the connection was closed early (attempt 3 of 3)
       | https://get.helm.sh/helm-v4.3.0-OS-ARCH.tar.gz: connection refused
-      | source build: there is no `go` on PATH; it takes Go 1.26.0 or newer
+      | source build: there is no `go` on PATH
       = Check the network and run the same command again: a download goes on where it stopped.
       = Or set `KILTER_MIRROR` to a URL or directory that is laid out like the release hosts.
       = Or set `KILTER_HELM` to a helm 4.3.0.
+      = Or install Go 1.26.0 or newer: kilter then builds helm from source.
     ");
     assert_eq!(bench.files(), ["download.etag", "download.part", "lock"]);
     bench.serve(&archive(), &[Reply::File]);

@@ -164,7 +164,7 @@ fn archive() -> Vec<u8> {
 }
 
 /// A tar.gz with these members, names taken as they are.
-fn tar_gz(members: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn tar_gz(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     for (name, bytes) in members {
         let mut header = tar::Header::new_gnu();

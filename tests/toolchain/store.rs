@@ -1,13 +1,17 @@
 //! What is in the store, who may rely on it, and what happens when many want it at once.
 
+use std::borrow::Cow;
 use std::fs::{self, File};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use kilter::exec::{Ending, Invocation};
+use kilter::fsx;
 use kilter::ids::Digest;
-use kilter::toolchain::{self, Source, Tool, Want};
+use kilter::toolchain::{self, Pins, Settings, Source, Tool, Want};
 
-use super::{Bench, archive, program, write};
+use super::{Bench, Lines, archive, program, write};
 use crate::support::http::Reply;
 
 #[test]
@@ -22,6 +26,65 @@ fn sixteen_at_once_download_once() {
     assert_eq!(fs::read(&all[0].path).unwrap(), program());
     assert_eq!(bench.server.requests().len(), 1);
     assert_eq!(bench.files(), ["helm", "lock", "receipt.json"]);
+}
+
+/// One kilter of many: gets helm with the settings of the bench that started this process.
+#[test]
+#[ignore = "started by other tests, as a process of its own"]
+#[expect(clippy::disallowed_methods, reason = "the process that starts this one passes a directory by its environment")]
+fn one_installer() {
+    let dir = PathBuf::from(std::env::var("BENCH_DIR").unwrap());
+    let mut settings = Settings::new(dir.join("tools"));
+    settings.mirror = Some(std::env::var("BENCH_MIRROR").unwrap());
+    settings.pins = Cow::Owned(Pins::parse(&fs::read_to_string(dir.join("pins.json")).unwrap()).unwrap());
+    let want = Want::pinned(&settings.pins, Tool::Helm);
+    let installed = toolchain::ensure(&settings, &want, &Lines::default()).unwrap();
+    assert_eq!(fs::read(installed.path).unwrap(), program());
+}
+
+fn installer(bench: &Bench) -> Invocation {
+    Invocation::new(std::env::current_exe().unwrap())
+        .args(["--exact", "toolchain::store::one_installer", "--ignored"])
+        .env("BENCH_DIR", bench.dir.path().display().to_string())
+        .env("BENCH_MIRROR", bench.server.url())
+}
+
+#[test]
+fn sixteen_processes_at_once_download_once() {
+    let bench = Bench::new();
+    bench.serve(&archive(), &[Reply::File]);
+    thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                let told = installer(&bench).capture().unwrap();
+                assert!(told.ok(), "{}{}", told.text(), told.stderr);
+                assert!(told.text().contains("1 passed"), "{}", told.text());
+            });
+        }
+    });
+    assert_eq!(bench.server.requests().len(), 1);
+    assert_eq!(bench.files(), ["helm", "lock", "receipt.json"]);
+}
+
+#[test]
+fn a_kilter_that_is_killed_leaves_nothing_half_done() {
+    let bench = Bench::new();
+    let mut killed = 0;
+    for step in 0..20 {
+        fsx::remove(&bench.slot()).unwrap();
+        let reply = if step % 2 == 0 { Reply::File } else { Reply::Cut(50_000) };
+        bench.serve(&archive(), &[reply]);
+        let told = installer(&bench).timeout(Duration::from_millis(5 * step)).capture().unwrap();
+        killed += usize::from(told.ending == Ending::TimedOut);
+        // What is found after a kill is right, and what is missing can be got.
+        if let Some(installed) = bench.find().unwrap() {
+            assert_eq!(Digest::of(&fs::read(installed.path).unwrap()), installed.digest);
+        }
+        bench.serve(&archive(), &[Reply::File]);
+        assert_eq!(fs::read(bench.ensure().unwrap().path).unwrap(), program());
+        assert_eq!(bench.files(), ["helm", "lock", "receipt.json"]);
+    }
+    assert!(killed > 0, "the first one has no time at all");
 }
 
 #[test]

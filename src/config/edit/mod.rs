@@ -80,7 +80,7 @@ pub fn remove_service(text: &str, name: &str) -> Result<String> {
             None if names.is_empty() => "There are no services in it.".into(),
             None => format!("Its services are {}.", super::words::quoted(&names, "and")),
         };
-        return Err(Error::project(format!("there is no service `{name}` in {FILE}")).help(help));
+        return Err(Error::usage(format!("there is no service `{name}` in {FILE}")).help(help));
     };
     let proven = remove::ways(&source, &tree.root, index).into_iter().find_map(|splices| {
         let removed: Vec<Range<usize>> = splices.iter().map(|(range, _)| range.clone()).collect();

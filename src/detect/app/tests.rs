@@ -121,6 +121,12 @@ fn python_apps() {
         (Some("flask --app app run --host 0.0.0.0 --port 5000 --debug"), Some(5000), Some("python:3.13-slim"))
     );
     assert_eq!(flask.stack.unwrap().manager, "pipenv");
+    let below = tree(&[("requirements.txt", "django\n"), ("shop/manage.py", ""), ("shop/a/b/manage.py", "")]).detect();
+    assert_eq!(facts(&below).0, Some("python shop/manage.py runserver 0.0.0.0:8000"));
+    let below = tree(&[("requirements.txt", "fastapi\n"), ("shop/main.py", "")]).detect();
+    assert_eq!(facts(&below).0, Some("uvicorn shop.main:app --host 0.0.0.0 --port 8000 --reload"));
+    let several = tree(&[("requirements.txt", "fastapi\n"), ("a/main.py", ""), ("b/main.py", "")]).detect();
+    assert_eq!(facts(&several).0, None);
     let unknown = tree(&[("requirements.txt", "fastapi\n")]).detect();
     assert_eq!(facts(&unknown), (None, Some(8000), Some("python:3.13-slim")));
 }
@@ -136,6 +142,7 @@ fn go_apps() {
     assert_eq!(facts(&detection), (Some("go run ./cmd/shop"), Some(8080), Some("golang:1.26-alpine")));
     assert_eq!(detection.name.as_ref().unwrap().value, "shop");
     assert_eq!(facts(&tree(&[("go.mod", "module a\n"), ("main.go", "")]).detect()).0, Some("go run ."));
+    assert_eq!(facts(&tree(&[("go.mod", "module a\n"), ("cmd/main.go", "")]).detect()).0, Some("go run ./cmd"));
     assert_eq!(facts(&tree(&[("go.mod", "module a\n")]).detect()), (None, None, Some("golang:1.26-alpine")));
 }
 
@@ -178,6 +185,17 @@ fn in_a_monorepo_the_root_starts_the_apps_or_the_first_app_is_it() {
     assert_eq!(unrooted.dev.unwrap().note, "from the script dev; the app in apps/web");
     assert_eq!(unrooted.name.unwrap().value, "acme");
     assert_eq!(unrooted.stack.unwrap().install, "pnpm install --frozen-lockfile");
+}
+
+#[test]
+fn a_member_that_is_a_workspace_itself_is_no_endless_loop() {
+    let member = r#"{"workspaces": ["x/*"], "scripts": {"dev": "serve --port 4"}}"#;
+    let detection = tree(&[
+        ("package.json", r#"{"workspaces": ["apps/*"], "scripts": {"dev": "x"}}"#),
+        ("apps/a/package.json", member),
+    ])
+    .detect();
+    assert_eq!(facts(&detection).1, Some(4));
 }
 
 #[test]

@@ -37,6 +37,18 @@ fn only_manifests_are_noted_and_ignored_places_not_entered() {
 }
 
 #[test]
+fn what_lies_above_the_root_does_not_matter() {
+    let dir = project(&[
+        (".gitignore", "*\n"),
+        (".ignore", "*\n"),
+        ("a/package.json", "{}"),
+        ("a/.ignore", "package.json\n"),
+    ]);
+    assert_eq!(DiskTree::open(&dir.path().join("a")).unwrap().paths(), ["package.json"]);
+    assert!(DiskTree::open(dir.path()).unwrap().paths().is_empty());
+}
+
+#[test]
 fn links_are_not_followed() {
     let outside = project(&[("package.json", "{}")]);
     let dir = project(&[("a/package.json", "{}")]);

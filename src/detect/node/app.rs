@@ -8,7 +8,7 @@ use crate::detect::app::Candidate;
 use crate::detect::command;
 use crate::detect::files::Files;
 use crate::detect::model::{Found, Stack};
-use crate::detect::places::join;
+use crate::detect::places::{join, place};
 use crate::detect::versions;
 
 /// Describes the app of one package; `packages` are all of the project.
@@ -18,15 +18,14 @@ pub(in crate::detect) fn candidate(files: &Files<'_>, package: &NodePackage, pac
     let script = dev_script(package);
     let text = script.as_ref().map(|script| expanded(package, script.text)).unwrap_or_default();
     let framework = framework(package, &text);
-    // The script of a workspace root starts the members: what it says about ports is in theirs.
-    let member = (framework.is_none() && package.is_workspace_root(files))
-        .then(|| packages.iter().find(|member| member.dir.starts_with("apps/") && dev_script(member).is_some()))
+    let member = (package.dir.is_empty() && framework.is_none() && package.is_workspace_root(files))
+        .then(|| serving_member(packages))
         .flatten();
     let mut port = script.as_ref().and_then(|script| port(package, script, &text, framework));
     let mut reloads = command::reloads(&text) || framework.is_some_and(|framework| framework.reloads);
     if let Some(member) = member.map(|member| candidate(files, member, packages)) {
         port = port.or(member.port);
-        reloads = reloads || member.stack.is_some_and(|stack| stack.reloads);
+        reloads = reloads || member.reloads;
     }
     Candidate {
         dir: package.dir.clone(),
@@ -39,9 +38,20 @@ pub(in crate::detect) fn candidate(files: &Files<'_>, package: &NodePackage, pac
         fixed_port: framework.is_some_and(|framework| !framework.reads_port),
         port,
         image: image(files, package, root),
-        stack: Some(stack(files, package, packages, &manager, reloads)),
+        reloads,
         serves: framework.is_some(),
     }
+}
+
+/// Returns the member that the script of a workspace root starts: one that has a dev script and serves; in `apps` first.
+/// What the root's own script does not say about the port is in the member's.
+fn serving_member(packages: &[NodePackage]) -> Option<&NodePackage> {
+    let serves = |member: &&NodePackage| {
+        let Some(script) = dev_script(member) else { return false };
+        let text = expanded(member, script.text);
+        !member.dir.is_empty() && (command::port(&text).is_some() || framework(member, &text).is_some())
+    };
+    packages.iter().filter(serves).min_by_key(|member| (place(&member.dir), &member.dir))
 }
 
 /// Returns the framework that the script starts, else the first one among the dependencies.
@@ -88,22 +98,19 @@ fn image(files: &Files<'_>, package: &NodePackage, root: Option<&NodePackage>) -
                 return Some(Found::new(image(major), file, 1, format!("the version in {name}")));
             }
         }
-        if let Some((range, line)) = place.json.text(&["engines", "node"]) {
-            if let Some(major) = versions::node_major(range) {
-                return Some(Found::new(image(major), &place.file, line, "fits engines.node"));
-            }
+        if let Some((range, line)) = place.json.text(&["engines", "node"])
+            && let Some(major) = versions::node_major(range)
+        {
+            return Some(Found::new(image(major), &place.file, line, "fits engines.node"));
         }
     }
     Some(Found::new(image(versions::NODE), &package.file, 1, "kilter's default for Node"))
 }
 
-fn stack(
-    files: &Files<'_>,
-    package: &NodePackage,
-    packages: &[NodePackage],
-    manager: &Manager,
-    reloads: bool,
-) -> Stack {
+/// Returns how the app in `dir` is installed; whether it reloads is for the caller to fill in.
+pub(in crate::detect) fn stack(files: &Files<'_>, packages: &[NodePackage], dir: &str) -> Option<Stack> {
+    let package = packages.iter().find(|package| package.dir == dir)?;
+    let manager = Manager::of(files, package, packages.iter().find(|other| other.dir.is_empty()));
     let root = packages.iter().find(|other| other.dir.is_empty() && other.is_workspace_root(files));
     // In a workspace everything is installed from the root.
     let base = root.unwrap_or(package);
@@ -115,28 +122,24 @@ fn stack(
     manifests.extend(settings.into_iter().filter(|file| files.has(file)));
     manifests.extend(manager.lockfile.clone());
     manifests.sort();
-    // Scripts that run while installing may read any source file.
+    // Scripts that run while installing may read any source file; that of `@prisma/client` reads the schema.
+    let prisma = files.all().any(|path| path.ends_with(".prisma"));
     let needs_sources = members.iter().any(|member| {
         ["preinstall", "install", "postinstall", "prepare"]
             .iter()
             .any(|name| member.json.text(&["scripts", name]).is_some())
             || member.dependency("patch-package").is_some()
-            || (member.dependency("@prisma/client").is_some() && !files_prisma(files).is_empty())
+            || (member.dependency("@prisma/client").is_some() && prisma)
             || member.json.value["pnpm"].get("patchedDependencies").is_some()
     });
     if needs_sources {
         manifests.clear();
     }
-    Stack {
+    Some(Stack {
         ecosystem: Ecosystem::Node,
         manager: manager.name.into(),
         manifests,
         install: command::in_dir(&base.dir, manager.install()),
-        reloads,
-    }
-}
-
-/// The installation of `@prisma/client` generates its code from the schema.
-fn files_prisma<'a>(files: &Files<'a>) -> Vec<&'a str> {
-    files.all().filter(|path| path.ends_with(".prisma")).collect()
+        reloads: false,
+    })
 }

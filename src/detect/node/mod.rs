@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use serde_json::Value;
 
-pub(super) use app::candidate;
+pub(super) use app::{candidate, stack};
 
 use super::confidence::Scope;
 use super::files::Files;

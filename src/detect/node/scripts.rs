@@ -30,7 +30,7 @@ pub(super) fn expanded(package: &NodePackage, text: &str) -> String {
     // Deep enough for what people write, and an end for scripts that run one another.
     for _ in 0..3 {
         let Some(next) = called(package, current) else { break };
-        out.push_str("\n");
+        out.push('\n');
         out.push_str(next);
         current = next;
     }

@@ -57,6 +57,12 @@ pub(in crate::detect) fn candidates(files: &Files<'_>, manifests: &[PythonManife
         .collect()
 }
 
+/// Returns how the app in `dir` is installed; whether it reloads is for the caller to fill in.
+pub(in crate::detect) fn stack(files: &Files<'_>, manifests: &[PythonManifest], dir: &str) -> Option<Stack> {
+    let manifests: Vec<_> = manifests.iter().filter(|manifest| manifest.dir == dir).collect();
+    (!manifests.is_empty()).then(|| Project { files, dir, manifests }.stack())
+}
+
 /// One directory with its manifests; there is at least one.
 struct Project<'a> {
     files: &'a Files<'a>,
@@ -86,7 +92,7 @@ impl Project<'_> {
             dev,
             port,
             image: self.image(),
-            stack: Some(self.stack(reloads)),
+            reloads,
         }
     }
 
@@ -108,36 +114,57 @@ impl Project<'_> {
 
     fn dev(&self, framework: Option<&str>) -> Option<Found<String>> {
         let has = |path: &str| self.files.has(&join(self.dir, path));
-        let manage =
-            ["manage.py", "src/manage.py", "backend/manage.py", "app/manage.py"].into_iter().find(|path| has(path));
+        let manage = if has("manage.py") {
+            Some("manage.py".to_owned())
+        } else {
+            // One directory down it is this project's only if Django is.
+            framework.filter(|name| *name == "django").and_then(|_| self.one_below("manage.py"))
+        };
         if let Some(manage) = manage {
-            let command = format!("python {manage} runserver 0.0.0.0:8000");
-            return Some(Found::new(command, join(self.dir, manage), 1, "Django's own dev server"));
+            let command = format!("python {} runserver 0.0.0.0:8000", command::quote(&manage));
+            return Some(Found::new(command, join(self.dir, &manage), 1, "Django's own dev server"));
         }
-        let entry = ENTRIES.iter().find(|(file, _)| has(file)).map(|(file, module)| (*file, (*module).to_owned()));
+        let usual = ENTRIES.iter().find(|(file, _)| has(file));
+        let entry = usual.map(|(file, module)| ((*file).to_owned(), (*module).to_owned())).or_else(|| {
+            let file = self.one_below("main.py")?;
+            let module = file.strip_suffix(".py")?.replace('/', ".");
+            is_module(&module).then_some((file, module))
+        });
         let declared = self.pyproject().and_then(|(manifest, toml)| {
             let entry = toml.get(&["tool", "fastapi", "entrypoint"])?.text()?;
             Some((manifest.file.clone(), entry.split(':').next()?.to_owned())).filter(|(_, module)| is_module(module))
         });
         match framework? {
             name @ ("fastapi" | "starlette" | "litestar" | "quart") => {
-                let (file, module) = declared.or_else(|| entry.map(|(file, module)| (join(self.dir, file), module)))?;
+                let (file, module) =
+                    declared.or_else(|| entry.map(|(file, module)| (join(self.dir, &file), module)))?;
                 let port = if name == "quart" { 5000 } else { 8000 };
                 let command = format!("uvicorn {module}:app --host 0.0.0.0 --port {port} --reload");
                 Some(Found::new(command, file, 1, format!("the usual entry of {name}")))
             }
             "flask" => {
-                let (file, module) = entry.or_else(|| has("wsgi.py").then(|| ("wsgi.py", "wsgi".to_owned())))?;
+                let (file, module) =
+                    entry.or_else(|| has("wsgi.py").then(|| ("wsgi.py".to_owned(), "wsgi".to_owned())))?;
                 let command = format!("flask --app {module} run --host 0.0.0.0 --port 5000 --debug");
-                Some(Found::new(command, join(self.dir, file), 1, "the usual entry of flask"))
+                Some(Found::new(command, join(self.dir, &file), 1, "the usual entry of flask"))
             }
             "streamlit" => {
                 let (file, _) = entry?;
-                let command = format!("streamlit run {file} --server.address 0.0.0.0 --server.port 8501");
-                Some(Found::new(command, join(self.dir, file), 1, "the usual entry of streamlit"))
+                let command =
+                    format!("streamlit run {} --server.address 0.0.0.0 --server.port 8501", command::quote(&file));
+                Some(Found::new(command, join(self.dir, &file), 1, "the usual entry of streamlit"))
             }
             _ => None,
         }
+    }
+
+    /// Returns the only file of this name one directory down, relative to the project; nothing when there are several.
+    fn one_below(&self, name: &str) -> Option<String> {
+        let prefix = join(self.dir, "");
+        let relative = self.files.named(name).filter_map(|path| path.strip_prefix(prefix.as_str()));
+        let mut found = relative.filter(|path| path.matches('/').count() == 1);
+        let only = found.next()?;
+        found.next().is_none().then(|| only.to_owned())
     }
 
     fn name(&self) -> Option<Found<String>> {
@@ -174,7 +201,7 @@ impl Project<'_> {
     }
 
     /// Tells who installs: a lockfile, the sections of pyproject.toml, a Pipfile, else pip.
-    fn stack(&self, reloads: bool) -> Stack {
+    fn stack(&self) -> Stack {
         let has = |name: &str| self.files.has(&join(self.dir, name));
         let section = |name: &str| self.pyproject().is_some_and(|(_, toml)| toml.get(&["tool", name]).is_some());
         let (manager, install) = if has("uv.lock") {
@@ -193,7 +220,7 @@ impl Project<'_> {
             manager: manager.into(),
             manifests: self.inputs(manager, &install),
             install: command::in_dir(self.dir, &install),
-            reloads,
+            reloads: false,
         }
     }
 

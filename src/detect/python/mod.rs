@@ -3,7 +3,7 @@
 mod app;
 mod requirements;
 
-pub(super) use app::candidates;
+pub(super) use app::{candidates, stack};
 pub(super) use requirements::is_requirements;
 
 use super::confidence::Scope;

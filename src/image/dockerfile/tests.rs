@@ -32,6 +32,32 @@ fn nothing_known() {
     assert!(!dockerfile_dev(None, "debian:13", None, None).contains("CMD"));
 }
 
+#[test]
+fn every_manager_is_brought_along() {
+    for (ecosystem, manager, line) in [
+        (Ecosystem::Node, "yarn", "corepack enable"),
+        (Ecosystem::Node, "bun", "npm install --global bun"),
+        (Ecosystem::Python, "uv", "pip install --no-cache-dir uv"),
+        (Ecosystem::Python, "poetry", "pip install --no-cache-dir poetry"),
+        (Ecosystem::Python, "pipenv", "pip install --no-cache-dir pipenv"),
+    ] {
+        let text = dockerfile_dev(Some(&stack(ecosystem, manager, &["a"], "true")), "x", None, None);
+        assert!(text.contains(line), "{text}");
+    }
+    for (ecosystem, manager) in [(Ecosystem::Node, "npm"), (Ecosystem::Python, "pip"), (Ecosystem::Go, "go")] {
+        let text = dockerfile_dev(Some(&stack(ecosystem, manager, &["a"], "true")), "x", None, None);
+        assert!(!text.contains("global") && !text.contains("pip install"), "{text}");
+    }
+}
+
+#[test]
+fn sources_come_first_when_the_installation_needs_them() {
+    let text =
+        dockerfile_dev(Some(&stack(Ecosystem::Node, "npm", &[], "npm ci")), "node:22-alpine", Some("npm start"), None);
+    let (copy, install) = (text.find("COPY --chown=node:node . ./").unwrap(), text.find("RUN npm ci").unwrap());
+    assert!(copy < install, "{text}");
+}
+
 /// The instructions of a Dockerfile, as a builder splits it: one per line, since none of ours is continued.
 fn instructions(text: &str) -> Vec<&str> {
     let code = text.lines().filter(|line| !line.starts_with('#'));

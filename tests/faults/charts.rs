@@ -1,0 +1,138 @@
+//! Charts of the user's that are wrong.
+
+use std::os::unix::fs::symlink;
+
+use super::{quick, same, tree};
+use crate::support::project::Project;
+
+const KILTER_YAML: &str = "services:\n  - {name: mine, chart: ./charts/mine}\n";
+
+const CHART_YAML: &str = "apiVersion: v2\nname: mine\nversion: 1.0.0\n";
+
+/// Runs `kilter render`, which must fail with this code, and checks that no artifact and no lock was made.
+fn words(project: &Project, code: i32) -> String {
+    let before = tree(&project.root());
+    let words = project.kilter(&["render"]).fails(code);
+    same(&tree(&project.root()), &before, "written");
+    assert!(!project.cache().join("shop").exists());
+    words
+}
+
+fn with_chart(project: Project, template: &str) -> Project {
+    project
+        .file("kilter.yaml", KILTER_YAML)
+        .file("charts/mine/Chart.yaml", CHART_YAML)
+        .file("charts/mine/templates/thing.yaml", template)
+}
+
+#[test]
+fn a_chart_directory_that_is_not_there() {
+    insta::assert_snapshot!(words(&quick("shop").file("kilter.yaml", KILTER_YAML), 1), @r"
+    error: there is no chart directory `./charts/mine`.
+      = Correct `chart:` in kilter.yaml; it is relative to the project's root.
+    ");
+}
+
+#[test]
+fn a_chart_without_chart_yaml() {
+    let project = quick("shop").file("kilter.yaml", KILTER_YAML).file("charts/mine/values.yaml", "");
+    insta::assert_snapshot!(words(&project, 1), @r"
+    error: `./charts/mine` has no Chart.yaml, so it is no chart.
+      = Point `chart:` at the directory that holds Chart.yaml.
+    ");
+}
+
+#[test]
+fn a_chart_yaml_that_says_nothing() {
+    let project = quick("shop").file("kilter.yaml", KILTER_YAML).file("charts/mine/Chart.yaml", "- [\n");
+    insta::assert_snapshot!(words(&project, 1), @r"
+    error: Chart.yaml of `./charts/mine` does not say `name` and `version`.
+      = Write both into Chart.yaml.
+    ");
+}
+
+#[test]
+fn a_chart_that_leads_back_to_itself() {
+    let project = with_chart(quick("shop"), "a: b\n");
+    symlink("..", project.root().join("charts/mine/templates/again")).unwrap();
+    insta::assert_snapshot!(words(&project, 1), @r"
+    error: chart `./charts/mine`: the link `templates/again` leads back to a directory above it.
+      = Remove the link.
+    ");
+    let project = quick("shop").file("kilter.yaml", KILTER_YAML).file("charts/readme", "");
+    symlink("mine", project.root().join("charts/mine")).unwrap();
+    insta::assert_snapshot!(words(&project, 1), @r"
+    error: cannot read chart `./charts/mine`: too many levels of symbolic links.
+      = Correct `chart:` in kilter.yaml; it is relative to the project's root.
+    ");
+}
+
+#[test]
+fn a_chart_outside_the_project_by_its_path() {
+    let project = quick("shop").file("kilter.yaml", "services: [{name: mine, chart: ../../charts/mine}]\n");
+    insta::assert_snapshot!(words(&project, 1), @r"
+    error: `chart` leaves the project: `../../charts/mine`.
+      --> kilter.yaml:1:32
+       |
+    1  | services: [{name: mine, chart: ../../charts/mine}]
+       |                                ^^^^^^^^^^^^^^^^^
+      = Write a path inside the project, relative to kilter.yaml, without `..`.
+    ");
+}
+
+#[test]
+fn a_template_that_fails() {
+    if crate::support::helm().is_none() {
+        return;
+    }
+    let project = with_chart(
+        Project::new("shop"),
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ fail \"no name was given\" }}\n",
+    );
+    let words = words(&project, 4);
+    // The command is long, and `kilter render --show-commands` has its own test.
+    let (before, after) = words.split_once("  | $ env -i").unwrap();
+    insta::assert_snapshot!(format!("{before}{}", after.split_once('\n').unwrap().1), @r"
+    rendering mine
+    error: helm could not render `mine` from chart `mine`: it ended with code 1.
+      | Error: execution error at (mine/templates/thing.yaml:4:11): no name was given
+      |
+      | Use --debug flag to render out invalid YAML
+      = Correct the values or the chart that helm names, then run `kilter render` again.
+    ");
+}
+
+#[test]
+fn a_template_that_is_no_yaml_after_all() {
+    if crate::support::helm().is_none() {
+        return;
+    }
+    let words = words(&with_chart(Project::new("shop"), "a: b\n c: d\n"), 4);
+    let (before, after) = words.split_once("  | $ env -i").unwrap();
+    insta::assert_snapshot!(format!("{before}{}", after.split_once('\n').unwrap().1), @r"
+    rendering mine
+    error: helm could not render `mine` from chart `mine`: it ended with code 1.
+      | Error: YAML parse error on mine/templates/thing.yaml: error converting YAML to JSON: yaml: line 2: mapping values are not allowed in this context
+      |
+      | Use --debug flag to render out invalid YAML
+      = Correct the values or the chart that helm names, then run `kilter render` again.
+    ");
+}
+
+#[test]
+fn hooks_that_nothing_was_said_about() {
+    if crate::support::helm().is_none() {
+        return;
+    }
+    let project = with_chart(
+        Project::new("shop"),
+        "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: migrate\n  annotations:\n    helm.sh/hook: pre-install\n",
+    );
+    insta::assert_snapshot!(words(&project, 1), @r"
+    rendering mine
+    error: chart `mine` of `mine` has hooks, which nothing runs outside `helm install`.
+      | Job migrate (pre-install)
+      = Apply them as ordinary objects: add `hooks: apply` to `mine` in kilter.yaml.
+      = Or leave them out: `hooks: drop`.
+    ");
+}
