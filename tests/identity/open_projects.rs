@@ -62,3 +62,27 @@ fn clear_message(project: &Project, output: &Output) -> String {
     assert!(message.contains("error: ") && message.contains("\n  = "), "{message}");
     message.lines().find(|line| line.starts_with("error: ")).unwrap().to_owned()
 }
+
+#[test]
+fn an_init_that_fails_leaves_no_kilter_yaml() {
+    let package = r#"{"scripts": {"dev": "node ."}, "dependencies": {"ioredis": "5"}}"#;
+    let message = |name: &str| {
+        let project = Project::new(name).file("package.json", package);
+        let said = project.kilter(&["init", "--no-input"]).run();
+        assert_eq!(said.code, 1, "{}", said.stderr);
+        assert!(!project.root().join("kilter.yaml").exists(), "{name}");
+        said.stderr
+    };
+    insta::assert_snapshot!(message("redis"), @r#"
+    error: the service `redis` has the name that the app has in the cluster.
+      = Give the service another name, or the project: `name:` in kilter.yaml.
+    "#);
+    insta::assert_snapshot!(message("___"), @r#"
+    error: the directory name `___` has nothing to make a project name of.
+      = Write `name: my-project` into kilter.yaml.
+    "#);
+    insta::assert_snapshot!(message("tools"), @r#"
+    error: a project cannot be named `tools`: kilter keeps its tools under that name.
+      = Write another `name:` into kilter.yaml.
+    "#);
+}

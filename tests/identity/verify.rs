@@ -45,7 +45,7 @@ fn a_random_function_is_named() {
 }
 
 #[test]
-fn each_kind_of_function_is_named() {
+fn slow_each_kind_of_function_is_named() {
     let Some(_) = support::helm() else { return };
     insta::assert_snapshot!(found("  b: {{ now | date \"2006\" | quote }}", ""), @"templates/sub/moving.yaml:6 calls `now`");
     insta::assert_snapshot!(found("  b: {{ now | unixEpoch | quote }}", ""), @"templates/sub/moving.yaml:6 calls `now`");
