@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 #![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
+mod architecture;
 mod charts;
 mod commands;
 mod config;

@@ -16,20 +16,20 @@ pub(crate) fn fixtures() -> Vec<String> {
     names
 }
 
-/// Puts a project's files into an empty one.
-pub(crate) fn fill(name: &str, project: Project) -> Project {
-    if fixtures().iter().any(|fixture| fixture == name) {
-        return project.fixture(name);
+/// The project that has each service of the catalog.
+pub(crate) const WHOLE_CATALOG: &str = "whole-catalog";
+
+/// Makes a project by its name.
+pub(crate) fn project(name: &str) -> Project {
+    if name != WHOLE_CATALOG {
+        return Project::new(name).fixture(name);
     }
-    let services: Vec<&str> = match name {
-        "whole-catalog" => kilter::catalog::services().keys().copied().collect(),
-        _ => vec![name.strip_prefix("just-").unwrap()],
-    };
-    // Each decides on the variables that two services of the whole catalog may both provide.
+    let services: Vec<&str> = kilter::catalog::services().keys().copied().collect();
     let lines: String = services.iter().map(|service| format!("  - {service}\n")).collect();
+    // Where two services provide one variable, the project has to decide.
     let decided: String = provided_twice(&services).iter().map(|name| format!("  {name}: decided\n")).collect();
     let env = if decided.is_empty() { String::new() } else { format!("env:\n{decided}") };
-    project.file("kilter.yaml", format!("services:\n{lines}{env}"))
+    Project::new(name).file("kilter.yaml", format!("services:\n{lines}{env}"))
 }
 
 fn provided_twice(services: &[&str]) -> Vec<String> {
@@ -42,16 +42,10 @@ fn provided_twice(services: &[&str]) -> Vec<String> {
     count.into_iter().filter(|(_, times)| *times > 1).map(|(name, _)| name.to_owned()).collect()
 }
 
-/// Makes a project by its name.
-pub(crate) fn project(name: &str) -> Project {
-    fill(name, Project::new(name))
-}
-
-/// Returns the names of all projects: the fixtures, one per service of the catalog, and one with all of them.
+/// Returns the names of all projects: the fixtures, and one with every service of the catalog.
 pub(crate) fn all() -> Vec<String> {
     let mut names = fixtures();
-    names.extend(kilter::catalog::services().keys().map(|service| format!("just-{service}")));
-    names.push("whole-catalog".into());
+    names.push(WHOLE_CATALOG.into());
     names
 }
 
