@@ -4,6 +4,7 @@
 //! one [`Kind`], which decides the exit code. Only `cli::ui` prints them.
 
 use std::fmt;
+use std::path::Path;
 
 /// The result of everything in kilter that can fail for a reason the user should read.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -184,6 +185,16 @@ impl Error {
     pub fn at(mut self, place: Place) -> Self {
         if let Some(last) = self.0.1.last_mut() {
             last.place = Some(place);
+        }
+        self
+    }
+
+    /// Names the place that something is made for where a problem names the temporary place it is made in.
+    #[must_use]
+    pub fn made_for(mut self, temporary: &Path, place: &Path) -> Self {
+        let (temporary, place) = (temporary.to_string_lossy(), place.to_string_lossy());
+        for problem in &mut self.0.1 {
+            problem.what = problem.what.replace(&*temporary, &place);
         }
         self
     }

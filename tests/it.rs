@@ -5,11 +5,13 @@
 
 mod architecture;
 mod charts;
+mod commands;
 mod config;
 mod detect_score;
 mod eject;
 mod faults;
 mod identity;
+mod instances;
 mod lock;
 mod pty;
 mod remote_charts;

@@ -8,6 +8,7 @@ use kilter::helm::charts::Files;
 use crate::support::charts::{archive, small, write};
 use crate::support::helm;
 use crate::support::http::{Reply, Server};
+use crate::support::oci::Registry;
 use crate::support::project::{Project, command};
 
 /// A chart repository: an index of one chart, and its archives.
@@ -85,7 +86,8 @@ fn a_chart_of_a_repository_is_pulled_once_and_pinned() {
     assert!(manifest(&project).contains("greeting: \"hi\""), "{}", manifest(&project));
     assert_eq!(repository.pulls(), 1);
     let lock = project.read("kilter.lock");
-    assert!(lock.contains(&format!("\"x\": {{\"origin\": \"chart\", \"chart\": \"hello\", \"chartVersion\": \"1.2.3\", \"chartDigest\": \"sha256:")), "{lock}");
+    let locked = r#""x": {"origin": "chart", "chart": "hello", "chartVersion": "1.2.3", "chartDigest": "sha256:"#;
+    assert!(lock.contains(locked), "{lock}");
     assert!(lock.contains(&format!("\"source\": \"{}\"", repository.chart())), "{lock}");
 
     let asked = repository.server.connections();
@@ -115,7 +117,7 @@ fn bytes_that_changed_behind_a_version_are_refused() {
     project.kilter(&["render"]).succeeds();
     fs::remove_dir_all(project.cache()).unwrap(); // another machine
     let message = repository.shown(&project.kilter(&["render", "-q"]).fails(1));
-    let digests = [&published, &changed].map(|files| kilter::helm::charts::digest_of(files));
+    let digests = [&published, &changed].map(kilter::helm::charts::digest_of);
     let message = message.replace(digests[0].as_str(), "[PUBLISHED]").replace(digests[1].as_str(), "[CHANGED]");
     insta::assert_snapshot!(message, @r"
     error: chart `http://[SERVER]/charts/hello` 1.2.3 is no longer what kilter.lock holds.
@@ -165,7 +167,8 @@ fn a_version_that_is_not_there_is_helms_to_say() {
     insta::assert_snapshot!(lines.join("\n"), @r#"
     error: helm could not pull chart `http://[SERVER]/charts/hello` 1.2.3.
       | Error: chart "hello" version "1.2.3" not found in http://[SERVER]/charts repository
-      = Check the address, the version and your login (`helm registry login`), then run `kilter render` again.
+      = Check the address and the version, then run `kilter render` again.
+      = A registry that wants a login: `"$(kilter tools path helm)" registry login HOST`.
     "#);
     assert!(!project.root().join("kilter.lock").exists());
     let message = project.kilter(&["render", "-q", "--offline"]).fails(3);
@@ -288,4 +291,27 @@ fn an_ejected_remote_chart_leaves_the_pin_alone() {
     fs::remove_dir_all(project.root().join("kilter")).unwrap();
     project.kilter(&["render"]).succeeds();
     assert_eq!((project.read("kilter.lock"), manifest(&project)), before);
+}
+
+#[test]
+fn a_chart_of_a_registry_is_pulled_once_and_pinned() {
+    let Some(_) = helm() else { return };
+    let files = small("hello", "1.2.3");
+    let registry = Registry::start("hello", "1.2.3", &archive("hello", &files));
+    let yaml = |version: &str| {
+        format!("services:\n  - {{name: x, chart: 'oci://{}/charts/hello', version: {version}}}\n", registry.address())
+    };
+    let project = Project::new("shop").file("kilter.yaml", yaml("1.2.3"));
+    project.kilter(&["render"]).succeeds();
+    assert!(manifest(&project).contains("greeting: \"hello\""));
+    assert!(project.read("kilter.lock").contains(kilter::helm::charts::digest_of(&files).as_str()));
+    let asked = registry.requests();
+    assert!(asked > 0);
+    fs::remove_dir_all(project.cache().join("shop")).unwrap();
+    project.kilter(&["render", "--locked"]).succeeds();
+    assert_eq!(registry.requests(), asked);
+
+    project.write("kilter.yaml", yaml("9.9.9"));
+    let message = project.kilter(&["render", "-q"]).fails(4);
+    assert!(message.contains("helm could not pull chart `oci://") && message.contains("9.9.9"), "{message}");
 }

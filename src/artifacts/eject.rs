@@ -211,7 +211,7 @@ fn replace(path: &Path, new: &Contents) -> Result<()> {
         .map_err(|error| fail(&error))?;
     let fresh = temp.path().join("new");
     for (file, bytes) in new {
-        fsx::write(&fresh.join(file), bytes)?;
+        fsx::write(&fresh.join(file), bytes).map_err(|error| error.made_for(&fresh, path))?;
     }
     let _held = fsx::COMMIT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if path.exists() {

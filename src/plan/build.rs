@@ -11,6 +11,9 @@ use crate::config::model::{Config, HostAccess, Provider};
 use crate::diag::{Error, Kind, Problem, Result};
 use crate::ids::{Digest, Name};
 
+/// Longest name of a namespace (a DNS-1123 label).
+const MAX_NAMESPACE: usize = 63;
+
 /// What is known about the app without kilter.yaml: from kilter.lock, or else detected.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
@@ -77,6 +80,11 @@ pub fn build(input: &Input<'_>) -> Result<Plan> {
         (Provider::Context, Some(instance)) => format!("{}-{instance}-dev", input.name),
         _ => format!("{}-dev", input.name),
     };
+    if namespace.len() > MAX_NAMESPACE {
+        let what =
+            format!("the namespace `{namespace}` has {} characters; Kubernetes takes {MAX_NAMESPACE}", namespace.len());
+        return Err(Error::project(what).help("Take a shorter `--instance NAME`, or a shorter `name:` in kilter.yaml."));
+    }
     let kubernetes = cluster.kubernetes.clone().or_else(|| input.lock.map(|lock| lock.kubernetes.clone()));
     let mut plan = Plan {
         project: input.name.clone(),

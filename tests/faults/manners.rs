@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Stdio;
 
-use super::{quick, quick_helm, refused, same, tree};
+use super::{names, quick, quick_helm, refused, same, tree};
 use crate::support::project::{Project, code, command};
 
 /// A project whose manifests name two services, without a kilter.yaml.
@@ -241,6 +241,17 @@ fn closed_streams() {
     }
     let (code, stderr) = shell(&undecided(), "$K init <&-");
     assert_eq!(code, 2, "{stderr}");
+}
+
+#[test]
+fn a_result_is_nothing_but_the_result() {
+    let project = quick("shop");
+    let printed = project.kilter(&["render", "--stdout"]).succeeds();
+    assert_eq!(names(&project.root()), ["kilter.yaml"]);
+    project.kilter(&["render"]).succeeds();
+    let stored = std::fs::read(project.cache().join("shop/manifests/postgres.yaml")).unwrap();
+    assert!(printed.stdout_bytes == stored);
+    assert_eq!(printed.stderr, "rendering postgres\n");
 }
 
 #[test]

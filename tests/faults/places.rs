@@ -72,7 +72,9 @@ impl Unprivileged {
         run.args(args).current_dir(project.root()).env_clear().env("PATH", "/usr/bin:/bin").env("HOME", project.home());
         run.env("KILTER_CACHE_DIR", project.cache()).env("XDG_STATE_HOME", project.state());
         run.env("KILTER_HELM", project.helm());
-        variables.iter().for_each(|name| drop(run.env_remove(name)));
+        for name in variables {
+            run.env_remove(name);
+        }
         if is_root() {
             run.uid(NOBODY).gid(NOBODY);
         }

@@ -2,6 +2,7 @@
 
 pub(crate) mod charts;
 pub(crate) mod http;
+pub(crate) mod oci;
 pub(crate) mod project;
 
 use std::io::Write as _;
