@@ -120,7 +120,7 @@ mod add_and_remove {
             (&["add"], 2),
             (&["add", "postgres", "redis", "--image", "x"], 2),
             (&["add", "x", "--env", "novalue"], 2),
-            (&["remove", "nope"], 1),
+            (&["remove", "nope"], 2),
         ] {
             project.kilter(&[args, &["-q"]].concat()).fails(code);
             assert_eq!((project.read("kilter.yaml"), project.read("kilter.lock")), before, "{args:?}");
