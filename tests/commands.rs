@@ -120,7 +120,7 @@ mod add_and_remove {
             (&["add"], 2),
             (&["add", "postgres", "redis", "--image", "x"], 2),
             (&["add", "x", "--env", "novalue"], 2),
-            (&["remove", "nope"], 1),
+            (&["remove", "nope"], 2),
         ] {
             project.kilter(&[args, &["-q"]].concat()).fails(code);
             assert_eq!((project.read("kilter.yaml"), project.read("kilter.lock")), before, "{args:?}");
@@ -358,6 +358,27 @@ mod doctor {
         assert_eq!(output.code, 1);
         assert_eq!(check(&report, "docker")["what"], "Cannot connect to the Docker daemon.");
         assert_eq!(check(&report, "tilt")["what"], "`/nonexistent/tilt` is no file, and `KILTER_TILT` names it");
+    }
+
+    #[test]
+    fn what_contradicts_itself_and_what_has_moved_is_found() {
+        let Some(_) = helm() else { return };
+        let project = Project::new("shop").file("kilter.yaml", "services: [postgres, {name: db, from: postgres}]\n");
+        let report = parsed(&project, &["doctor", "--json"]);
+        assert_eq!(check(&report, "kilter.yaml")["what"], "`DATABASE_URL` is provided by both `postgres` and `db`");
+        project.write("kilter.yaml", "services: [redis]\n");
+        project.kilter(&["render"]).succeeds();
+        let report = parsed(&project, &["doctor", "--json"]);
+        assert!(!report.as_array().unwrap().iter().any(|row| row["check"] == "detected"), "{report}");
+        project.write("package.json", PACKAGE);
+        let found = check(&parsed(&project, &["doctor", "--json"]), "detected");
+        assert_eq!(
+            found["what"],
+            "kilter.lock is older than the app: dev was nothing, is `npm run dev`; image was nothing, is `node:22-alpine`"
+        );
+        project.kilter(&["upgrade", "app", "--yes"]).succeeds();
+        let report = parsed(&project, &["doctor", "--json"]);
+        assert!(!report.as_array().unwrap().iter().any(|row| row["check"] == "detected"), "{report}");
     }
 
     #[test]
