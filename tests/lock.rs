@@ -340,6 +340,7 @@ fn a_conflict_in_the_lock_is_mended_by_render() {
     project.write("kilter.yaml", "services: [postgres, mailpit, redis]\n");
     project.write("kilter.lock", &text);
     assert_eq!(project.kilter(&["render", "--check"]).run().code, 1);
+    assert_eq!(project.kilter(&["render", "--locked"]).run().code, 1);
     assert_eq!(project.read("kilter.lock"), text);
     let mended = project.kilter(&["render", "-q"]).succeeds();
     insta::assert_snapshot!(mended.stderr, @"warning: `redis/redis` and `mailpit/smtp` both had port slot 2: `redis/redis` moves to slot 4.");
