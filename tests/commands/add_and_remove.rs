@@ -117,3 +117,26 @@ fn json_of_add_and_remove() {
     let removed = parsed(&project, &["remove", "redis", "--json"]);
     assert_eq!((&removed["services"], &removed["env"]), (&json!(["redis"]), &json!({})));
 }
+
+#[test]
+fn messages_of_add() {
+    let Some(_) = helm() else { return };
+    let project = Project::new("shop").file("kilter.yaml", "services:\n  - redis\n");
+    insta::assert_snapshot!(project.kilter(&["add", "postgres:16"]).fails(2), @r"
+    error: kilter's catalog has no service `postgres:16`.
+      = For another image of `postgres`: `kilter add postgres --image postgres:16`.
+    ");
+    insta::assert_snapshot!(project.kilter(&["add", "x", "--chart", "oci://registry.example.com/x"]).fails(1), @r"
+    error: the remote chart `oci://registry.example.com/x` has no `version`.
+      --> kilter.yaml:4:12
+       |
+    4  |     chart: oci://registry.example.com/x
+       |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = Add `version:` with the exact version, so that everyone renders the same chart.
+      = kilter.yaml is as it was: these lines would have been written.
+    ");
+    insta::assert_snapshot!(project.kilter(&["add", "postgres", "--env", "A"]).fails(2), @r"
+    error: `--env A` is not `NAME=VALUE`.
+      = Write for example `--env NAME=value`.
+    ");
+}
