@@ -26,7 +26,7 @@ impl Counted {
 
     /// Runs kilter; returns helm's calls, sorted, `template redis` and the like.
     fn calls_of(&self, args: &[&str]) -> Vec<String> {
-        fs::write(&self.calls, "").unwrap();
+        kilter::fsx::write(&self.calls, b"").unwrap();
         self.project.kilter(args).succeeds();
         let mut calls: Vec<String> = fs::read_to_string(&self.calls).unwrap().lines().map(str::to_owned).collect();
         calls.sort();
@@ -179,7 +179,7 @@ fn a_damaged_manifest_comes_back_without_helm() {
     counted.calls_of(&["render"]);
     let expected = portable(&counted.project, "tickets");
     let manifest = counted.project.cache().join("tickets/manifests/redis.yaml");
-    fs::write(&manifest, "kind: Nonsense\n").unwrap();
+    kilter::fsx::write(&manifest, b"kind: Nonsense\n").unwrap();
     assert_eq!(counted.calls_of(&["render"]), Vec::<String>::new());
     assert_same("restored", &expected, &portable(&counted.project, "tickets"));
 }
