@@ -201,6 +201,12 @@ fn find_root(dir: &Path) -> PathBuf {
 /// The error for a service that neither the catalog nor the project has.
 pub(crate) fn unknown_catalog_service(service: &str) -> Error {
     let error = Error::usage(format!("kilter's catalog has no service `{service}`"));
+    if let Some((name, tag)) = service.split_once([':', '@'])
+        && let Some(about) = catalog::service(name)
+    {
+        let image = about.image.split([':', '@']).next().unwrap_or(name);
+        return error.help(format!("For another image of `{name}`: `kilter add {name} --image {image}:{tag}`."));
+    }
     match crate::ids::did_you_mean(service, catalog::services().keys().copied()) {
         Some(near) => error.help(format!("Did you mean `{near}`?")),
         None => error.help("List them: `kilter catalog`. Anything with an image and a port can be added: `kilter add NAME --image IMAGE --port PORT`."),
