@@ -265,6 +265,44 @@ fn slow_eject_of_a_file() {
     });
 }
 
+/// A merge of two directories: the user's copy is there at any moment, old or new.
+#[test]
+fn slow_eject_merge() {
+    let project = || {
+        let project = base();
+        project.kilter(&["render"]).succeeds();
+        project.kilter(&["eject", "chart/postgres"]).succeeds();
+        // The copy was taken when kilter's chart had no such file, and the user has added one.
+        kilter::fsx::remove(&project.root().join("kilter/charts/postgres/values.schema.json")).unwrap();
+        kilter::fsx::remove(&project.root().join("kilter/.base/charts/postgres/values.schema.json")).unwrap();
+        project.write("kilter/charts/postgres/templates/mine.yaml", "# mine\n");
+        project
+    };
+    let merge = Command { args: &["eject", "--merge", "chart/postgres"], env: &[] };
+    let clean = project();
+    let before = files(&clean);
+    merge.on(&clean).succeeds();
+    let (after, merged) = (files(&clean), tree(&clean.root()));
+    assert!(merged.contains_key("kilter/charts/postgres/values.schema.json"));
+    let copy = |files: &Files| -> Files {
+        files
+            .iter()
+            .filter(|(path, _)| path.starts_with("project/kilter/charts/"))
+            .map(|(p, b)| (p.clone(), b.clone()))
+            .collect()
+    };
+    let mut bench = Bench::new(project(), 11);
+    bench.kill(20, &merge, &|project| {
+        whole(project, &before, &after);
+        let mut now = copy(&files(project));
+        now.retain(|path, _| !path.contains(TEMP));
+        assert!([copy(&before), copy(&after)].contains(&now), "the copy is neither old nor new");
+        merge.on(project).succeeds();
+        same(&tree(&project.root()), &merged, "the next run");
+        assert_eq!(unfinished(&project.outside("")), Vec::<String>::new(), "the next run sweeps");
+    });
+}
+
 /// A release archive of a helm, and a project that pins it.
 pub(super) fn pinned() -> (Vec<u8>, Vec<u8>, Project) {
     let platform = kilter::toolchain::Platform::host();
