@@ -25,7 +25,7 @@ struct Extra {
 const READ: [&str; 3] = ["node", "python", "go"];
 
 /// `../shared/detect`, also seen from a linked worktree of the repository.
-fn data() -> PathBuf {
+pub(crate) fn data() -> PathBuf {
     let places = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().skip(1).map(|dir| dir.join("shared/detect"));
     places.into_iter().find(|dir| dir.join("truth.tsv").is_file()).unwrap_or_default()
 }

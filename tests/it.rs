@@ -3,10 +3,18 @@
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 #![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
+mod architecture;
 mod charts;
+mod commands;
 mod config;
 mod detect_score;
+mod eject;
 mod faults;
+mod identity;
+mod instances;
+mod lock;
 mod pty;
+mod remote_charts;
+mod services;
 mod support;
 mod toolchain;

@@ -3,5 +3,6 @@ FROM kilter-test/debian:trixie
 COPY go/ /usr/local/go/
 ENV PATH=/go/bin:/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     GOPATH=/go GOTOOLCHAIN=local
-RUN mkdir -p /go/src /go/bin && go version
+# As in the original: anybody may write below GOPATH.
+RUN mkdir -p /go/src /go/bin && chmod -R 1777 /go && go version
 WORKDIR /go

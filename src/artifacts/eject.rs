@@ -26,6 +26,8 @@ pub enum State {
     Current,
     /// Ejected; the default has moved since.
     Behind,
+    /// Ejected, of a service that the project does not have: nothing uses it.
+    Unused,
 }
 
 /// One ejectable thing of a project on disk.
@@ -103,12 +105,10 @@ impl Copy {
     /// Shows what the current default has that the base did not: the improvements since.
     ///
     /// # Errors
-    /// When a copy cannot be read.
+    /// When there is no copy, or it cannot be read.
     pub fn improvements(&self, default: &Contents) -> Result<String> {
-        let base = match self.base()? {
-            Some(base) => base,
-            None => self.own()?.unwrap_or_default(),
-        };
+        let own = self.own()?.ok_or_else(|| self.not_ejected("compare"))?;
+        let base = self.base()?.unwrap_or(own);
         Ok(diff(&self.shown, &base, default))
     }
 
@@ -117,10 +117,7 @@ impl Copy {
     /// # Errors
     /// When there is no copy, or no base to merge from.
     pub fn merge(&self, default: &Contents) -> Result<Merged> {
-        let own = self.own()?.ok_or_else(|| {
-            Error::project(format!("`{}` is not ejected, so there is nothing to merge", self.shown))
-                .help("List what is: `kilter eject --list`.")
-        })?;
+        let own = self.own()?.ok_or_else(|| self.not_ejected("merge"))?;
         let base = self.base()?.ok_or_else(|| {
             Error::project(format!("`{}` has no base under {BASE_DIR}, so there is no three-way merge", self.shown))
                 .help("Compare by hand: `kilter eject --diff THING`, then take the default as the base: `--resolved`.")
@@ -146,11 +143,17 @@ impl Copy {
         replace(&self.base, default)
     }
 
+    fn not_ejected(&self, verb: &str) -> Error {
+        Error::project(format!("`{}` is not ejected, so there is nothing to {verb}", self.shown))
+            .help("List what is: `kilter eject --list`.")
+    }
+
     /// Takes the current default as the base: the user has merged by hand.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When there is no copy, or it cannot be written.
     pub fn resolved(&self, default: &Contents) -> Result<()> {
+        self.own()?.ok_or_else(|| self.not_ejected("merge"))?;
         replace(&self.base, default)
     }
 }

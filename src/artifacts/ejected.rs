@@ -103,6 +103,26 @@ impl Ejected {
         Self { root, things }
     }
 
+    /// Lists the copies under `kilter/` that belong to no service of the project: nothing uses them.
+    pub fn unused(project: &Path, services: &[String]) -> Vec<Thing> {
+        let root = project.join(DIR);
+        let mut unused = Vec::new();
+        for (place, suffix, make) in [
+            ("values", ".yaml", Thing::Values as fn(String) -> Thing),
+            ("charts", "", Thing::Chart),
+            ("manifests", ".yaml", Thing::Manifest),
+        ] {
+            let Ok(entries) = fs::read_dir(root.join(place)) else { continue };
+            let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+            let names = names.filter_map(|name| name.strip_suffix(suffix).map(str::to_owned));
+            let strangers = names.filter(|name| !name.starts_with('.') && !services.contains(name));
+            let mut strangers: Vec<String> = strangers.collect();
+            strangers.sort();
+            unused.extend(strangers.into_iter().map(make));
+        }
+        unused
+    }
+
     /// Tells whether a thing is the user's.
     pub fn has(&self, thing: &Thing) -> bool {
         self.things.contains(thing)

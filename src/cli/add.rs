@@ -7,7 +7,7 @@ use super::project::{Outcome, Prepared, Project, unknown_catalog_service};
 use crate::artifacts::unified_diff;
 use crate::catalog;
 use crate::config::edit::{Edit, add_service};
-use crate::config::model::{ServiceEntry, ServiceSpec};
+use crate::config::model::{EnvValue, ServiceEntry, ServiceSpec};
 use crate::diag::{Error, Result};
 use crate::exec::shell_word;
 
@@ -16,7 +16,7 @@ use crate::exec::shell_word;
 /// Without a service on a terminal it asks which. Standard output lists the variables the app gets.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  kilter add postgres redis\n  kilter add postgres --image postgres:16 --set storage.size=5Gi\n  kilter add imgproxy --image darthsim/imgproxy:v3.30 --port 8080\n  kilter add reports-db --from postgres"
+    after_help = "Examples:\n  kilter add postgres redis\n  kilter add postgres --image postgres:16 --set storage.size=5Gi\n  kilter add imgproxy --image darthsim/imgproxy:v3.30 --port 8080\n  kilter add reports-db --from postgres --provides DATABASE_URL=null"
 )]
 pub(crate) struct Args {
     /// Names of catalog services, or the name of one service that the options describe.
@@ -40,6 +40,12 @@ pub(crate) struct Args {
     /// A value for the chart, `key.path=value`; true, false, null and numbers are taken as such.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     values: Vec<String>,
+    /// A variable of the service's own container.
+    #[arg(long, value_name = "NAME=VALUE")]
+    env: Vec<String>,
+    /// A variable the app gets, as a template (`http://{{ .Host }}:{{ .Port.main }}`); `NAME=null` takes one away.
+    #[arg(long, value_name = "NAME=TEMPLATE")]
+    provides: Vec<String>,
     /// Show what would change, and write nothing.
     #[arg(long)]
     dry_run: bool,
@@ -105,7 +111,9 @@ pub(super) fn finish(ctx: &Context, project: Project, text: String, ending: &End
         ctx.ui.json(&json!({"services": ending.added, "kilterYaml": text, "dryRun": false, "env": env}));
         return Ok(());
     }
-    ctx.ui.talk(&diff);
+    if !diff.is_empty() {
+        ctx.ui.talk(&diff);
+    }
     for name in &ending.added {
         let Some(service) = prepared.plan.service(name) else { continue };
         for (variable, value) in service.provided(&service.in_cluster()).map_err(Error::project)? {
@@ -124,7 +132,9 @@ fn entries(args: &Args, names: &[String]) -> Result<Vec<ServiceEntry>> {
         || args.image.is_some()
         || args.port.is_some()
         || args.chart.is_some()
-        || !args.values.is_empty();
+        || !args.values.is_empty()
+        || !args.env.is_empty()
+        || !args.provides.is_empty();
     if !detailed {
         if let Some(unknown) = names.iter().find(|name| catalog::service(name).is_none()) {
             return Err(unknown_catalog_service(unknown));
@@ -150,9 +160,22 @@ fn entries(args: &Args, names: &[String]) -> Result<Vec<ServiceEntry>> {
             Value::Object(map) => Some(map),
             _ => None,
         },
+        env: pairs("--env", &args.env)?.map(|(name, value)| (name, EnvValue(value))).collect(),
+        provides: pairs("--provides", &args.provides)?
+            .map(|(name, value)| (name, Some(value).filter(|value| value != "null")))
+            .collect(),
         ..ServiceSpec::default()
     };
     Ok(vec![ServiceEntry::Detailed(Box::new(spec))])
+}
+
+/// Reads the `NAME=VALUE` words of an option.
+fn pairs<'a>(option: &str, words: &'a [String]) -> Result<impl Iterator<Item = (String, String)> + 'a> {
+    if let Some(wrong) = words.iter().find(|word| word.split_once('=').is_none_or(|(name, _)| name.is_empty())) {
+        return Err(Error::usage(format!("`{option} {wrong}` is not `NAME=VALUE`"))
+            .help(format!("Write for example `{option} NAME=value`.")));
+    }
+    Ok(words.iter().filter_map(|word| word.split_once('=')).map(|(name, value)| (name.to_owned(), value.to_owned())))
 }
 
 /// Reads `a.b=value` into `{a: {b: value}}`.

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::project::{Outcome, Prepared, Project, wanted};
+use crate::artifacts::eject as ejected;
 use crate::diag::{Error, Kind, Result};
 use crate::exec::{self, Invocation};
 use crate::fsx;
@@ -57,7 +58,10 @@ pub(crate) fn run(_args: &Args, ctx: &Context) -> Result<()> {
     let mut checks = vec![disk(ctx)];
     match Project::open(ctx) {
         Ok(project) => {
-            checks.push(Check::ok("kilter.yaml", project.root.join("kilter.yaml").to_string_lossy()));
+            checks.push(match &project.text {
+                Some(_) => Check::ok("kilter.yaml", project.root.join("kilter.yaml").to_string_lossy()),
+                None => Check::warning("kilter.yaml", "there is none here", "`kilter init` proposes one."),
+            });
             checks.extend(tools(ctx, &project));
             checks.extend(artifacts(ctx, project));
         }
@@ -135,20 +139,50 @@ fn artifacts(ctx: &Context, project: Project) -> Vec<Check> {
     if !stored {
         return vec![Check::warning("artifacts", "nothing is rendered yet", "Run `kilter render`.")];
     }
-    let check = || -> Result<Check> {
+    let helm = || toolchain::find(&ctx.tool_settings()?, &wanted(&project, Tool::Helm)?);
+    if matches!(helm(), Ok(None)) {
+        let fix = "Run `kilter tools install helm`, then `kilter doctor` again.";
+        return vec![Check::warning("artifacts", "not compared: helm is not here yet", fix)];
+    }
+    let check = || -> Result<Vec<Check>> {
         let prepared = Prepared::new(ctx, project)?;
         let rendered = prepared.render(ctx)?;
         let outcome = Outcome::new(ctx, &prepared, &rendered)?;
         let paths: Vec<&str> = outcome.changes.iter().map(|change| change.path.as_str()).collect();
-        Ok(match (paths.len(), outcome.lock_changes(&prepared)) {
+        let drift = match (paths.len(), outcome.lock_changes(&prepared)) {
             (0, false) => Check::ok("artifacts", "everything stored is what its inputs give"),
             (0, true) => {
                 Check::warning("artifacts", "kilter.lock is out of date", "Run `kilter render` and commit kilter.lock.")
             }
             (_, _) => Check::warning("artifacts", format!("out of date: {}", paths.join(", ")), "Run `kilter render`."),
-        })
+        };
+        let mut checks = vec![drift];
+        checks.extend(ejects(ctx, prepared)?);
+        Ok(checks)
     };
-    vec![check().unwrap_or_else(|error| Check::failed("artifacts", &error))]
+    check().unwrap_or_else(|error| vec![Check::failed("artifacts", &error)])
+}
+
+/// Finds the user's copies that kilter's default has left behind, and those that nothing uses.
+fn ejects(ctx: &Context, prepared: Prepared) -> Result<Vec<Check>> {
+    let rows = super::eject::states(ctx, prepared)?;
+    let of = |state: ejected::State| rows.iter().filter(move |row| row.2 == state);
+    let mut checks: Vec<Check> = of(ejected::State::Behind)
+        .map(|(thing, copy, _)| {
+            let fix =
+                format!("See what is new: `kilter eject --diff {thing}`. Take it: `kilter eject --merge {thing}`.");
+            Check::warning("ejected", format!("kilter's default has moved since `{}` was taken", copy.shown), fix)
+        })
+        .collect();
+    checks.extend(of(ejected::State::Unused).map(|(_, copy, _)| {
+        let fix = format!("Delete `{}`, or add the service again.", copy.shown);
+        Check::warning("ejected", format!("nothing uses `{}`", copy.shown), fix)
+    }));
+    let current = of(ejected::State::Current).count();
+    if checks.is_empty() && current > 0 {
+        checks.push(Check::ok("ejected", format!("{current} of the artifacts are yours, none behind its default")));
+    }
+    Ok(checks)
 }
 
 fn docker(ctx: &Context) -> Check {

@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::context::Context;
 use super::project::{Outcome, Prepared, Project};
-use crate::artifacts::Thing;
 use crate::artifacts::eject::{Contents, Copy, Merged, State};
+use crate::artifacts::{Ejected, Thing};
 use crate::diag::{Error, Result};
 use crate::helm::charts::read_files;
 use crate::values;
@@ -43,24 +43,25 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let project = Project::open(ctx)?;
     let _lock = super::render::lock(ctx, &project)?;
     let prepared = Prepared::new(ctx, project)?;
-    let services = prepared.services();
-    let all = Thing::all(services.iter().map(String::as_str));
-    let all: Vec<Thing> = all.into_iter().filter(|thing| exists(&prepared, thing)).collect();
     let Some(name) = &args.thing else {
-        return list(args, ctx, prepared, &all);
+        return list(args, ctx, prepared);
     };
-    let thing = Thing::find(name, &all)?;
+    let thing = Thing::find(name, &things(&prepared))?;
     let copy = Copy::new(&prepared.project.root, &thing);
     let (_, default) = default_of(ctx, prepared, &thing)?;
     if args.list || args.status {
         return status(ctx, &thing, &copy, &default);
     }
     if args.diff {
-        ctx.ui.result_bytes(copy.improvements(&default)?.as_bytes());
+        let diff = copy.improvements(&default)?;
+        match ctx.ui.json {
+            true => ctx.ui.json(&json!({"thing": thing.to_string(), "path": copy.shown, "diff": diff})),
+            false => ctx.ui.result_bytes(diff.as_bytes()),
+        }
         return Ok(());
     }
     if args.merge {
-        return merge(args, ctx, &copy, &default);
+        return merge(args, ctx, &thing, &copy, &default);
     }
     copy.eject(&default)?;
     match ctx.ui.json {
@@ -70,6 +71,13 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     ctx.ui
         .talk(&format!("`{}` is yours from now on; commit it with kilter/.base. `kilter render` uses it.", copy.shown));
     Ok(())
+}
+
+/// Everything of a project that can be ejected.
+fn things(prepared: &Prepared) -> Vec<Thing> {
+    let services = prepared.services();
+    let all = Thing::all(services.iter().map(String::as_str));
+    all.into_iter().filter(|thing| exists(prepared, thing)).collect()
 }
 
 /// Tells whether a project has this thing: kind settings only with kind, a Dockerfile only with an app.
@@ -114,19 +122,29 @@ fn hidden_by_manifest(service: &str) -> Error {
         .help(format!("Delete `kilter/manifests/{service}.yaml` first to go back to the chart."))
 }
 
-fn list(args: &Args, ctx: &Context, mut prepared: Prepared, all: &[Thing]) -> Result<()> {
+/// How everything that can be ejected stands, and the copies that nothing uses.
+pub(super) fn states(ctx: &Context, mut prepared: Prepared) -> Result<Vec<(Thing, Copy, State)>> {
+    let root = prepared.project.root.clone();
+    let services = prepared.services();
     let mut rows = Vec::new();
-    for thing in all {
-        let copy = Copy::new(&prepared.project.root, thing);
-        let state = if prepared.ejected.has(thing) {
-            let (_, default) = default_of(ctx, prepared, thing)?;
-            prepared = Prepared::new(ctx, Project::open(ctx)?)?;
+    for thing in things(&prepared) {
+        let copy = Copy::new(&root, &thing);
+        let state = if prepared.ejected.has(&thing) {
+            let (without, default) = default_of(ctx, prepared, &thing)?;
+            prepared = Prepared::new(ctx, without.project)?;
             copy.state(&default)?
         } else {
             State::Default
         };
         rows.push((thing, copy, state));
     }
+    let unused = Ejected::unused(&root, &services).into_iter();
+    rows.extend(unused.map(|thing| (thing.clone(), Copy::new(&root, &thing), State::Unused)));
+    Ok(rows)
+}
+
+fn list(args: &Args, ctx: &Context, prepared: Prepared) -> Result<()> {
+    let mut rows = states(ctx, prepared)?;
     if args.status {
         rows.retain(|(.., state)| *state != State::Default);
     }
@@ -152,6 +170,7 @@ fn words(state: State, copy: &Copy) -> String {
         State::Default => "kilter's default".into(),
         State::Current => format!("yours, {}", copy.shown),
         State::Behind => format!("yours, {}; kilter's default has moved since", copy.shown),
+        State::Unused => format!("yours, {}; the project has no such service, so nothing uses it", copy.shown),
     }
 }
 
@@ -169,26 +188,45 @@ fn status(ctx: &Context, thing: &Thing, copy: &Copy, default: &Contents) -> Resu
     if state == State::Behind { Err(behind(&format!("`{}` is", copy.shown))) } else { Ok(()) }
 }
 
-fn merge(args: &Args, ctx: &Context, copy: &Copy, default: &Contents) -> Result<()> {
+fn merge(args: &Args, ctx: &Context, thing: &Thing, copy: &Copy, default: &Contents) -> Result<()> {
+    let done = || match ctx.ui.json {
+        true => ctx.ui.json(&json!({"thing": thing.to_string(), "path": copy.shown})),
+        false => ctx.ui.result(&copy.shown),
+    };
     if args.resolved {
         copy.resolved(default)?;
+        done();
         ctx.ui.talk(&format!("`{}` counts as merged with kilter's current default.", copy.shown));
         return Ok(());
     }
     match copy.merge(default)? {
         Merged::Clean(merged) => {
             copy.store(&merged, default)?;
-            ctx.ui.result(&copy.shown);
+            done();
             Ok(())
         }
         Merged::Conflicts(marked) => {
-            marked.values().for_each(|text| ctx.ui.result_bytes(text));
+            match ctx.ui.json {
+                true => {
+                    ctx.ui.json(&json!({"thing": thing.to_string(), "path": copy.shown, "clashes": texts(&marked)}))
+                }
+                false => marked.values().for_each(|text| ctx.ui.result_bytes(text)),
+            }
             Err(Error::project(format!(
                 "`{}` and kilter's default both changed the same lines; nothing was written",
                 copy.shown
             ))
             .help("Standard output has the text with the clashes marked. Settle them in your copy by hand.")
-            .help("Then say so: `kilter eject --merge --resolved THING`."))
+            .help(format!("Then say so: `kilter eject --merge --resolved {thing}`.")))
         }
     }
+}
+
+/// The clashing files by their path inside the copy, for JSON.
+fn texts(marked: &Contents) -> serde_json::Value {
+    marked
+        .iter()
+        .map(|(path, bytes)| (path.clone(), String::from_utf8_lossy(bytes).into_owned().into()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }

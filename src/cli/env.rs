@@ -81,14 +81,25 @@ fn formatted(format: Format, variables: &IndexMap<String, String>) -> String {
     }
 }
 
-/// Quotes a value for a `.env` file: double quotes with `\n`, `\"`, `\\` and `\$` escaped, when it needs them.
+/// Quotes a value for a `.env` file. Readers agree on little: bare words of harmless characters, and single quotes as
+/// long as neither a quote nor an escape is inside. What is left gets double quotes with `\"`, `\\`, `\$` and a
+/// backslash before a backtick, as a shell reads them.
 fn dotenv_value(value: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,?&=".contains(c);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,?=".contains(c);
     if value.chars().all(plain) {
         return value.to_owned();
     }
-    let escaped = value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n").replace('$', r"\$");
-    format!("\"{escaped}\"")
+    if !value.contains('\'') && !value.contains(r"\\") && !value.ends_with('\\') {
+        return format!("'{value}'");
+    }
+    let mut quoted = String::from('"');
+    for c in value.chars() {
+        if matches!(c, '"' | '\\' | '$' | '`') {
+            quoted.push('\\');
+        }
+        quoted.push(c);
+    }
+    quoted + "\""
 }
 
 fn app_url(plan: &Plan, instance: &Instance) -> Option<(String, String)> {

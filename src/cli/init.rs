@@ -1,12 +1,15 @@
 //! `kilter init`.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::context::Context;
-use super::project::{Project, load};
+use super::project::Project;
 use crate::artifacts::unified_diff;
+use crate::catalog;
 use crate::config::edit::{Edit, add_service};
-use crate::config::model::ServiceEntry;
+use crate::config::model::{ServiceEntry, ServiceSpec};
 use crate::detect::{Detection, Finding};
 use crate::diag::{Error, Result};
 
@@ -38,19 +41,22 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     for warning in &found.warnings {
         ctx.ui.warn(warning);
     }
-    let there: Vec<&str> = project.config.services.iter().flatten().map(ServiceEntry::name).collect();
-    let news: Vec<&Finding> = found.findings.iter().filter(|f| !there.contains(&f.name.as_str())).collect();
+    let (news, covered) = news(&project, &found);
     if args.dry_run && ctx.ui.json {
-        ctx.ui.json(&as_json(&project, &found));
+        ctx.ui.json(&as_json(&project, &found, &covered));
         return Ok(());
     }
     if !ctx.ui.json {
         show(ctx, &project, &found);
+        covered.values().for_each(|why| ctx.ui.talk(why));
     }
     let picked = pick(args, ctx, &news)?;
     let text = text(&project, &picked)?;
-    load(&text)?;
+    let json = as_json(&project, &found, &covered);
     let old = project.text.clone().unwrap_or_default();
+    // What clashes is said before anything is written.
+    let project = project.with_text(text.clone())?;
+    project.plan(ctx)?;
     let diff = unified_diff("kilter.yaml", old.as_bytes(), text.as_bytes());
     if diff.is_empty() {
         ctx.ui.talk("kilter.yaml has all of that already; nothing to write.");
@@ -65,18 +71,46 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
         ctx.ui.talk("Wrote kilter.yaml. Next: `kilter render`.");
     }
     if ctx.ui.json {
-        ctx.ui.json(&as_json(&project, &found));
+        ctx.ui.json(&json);
     }
     Ok(())
 }
 
+/// Which findings kilter.yaml lacks, and why others are left out: what is written there beats what is found.
+fn news<'a>(project: &Project, found: &'a Detection) -> (Vec<&'a Finding>, BTreeMap<&'a str, String>) {
+    let specs: Vec<ServiceSpec> = project.config.services.iter().flatten().map(ServiceEntry::spec).collect();
+    let is = |spec: &ServiceSpec, name: &str| spec.name == name || spec.from.as_deref() == Some(name);
+    let mut news = Vec::new();
+    let mut covered = BTreeMap::new();
+    for finding in &found.findings {
+        if specs.iter().any(|spec| is(spec, &finding.name)) {
+            continue;
+        }
+        let variables = catalog::service(&finding.name).into_iter().flat_map(|about| about.provides.keys());
+        let giver = variables.into_iter().find_map(|variable| {
+            let by = specs.iter().find(|spec| matches!(spec.provides.get(variable), Some(Some(_))));
+            let by = by.map(|spec| format!("`{}`", spec.name));
+            Some((variable, by.or_else(|| project.config.env.contains_key(variable).then(|| "`env`".to_owned()))?))
+        });
+        match giver {
+            Some((variable, by)) => {
+                let name = finding.name.as_str();
+                covered.insert(name, format!("`{name}` is left out: {by} of kilter.yaml gives `{variable}` already."));
+            }
+            None => news.push(finding),
+        }
+    }
+    (news, covered)
+}
+
 /// The proposal; the fields are an interface for scripts.
-fn as_json(project: &Project, found: &Detection) -> serde_json::Value {
+fn as_json(project: &Project, found: &Detection, covered: &BTreeMap<&str, String>) -> serde_json::Value {
+    let selected = |f: &Finding| f.selected && !covered.contains_key(f.name.as_str());
     let config = &project.config;
     let services: Vec<_> = found
         .findings
         .iter()
-        .map(|f| json!({"name": f.name, "selected": f.selected, "confidence": f.confidence, "evidence": f.evidence}))
+        .map(|f| json!({"name": f.name, "selected": selected(f), "confidence": f.confidence, "evidence": f.evidence}))
         .collect();
     json!({
         "name": project.name,
@@ -129,15 +163,43 @@ fn show(ctx: &Context, project: &Project, found: &Detection) {
 /// Which of the findings to write: asked on a terminal, else those that are selected.
 fn pick<'a>(args: &Args, ctx: &Context, news: &[&'a Finding]) -> Result<Vec<&'a Finding>> {
     if args.yes || args.dry_run || ctx.global.no_input || news.is_empty() {
-        return Ok(news.iter().copied().filter(|f| f.selected).collect());
+        let mut picked: Vec<&Finding> = news.iter().copied().filter(|f| f.selected).collect();
+        while let Some((variable, first, second)) = clash(&picked, provides) {
+            ctx.ui.talk(&format!("`{second}` is left out: `{first}` gives `{variable}` already."));
+            picked.retain(|finding| finding.name != second);
+        }
+        return Ok(picked);
     }
     if !ctx.ui.interactive {
         return Err(Error::usage("`kilter init` asks before it writes, and nobody can be asked here")
             .help("Take what is selected: `kilter init --yes`. Only look: `kilter init --dry-run`."));
     }
-    let items: Vec<(String, bool)> = news.iter().map(|f| (f.name.clone(), f.selected)).collect();
-    let picked = ctx.ui.pick("Which services? Space marks, Enter takes, Esc leaves.", &items)?;
-    Ok(picked.into_iter().map(|index| news[index]).collect())
+    let mut items: Vec<(String, bool)> = news.iter().map(|f| (f.name.clone(), f.selected)).collect();
+    loop {
+        let indices = ctx.ui.pick("Which services? Space marks, Enter takes, Esc leaves.", &items)?;
+        let picked: Vec<&Finding> = indices.iter().map(|index| news[*index]).collect();
+        let Some((variable, first, second)) = clash(&picked, provides) else { return Ok(picked) };
+        ctx.ui.talk(&format!("`{first}` and `{second}` both give the app `{variable}`: take one of them."));
+        items.iter_mut().enumerate().for_each(|(index, item)| item.1 = indices.contains(&index));
+    }
+}
+
+/// The variables that a service of the catalog gives.
+fn provides(service: &str) -> Vec<&'static str> {
+    catalog::service(service).map(|about| about.provides.keys().map(String::as_str).collect()).unwrap_or_default()
+}
+
+/// Returns a variable that two of the findings give, and which.
+fn clash<'a>(picked: &[&Finding], provides: impl Fn(&str) -> Vec<&'a str>) -> Option<(String, String, String)> {
+    let mut givers: BTreeMap<&str, &str> = BTreeMap::new();
+    for finding in picked {
+        for variable in provides(&finding.name) {
+            if let Some(first) = givers.insert(variable, &finding.name) {
+                return Some((variable.to_owned(), first.to_owned(), finding.name.clone()));
+            }
+        }
+    }
+    None
 }
 
 /// The new text of kilter.yaml.
@@ -153,4 +215,20 @@ fn text(project: &Project, picked: &[&Finding]) -> Result<String> {
         }
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_services_that_give_one_variable_clash() {
+        let finding =
+            |name: &str| Finding { name: name.to_owned(), selected: true, confidence: 1.0, evidence: Vec::new() };
+        let (redis, valkey, postgres) = (finding("redis"), finding("valkey"), finding("postgres"));
+        let provides = |name: &str| if name == "postgres" { vec!["DATABASE_URL"] } else { vec!["REDIS_URL"] };
+        assert_eq!(clash(&[&redis, &postgres], provides), None);
+        let expected = Some(("REDIS_URL".into(), "redis".into(), "valkey".into()));
+        assert_eq!(clash(&[&redis, &postgres, &valkey], provides), expected);
+    }
 }

@@ -3,6 +3,7 @@
 use super::add::{Ending, finish};
 use super::context::Context;
 use super::project::Project;
+use crate::artifacts::{Ejected, Thing};
 use crate::config::edit::remove_service;
 use crate::diag::{Error, Result};
 
@@ -29,5 +30,18 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     };
     let text = args.services.iter().try_fold(old.clone(), |text, service| remove_service(&text, service))?;
     let ending = Ending { old: Some(old), added: args.services.clone(), dry_run: args.dry_run, verb: "Removed" };
-    finish(ctx, project, text, &ending)
+    let root = project.root.clone();
+    finish(ctx, project, text, &ending)?;
+    for thing in Ejected::unused(&root, &[]).into_iter().filter(|thing| belongs(thing, &args.services)) {
+        ctx.ui.talk(&format!("`kilter/{}` is yours and stays; nothing uses it now.", thing.path()));
+    }
+    Ok(())
+}
+
+/// Tells whether an ejected copy is of one of these services.
+fn belongs(thing: &Thing, services: &[String]) -> bool {
+    match thing {
+        Thing::Values(service) | Thing::Chart(service) | Thing::Manifest(service) => services.contains(service),
+        Thing::Tiltfile | Thing::Dockerfile | Thing::Kind => false,
+    }
 }

@@ -59,7 +59,14 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
         return check(ctx, &prepared, &outcome);
     }
     if args.stdout {
-        wanted(args, &outcome).for_each(|(_, manifest)| ctx.ui.result_bytes(manifest));
+        let text = |manifest: &[u8]| String::from_utf8_lossy(manifest).into_owned();
+        match ctx.ui.json {
+            true => {
+                let rows = wanted(args, &outcome).map(|(s, m)| json!({"name": s, "manifest": text(m)}));
+                ctx.ui.json(&json!(rows.collect::<Vec<_>>()));
+            }
+            false => wanted(args, &outcome).for_each(|(_, manifest)| ctx.ui.result_bytes(manifest)),
+        }
         return Ok(());
     }
     if let Some(out) = &args.out {
@@ -88,7 +95,10 @@ fn require_lock(prepared: &Prepared, outcome: &Outcome) -> Result<()> {
     if !outcome.lock_changes(prepared) {
         return Ok(());
     }
-    let old = prepared.project.lock_text.as_deref().unwrap_or_default();
+    let Some(old) = &prepared.project.lock_text else {
+        return Err(Error::project("there is no kilter.lock, and `--locked` requires one")
+            .help("Run `kilter render` and commit kilter.lock."));
+    };
     Err(Error::project("kilter.lock does not say what this project renders from")
         .detail(unified_diff("kilter.lock", old.as_bytes(), outcome.lock_text.as_bytes()))
         .help("Run `kilter render` and commit kilter.lock."))
@@ -121,15 +131,23 @@ fn stale(what: &str) -> Error {
 
 fn write_out(args: &Args, ctx: &Context, outcome: &Outcome, out: &std::path::Path) -> Result<()> {
     let out = ctx.directory()?.join(out);
+    let mut written = Vec::new();
     for (service, manifest) in wanted(args, outcome) {
         let path = out.join(format!("{service}.yaml"));
         fsx::write_if_changed(&path, manifest)?;
-        ctx.ui.result(&path.to_string_lossy());
+        match ctx.ui.json {
+            true => written.push(json!({"name": service, "path": path})),
+            false => ctx.ui.result(&path.to_string_lossy()),
+        }
+    }
+    if ctx.ui.json {
+        ctx.ui.json(&json!(written));
     }
     Ok(())
 }
 
 fn show_commands(ctx: &Context, prepared: &Prepared, outcome: &Outcome) {
+    let mut commands = Vec::new();
     for (service, _) in &outcome.manifests {
         let release = prepared.releases.iter().find(|release| release.service == *service);
         let line = match release {
@@ -143,7 +161,13 @@ fn show_commands(ctx: &Context, prepared: &Prepared, outcome: &Outcome) {
             }
             None => continue, // not among the services that were asked for
         };
-        ctx.ui.result(&line);
+        match ctx.ui.json {
+            true => commands.push(json!({"name": service, "command": line})),
+            false => ctx.ui.result(&line),
+        }
+    }
+    if ctx.ui.json {
+        ctx.ui.json(&json!(commands));
     }
 }
 

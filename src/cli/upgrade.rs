@@ -1,5 +1,7 @@
 //! `kilter upgrade`.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::context::Context;
@@ -38,27 +40,18 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let mut project = Project::open(ctx)?;
     let _guard = super::render::lock(ctx, &project)?;
-    let old = project.artifacts(ctx)?;
+    let before = before(ctx, Project::open(ctx)?)?;
     if let Some(lock) = project.lock.take() {
         project.lock = Some(moved(args, &project, lock)?);
     }
     let prepared = Prepared::new(ctx, project)?;
     let rendered = prepared.render(ctx)?;
     let outcome = Outcome::new(ctx, &prepared, &rendered)?;
-    let mut changed = Vec::new();
-    for (service, new) in &outcome.manifests {
-        let before = old.stored(service).map(|(_, manifest)| manifest).unwrap_or_default();
-        let diff = unified_diff(&format!("manifests/{service}.yaml"), &before, new);
-        if !diff.is_empty() {
-            changed.push(service.clone());
-            if !ctx.ui.json {
-                ctx.ui.result(&diff);
-            }
-        }
-    }
+    let (changed, diff) = compare(&before, &outcome);
     let lock_changes = outcome.lock_changes(&prepared);
-    if ctx.ui.json {
-        ctx.ui.json(&json!({"changed": changed, "lock": lock_changes, "dryRun": args.dry_run}));
+    match ctx.ui.json {
+        true => ctx.ui.json(&json!({"changed": changed, "lock": lock_changes, "diff": diff, "dryRun": args.dry_run})),
+        false => ctx.ui.result_bytes(diff.as_bytes()),
     }
     if !lock_changes && changed.is_empty() {
         ctx.ui.talk("kilter.lock holds the defaults of this kilter already.");
@@ -78,9 +71,46 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     Ok(())
 }
 
+/// What the lock gives now, by service. When that cannot be rendered, because it holds a chart that is nowhere to be had
+/// or one that was changed behind its version, what is stored counts.
+fn before(ctx: &Context, mut project: Project) -> Result<BTreeMap<String, Vec<u8>>> {
+    let stored = project.artifacts(ctx)?;
+    project.warnings.clear(); // they are said once
+    let services: Vec<String> = project.lock.iter().flat_map(|l| l.services.keys().map(ToString::to_string)).collect();
+    let rendered = Prepared::new(ctx, project).and_then(|prepared| {
+        let rendered = prepared.render(ctx)?;
+        Outcome::new(ctx, &prepared, &rendered)
+    });
+    match rendered {
+        Ok(outcome) => Ok(outcome.manifests.into_iter().collect()),
+        Err(_) => {
+            Ok(services.into_iter().filter_map(|s| stored.stored(&s).map(|(_, manifest)| (s, manifest))).collect())
+        }
+    }
+}
+
+/// Returns the services whose manifests differ, and the differences.
+fn compare(before: &BTreeMap<String, Vec<u8>>, outcome: &Outcome) -> (Vec<String>, String) {
+    let mut changed = Vec::new();
+    let mut diff = String::new();
+    for (service, new) in &outcome.manifests {
+        let old = before.get(service).map(Vec::as_slice).unwrap_or_default();
+        let part = unified_diff(&format!("manifests/{service}.yaml"), old, new);
+        if !part.is_empty() {
+            changed.push(service.clone());
+            diff.push_str(&part);
+        }
+    }
+    for change in outcome.changes.iter().filter(|change| change.path == "Dockerfile.dev") {
+        diff.push_str(&unified_diff(&change.path, &change.old, &change.new));
+    }
+    (changed, diff)
+}
+
 /// Takes out of the lock what is to move; what is gone from it is decided anew.
 fn moved(args: &Args, project: &Project, mut lock: Lock) -> Result<Lock> {
-    let known: Vec<String> = lock.services.keys().map(ToString::to_string).collect();
+    let entries = project.config.services.iter().flatten().map(|entry| entry.name().to_owned());
+    let known: Vec<String> = std::iter::once(APP.to_owned()).chain(entries).collect();
     if let Some(unknown) = args.services.iter().find(|service| !known.contains(service)) {
         return Err(unknown_service(unknown, &known));
     }
@@ -95,7 +125,13 @@ fn moved(args: &Args, project: &Project, mut lock: Lock) -> Result<Lock> {
             locked.chart_digest = chart.digest();
         }
     }
-    lock.services.retain(|name, locked| locked.origin == Origin::Inline || !moves(name));
+    // A chart of the user's is at the version that kilter.yaml says; only who names it wants it pulled again.
+    let named = |name: &Name| args.services.iter().any(|service| service == name.as_str());
+    lock.services.retain(|name, locked| match locked.origin {
+        Origin::Inline => true,
+        Origin::Chart => !named(name),
+        Origin::Catalog => !moves(name),
+    });
     if all || args.services.iter().any(|service| service == APP) {
         let found = project.detect()?;
         lock.project.port = found.port.map(|f| f.value);

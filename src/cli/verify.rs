@@ -67,8 +67,9 @@ fn judge(ctx: &Context, prepared: &Prepared, release: &Release, verdict: &Verdic
                 "`{service}` does not render to the same bytes each time: chart `{chart}` is not deterministic"
             ))
             .detail(verdict.unstable.join("\n"))
-            .help("Give the chart fixed values, so that it does not call the function, or eject the manifest: ")
-            .help(format!("`kilter eject manifest/{service}`.")),
+            .help(format!(
+                "Give the chart values with which it does not call the function, or make the manifest yours: `kilter eject manifest/{service}`."
+            )),
         ]);
     }
     let mut problems = Vec::new();
@@ -88,10 +89,12 @@ fn judge(ctx: &Context, prepared: &Prepared, release: &Release, verdict: &Verdic
     let lock = prepared.project.lock.as_ref();
     let locked = Name::new(service).ok().and_then(|name| lock?.services.get(&name)?.manifest.clone());
     let digest = Digest::of(&verdict.manifest);
-    if locked.is_some_and(|locked| locked != digest) {
+    if let Some(locked) = locked.filter(|locked| *locked != digest) {
         problems.push(
             Problem::new(format!("kilter.lock holds another manifest of `{service}` than this machine renders"))
-                .help("When kilter.yaml changed, run `kilter render` and commit kilter.lock. When it did not, this is a bug: report it."),
+                .help("Did kilter.yaml change? Then run `kilter render` and commit kilter.lock.")
+                .help("If it did not, this is a bug in kilter: report it with both digests.")
+                .detail(format!("locked    {locked}\nrendered  {digest}")),
         );
     }
     Ok(problems)
@@ -99,9 +102,9 @@ fn judge(ctx: &Context, prepared: &Prepared, release: &Release, verdict: &Verdic
 
 fn reads_build(release: &Release, verdict: &Verdict) -> Problem {
     Problem::new(format!(
-        "chart `{}` reads which Go built helm: a source build cannot equal the release there",
+        "chart `{}` reads how helm was built: a helm built from source prints something else there",
         release.chart.name
     ))
     .detail(verdict.reads_build.join("\n"))
-    .help("Use a downloaded helm everywhere (`kilter tools install helm` with a network), or change the chart.")
+    .help("Use the released helm everywhere (`kilter tools install helm`, with a network), or change the chart.")
 }

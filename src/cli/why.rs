@@ -6,6 +6,7 @@ use super::context::Context;
 use super::project::{Project, unknown_catalog_service};
 use crate::catalog;
 use crate::config::PathItem;
+use crate::config::model::ServiceEntry;
 use crate::detect::Finding;
 use crate::diag::Result;
 
@@ -22,7 +23,10 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let project = Project::open(ctx)?;
     let name = &args.service;
     let asked = asked(&project, name)?;
-    let found = project.detect()?.findings.into_iter().find(|finding| finding.name == *name);
+    // An entry with `from` is there for what is found of that service.
+    let entry = project.config.services.iter().flatten().map(ServiceEntry::spec).find(|spec| spec.name == *name);
+    let kind = entry.and_then(|spec| spec.from).unwrap_or_else(|| name.clone());
+    let found = project.detect()?.findings.into_iter().find(|finding| finding.name == kind);
     if asked.is_none() && found.is_none() && catalog::service(name).is_none() {
         return Err(unknown_catalog_service(name));
     }

@@ -191,6 +191,7 @@ impl Lock {
         field("dev", project.dev.as_ref().map(json));
         field("image", project.image.as_ref().map(json));
         field("health", project.health.as_ref().map(json));
+        field("stack", project.stack.as_ref().map(json));
         _ = writeln!(text, "helm: {}", json(&self.helm));
         _ = writeln!(text, "kubernetes: {}", json(&self.kubernetes));
         text.push_str("services:\n");

@@ -9,6 +9,9 @@ use super::rules::{APP, Rules, near_or_all};
 const INLINE: &str = "For a service that kilter does not know, write its image and port: \
                       `{name: NAME, image: IMAGE:TAG, port: PORT}`.";
 
+/// What `provides` may hold in `{{ }}`, beside `.Port.NAME`.
+const PLACEHOLDERS: [&str; 6] = [".Name", ".Namespace", ".Host", ".Project", ".Password", ".Database"];
+
 /// Checks every entry of `services:`.
 pub(super) fn check(rules: &mut Rules<'_>, root: &Node, catalog: &[&str]) {
     let mut seen: HashMap<&str, usize> = HashMap::new();
@@ -58,6 +61,9 @@ fn unknown_help(text: &str, catalog: &[&str]) -> String {
 fn details(rules: &mut Rules<'_>, entry: &Node, catalog: &[&str]) {
     rules.env(entry.get("env"));
     rules.env(entry.get("provides"));
+    for (key, value) in entry.get("provides").map_or(&[][..], Node::entries) {
+        template(rules, key, value);
+    }
     if let Some((from_key, from)) = entry.entry("from").filter(|(_, from)| !from.is_null()) {
         if entry.get("chart").is_some() {
             rules.key(
@@ -85,6 +91,33 @@ fn details(rules: &mut Rules<'_>, entry: &Node, catalog: &[&str]) {
                 inline(rules, entry, catalog);
             }
         }
+    }
+}
+
+/// A template of `provides`: its placeholders are known, and closed. Whether a `.Port.NAME` is there, the plan knows.
+fn template(rules: &mut Rules<'_>, key: &Key, value: &Node) {
+    let mut rest = value.as_text().unwrap_or_default();
+    while let Some(start) = rest.find("{{") {
+        let Some(end) = rest[start..].find("}}") else {
+            let help = "Close the placeholder, for example `{{ .Host }}`.";
+            rules.value(value, Some(key), format!("`{}` has `{{{{` without `}}}}`", key.text), help);
+            return;
+        };
+        let name = rest[start + 2..start + end].trim();
+        if !PLACEHOLDERS.contains(&name) && name.strip_prefix(".Port.").is_none_or(str::is_empty) {
+            let help = match crate::ids::did_you_mean(name, PLACEHOLDERS) {
+                Some(near) => format!("Did you mean `{{{{ {near} }}}}`?"),
+                None => format!("Known are {}, .Port.NAME.", PLACEHOLDERS.join(", ")),
+            };
+            rules.value(
+                value,
+                Some(key),
+                format!("`{}`: the placeholder `{{{{ {name} }}}}` is unknown", key.text),
+                help,
+            );
+            return;
+        }
+        rest = &rest[start + end + 2..];
     }
 }
 
@@ -117,7 +150,14 @@ fn user_chart(rules: &mut Rules<'_>, entry: &Node, chart: &Node) {
             let help = "Add `version:` with the exact version, so that everyone renders the same chart.";
             rules.value(chart, None, format!("the remote chart `{text}` has no `version`"), help);
         }
+        if let Some((_, version)) = version {
+            exact_version(rules, version);
+        }
         let (scheme, rest) = text.split_once("://").unwrap_or_default();
+        if scheme == "http" && !on_this_machine(rest) {
+            let help = format!("Write `https://{rest}`. Plain `http://` is for a repository on this machine.");
+            rules.value(chart, None, format!("`{text}` comes over a connection that others can change"), help);
+        }
         if rest.split('/').filter(|part| !part.is_empty()).count() < 2 {
             let help = format!("Write the whole address, for example `{scheme}://charts.example.com/redis`.");
             rules.value(chart, None, format!("`{text}` does not name a chart"), help);
@@ -134,6 +174,23 @@ fn user_chart(rules: &mut Rules<'_>, entry: &Node, chart: &Node) {
         let help = "Delete the line: the version of a chart in the project is in its Chart.yaml.";
         rules.key(key, "`version` means nothing to a chart of the project".into(), help);
     }
+}
+
+/// A version that names one chart and not a range of them; some publishers write a `v` before it.
+fn exact_version(rules: &mut Rules<'_>, node: &Node) {
+    let Some(text) = node.as_text().filter(|text| !text.is_empty()) else { return };
+    if semver::Version::parse(text.strip_prefix('v').unwrap_or(text)).is_err() {
+        let help = "Write all three numbers, for example `version: 1.2.3`.";
+        rules.value(node, None, format!("`{text}` is not an exact version of a chart"), help);
+    }
+}
+
+/// Tells whether an address without its scheme is of this machine.
+fn on_this_machine(rest: &str) -> bool {
+    let host = rest.split('/').next().unwrap_or_default();
+    ["localhost", "127.0.0.1", "[::1]"]
+        .iter()
+        .any(|name| host.strip_prefix(name).is_some_and(|port| port.is_empty() || port.starts_with(':')))
 }
 
 /// Tells whether the text of `chart:` names a chart that is pulled from elsewhere.

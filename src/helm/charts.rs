@@ -14,7 +14,7 @@ use crate::fsx;
 use crate::ids::{Digest, hex};
 
 /// Largest chart directory of a user, in bytes and in files: more is a mistake (a `node_modules` below it, say).
-pub(super) const MAX_BYTES: u64 = 20 * 1024 * 1024;
+pub const MAX_BYTES: u64 = 20 * 1024 * 1024;
 pub(super) const MAX_FILES: usize = 2000;
 
 /// Name of the catalog file beside a stored chart of the catalog.
@@ -31,6 +31,25 @@ pub fn digest<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>) -> Digest {
         hasher.update(format!("{path}\0{}\n", hex(&Sha256::digest(bytes))));
     }
     Digest::from_hasher(hasher)
+}
+
+/// Returns the digest of a chart's files.
+pub fn digest_of(files: &Files) -> Digest {
+    digest(files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())))
+}
+
+/// Takes files only when their digest is the expected one; `shown` names them in the message.
+///
+/// # Errors
+/// When it is another one.
+pub fn require_digest(files: &Files, expected: &Digest, shown: &str) -> Result<()> {
+    let got = digest_of(files);
+    if got == *expected {
+        return Ok(());
+    }
+    Err(Error::missing(format!("`{shown}` is not the chart that kilter.lock holds"))
+        .detail(format!("expected {expected}\ngot      {got}"))
+        .help("Nothing of it was kept. Check the mirror (`KILTER_MIRROR`)."))
 }
 
 /// The store, a directory.
@@ -112,7 +131,7 @@ impl ChartStore {
             return Err(Error::project(format!("Chart.yaml of `{shown}`: `{name}` is not a name"))
                 .help("Use letters, digits and `-`."));
         }
-        let digest = digest(files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())));
+        let digest = digest_of(files);
         let dir = self.dir(&digest).join(&name);
         if !dir.is_dir() {
             let placed: Vec<(String, &[u8])> =
@@ -120,6 +139,31 @@ impl ChartStore {
             self.put(&digest, &placed)?;
         }
         Ok(Chart { name, version, digest, dir })
+    }
+
+    /// Puts a chart that was compiled into another kilter into the store: its files as the repository has them,
+    /// `catalog.yaml` among them. They are taken only when `digest` is theirs; `shown` names them in messages.
+    ///
+    /// # Errors
+    /// When the digest is another one, they are no chart, or they cannot be written.
+    pub fn carried_elsewhere(&self, files: &Files, digest: &Digest, shown: &str) -> Result<Chart> {
+        require_digest(files, digest, shown)?;
+        let about = files.get("Chart.yaml").and_then(|bytes| read_about(&String::from_utf8_lossy(bytes)));
+        let (name, version) = about.ok_or_else(|| {
+            Error::missing(format!("`{shown}` is no chart")).help("Check the mirror (`KILTER_MIRROR`).")
+        })?;
+        let mut placed: Vec<(String, &[u8])> = files
+            .iter()
+            .filter(|(path, _)| *path != "catalog.yaml")
+            .map(|(path, bytes)| (format!("{name}/{path}"), bytes.as_slice()))
+            .collect();
+        let catalog = files.get("catalog.yaml").and_then(|bytes| serde_yaml::from_slice(bytes).ok());
+        let catalog = catalog.map(|about: serde_json::Value| about.to_string());
+        if let Some(catalog) = &catalog {
+            placed.push((CATALOG.to_owned(), catalog.as_bytes()));
+        }
+        self.put(digest, &placed)?;
+        Ok(Chart { name: name.clone(), version, digest: digest.clone(), dir: self.dir(digest).join(name) })
     }
 
     fn dir(&self, digest: &Digest) -> PathBuf {

@@ -13,7 +13,7 @@ use crate::ids::Digest;
 pub use crate::values::{Chart, Release};
 pub use invocation::{Helm, TIMEOUT, ValuesFrom};
 #[cfg(feature = "cli")]
-pub use pull::pull;
+pub use pull::{pull, unpack};
 pub use receipt::{Receipt, ReceiptHelm};
 pub use render::{Observer, Rendered, Renderer, Source, Stored};
 pub use verify::{Verdict, verify};

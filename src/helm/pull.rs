@@ -11,7 +11,7 @@ use crate::exec::{Environment, Invocation};
 use crate::fsx;
 
 /// Pulls `reference` (`oci://…` or `https://…/name`) at an exact version and returns its files by path inside the chart.
-/// helm runs with the user's own environment here, for proxies, certificates and registry logins, but without plugins.
+/// The digest that is locked is not checked here. helm runs with the user's own environment, for proxies, certificates and registry logins, but without plugins.
 ///
 /// # Errors
 /// When helm cannot get it, or the archive is not a plain chart.
@@ -22,11 +22,16 @@ pub fn pull(helm: &Helm, reference: &str, version: &str) -> Result<Files> {
     if !captured.ok() {
         return Err(Error::tool(format!("helm could not pull chart `{reference}` {version}"))
             .detail(format!("$ {}\n{}", call.shell_line(), captured.stderr.trim_end()))
-            .help("Check the address, the version and your login (`helm registry login`), then run `kilter render` again."));
+            .help("Check the address and the version, then run `kilter render` again.")
+            .help("A registry that wants a login: `\"$(kilter tools path helm)\" registry login HOST`."));
     }
     let entries = std::fs::read_dir(temp.path()).map_err(|error| Error::io("read a temporary directory", &error))?;
     let archive = entries.flatten().map(|e| e.path()).find(|p| p.extension().is_some_and(|ext| ext == "tgz"));
     let archive = archive.ok_or_else(|| Error::tool(format!("helm pulled no archive of `{reference}` {version}")))?;
+    let size = std::fs::metadata(&archive).map_err(|error| Error::io("read a pulled chart", &error))?.len();
+    if size > MAX_BYTES {
+        return Err(refused(reference, &format!("is larger than {}", fsx::size(MAX_BYTES))));
+    }
     let bytes = fsx::read(&archive, MAX_BYTES)?.unwrap_or_default();
     unpack(&bytes, reference)
 }
@@ -59,15 +64,20 @@ fn on_loopback(reference: &str) -> bool {
         .any(|name| host.strip_prefix(name).is_some_and(|rest| rest.starts_with(['/', ':'])))
 }
 
+fn refused(reference: &str, why: &str) -> Error {
+    Error::project(format!("the archive of chart `{reference}` {why}"))
+        .help("Use another version of the chart, or copy it into the project and check it there.")
+}
+
 /// Reads a chart archive: ordinary files below one directory, no links, no path that leaves it, bounded in size.
-fn unpack(archive: &[u8], reference: &str) -> Result<Files> {
-    let bad = |why: String| {
-        Error::project(format!("the archive of chart `{reference}` {why}"))
-            .help("Use another version of the chart, or copy it into the project and check it there.")
-    };
+///
+/// # Errors
+/// When it is no archive, or has something else in it.
+pub fn unpack(archive: &[u8], reference: &str) -> Result<Files> {
+    let bad = |why: String| refused(reference, &why);
     let mut files = Files::new();
     let mut total = 0;
-    let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(archive));
+    let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(archive).take(2 * MAX_BYTES));
     let entries = tar.entries().map_err(|error| bad(format!("cannot be read: {error}")))?;
     for entry in entries {
         let mut entry = entry.map_err(|error| bad(format!("cannot be read: {error}")))?;

@@ -141,6 +141,12 @@ impl Renderer {
         };
         match captured.ending {
             Ending::Exited(0) => {}
+            // helm's words, `action.CheckDependencies`.
+            Ending::Exited(_) if captured.stderr.contains("missing in charts/ directory") => {
+                return Err(fail("its dependencies are not in `charts/`".into())
+                    .help("Get them once: `\"$(kilter tools path helm)\" dependency build DIR` for the chart's directory, and commit `charts/`.")
+                    .help("A published chart without its dependencies is incomplete: use another version of it."));
+            }
             Ending::Exited(code) => {
                 return Err(fail(format!("it ended with code {code}"))
                     .help("Correct the values or the chart that helm names, then run `kilter render` again."));

@@ -1,9 +1,13 @@
 //! The proof that a release renders to the same bytes everywhere, and the culprit when it does not.
 //!
-//! A release is rendered anew twice, the second time with another time zone, home and working directory. A chart that
-//! reads the clock may still print the same in both, so where a template names `now`, a third render has another time
-//! in its place. Names of the functions: Masterminds/sprig v3.3.0 `functions.go`; how charts read the helm that renders
-//! them: helm/helm `pkg/chart/common/capabilities.go`.
+//! A release is rendered anew twice, the second time with another time zone, home and working directory. Where that could
+//! show nothing, there are more renders: with a zone on the other side of the date line where a template uses the local
+//! zone, several where a function draws from a few, and of a changed chart where a template reads the clock or the order
+//! of a map: another time, the reverse order. A date function that is given no time takes the clock; kilter sees that by
+//! the date alone, so a template that prints but the year of it passes until the year changes.
+//!
+//! Names of the functions: Masterminds/sprig v3.3.0 `functions.go`; how charts read the helm that renders them: helm/helm
+//! `pkg/chart/common/capabilities.go`.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -12,6 +16,7 @@ use super::charts::{ChartStore, read_files, require_whole};
 use super::{Chart, Helm, Release, ValuesFrom};
 use crate::diag::{Error, Result};
 use crate::exec::Environment;
+use crate::fsx;
 
 /// Functions that give something else each time.
 const RANDOM: [&str; 20] = [
@@ -46,10 +51,26 @@ const ZONE: [&str; 4] = ["date", "htmlDate", "toDate", "mustToDate"];
 /// Functions whose order changes from run to run.
 const ORDER: [&str; 2] = ["keys", "values"];
 
-/// What only the official build of helm has: a source build prints another Go version.
-const BUILD: &str = ".Capabilities.HelmVersion.GoVersion";
+/// Functions that may give the same twice although they give something else another time.
+const FEW: [&str; 2] = ["shuffle", "randInt"];
 
-/// What stands for `now` in the third render.
+/// Renders beyond the first two for these: of two things, eight draws are all the same with a chance of 1 in 128.
+const MORE: usize = 6;
+
+/// Renders with the reverse order: it is the same as before where the order itself turned, for two keys in 1 of 8.
+const REVERSED: usize = 3;
+
+/// What a template reads of the helm that renders it.
+const BUILD: &str = ".Capabilities.HelmVersion";
+
+/// What of it a source build has like the release. It prints another Go version.
+const SAME_BUILD: [&str; 3] = [".Version", ".GitCommit", ".GitTreeState"];
+
+/// Time zones far from UTC, in hours: in one of them it is always another date.
+const EAST: i32 = 14;
+const WEST: i32 = -12;
+
+/// What stands for `now` when another time is tried.
 const OTHER_TIME: &str = r#"(toDate "2006-01-02" "2001-02-03")"#;
 
 /// What the renders of one release showed.
@@ -59,7 +80,7 @@ pub struct Verdict {
     pub manifest: Vec<u8>,
     /// The reasons why it is not deterministic, one line each; empty when it is.
     pub unstable: Vec<String>,
-    /// Whether the chart reads what a source-built helm cannot equal, and where.
+    /// Where the chart reads what a source-built helm cannot equal, one line each.
     pub reads_build: Vec<String>,
 }
 
@@ -71,32 +92,47 @@ pub struct Verdict {
 pub fn verify(helm: &Helm, release: &Release, store: &ChartStore) -> Result<Verdict> {
     require_whole(&release.chart)?;
     let templates = templates(release)?;
-    let first = run(helm, release, false)?;
-    let second = run(helm, release, true)?;
-    let mut unstable = Vec::new();
-    if let Some(template) = first_difference(&first, &second) {
-        let functions = [&RANDOM[..], &CLOCK[..], &ZONE[..], &ORDER[..]].concat();
-        unstable.extend(culprits(&templates, &template, &functions));
-    } else if let Some(other) = with_other_time(release, &templates, store)? {
-        let third = run(helm, &Release { chart: other, ..release.clone() }, false)?;
-        if let Some(template) = first_difference(&first, &third) {
-            unstable.extend(culprits(&templates, &template, &CLOCK));
+    let first = run(helm, release, None)?;
+    let reads_build = templates.iter().flat_map(|(path, text)| build_reads(path, text)).collect();
+    let mut verdict = Verdict { manifest: first, unstable: Vec::new(), reads_build };
+    let some = |functions: &[&str]| templates.values().any(|text| !calls(text, functions).is_empty());
+    let mut zones = vec![Some(EAST)];
+    if some(&ZONE) {
+        zones.push(Some(WEST));
+    }
+    if some(&FEW) {
+        zones.extend([None; MORE]);
+    }
+    for zone in zones {
+        if let Some(template) = first_difference(&verdict.manifest, &run(helm, release, zone)?) {
+            verdict.unstable =
+                culprits(&templates, &template, &[&[&RANDOM[..], &CLOCK].concat(), &[&ZONE[..], &ORDER].concat()]);
+            return Ok(verdict);
         }
     }
-    let reads_build = templates.iter().filter(|(_, text)| text.contains(BUILD)).map(|(path, _)| path.clone()).collect();
-    Ok(Verdict { manifest: first, unstable, reads_build })
+    let Some(other) = changed(release, &templates, store)? else { return Ok(verdict) };
+    let other = Release { chart: other, ..release.clone() };
+    for _ in 0..if some(&ORDER) { REVERSED } else { 1 } {
+        if let Some(template) = first_difference(&verdict.manifest, &run(helm, &other, None)?) {
+            verdict.unstable = culprits(&templates, &template, &[&[&CLOCK[..], &ORDER].concat()]);
+            break;
+        }
+    }
+    Ok(verdict)
 }
 
-fn run(helm: &Helm, release: &Release, elsewhere: bool) -> Result<Vec<u8>> {
+/// Renders a release anew; with a zone, as another user in another place.
+fn run(helm: &Helm, release: &Release, zone: Option<i32>) -> Result<Vec<u8>> {
     let mut call = helm.template(release, ValuesFrom::Stdin);
     let other = tempfile::tempdir().map_err(|error| Error::io("make a temporary directory", &error))?;
-    if elsewhere {
-        if let Environment::Only(vars) = &mut call.env {
-            vars.insert("TZ".into(), "Pacific/Kiritimati".into());
-            vars.insert("HOME".into(), other.path().to_string_lossy().into_owned());
-            vars.insert("LC_ALL".into(), "C.UTF-8".into());
-            vars.insert("USER".into(), "somebody-else".into());
-        }
+    if let (Some(hours), Environment::Only(vars)) = (zone, &mut call.env) {
+        // A file of kilter's own: a machine need not have a database of time zones.
+        let file = other.path().join("zone");
+        fsx::write(&file, &zone_file(hours))?;
+        vars.insert("TZ".into(), file.to_string_lossy().into_owned());
+        vars.insert("HOME".into(), other.path().to_string_lossy().into_owned());
+        vars.insert("LC_ALL".into(), "C.UTF-8".into());
+        vars.insert("USER".into(), "somebody-else".into());
         call.cwd = Some(other.path().to_path_buf());
     }
     let captured = call.capture()?;
@@ -106,6 +142,34 @@ fn run(helm: &Helm, release: &Release, elsewhere: bool) -> Result<Vec<u8>> {
             .help("Run `kilter render` to see whether it renders at all."));
     }
     Ok(captured.stdout)
+}
+
+/// Returns a time zone so many hours east of UTC, in the format of RFC 8536, version 1: a header with six counts (here
+/// one zone and four letters), the zone, its name.
+fn zone_file(hours: i32) -> Vec<u8> {
+    let mut file = b"TZif".to_vec();
+    file.extend([0; 16]);
+    for count in [0_u32, 0, 0, 0, 1, 4] {
+        file.extend(count.to_be_bytes());
+    }
+    file.extend((hours * 3600).to_be_bytes());
+    file.extend([0, 0]);
+    file.extend(b"KLT\0");
+    file
+}
+
+/// Finds where a template reads what a source build of helm cannot equal.
+fn build_reads(path: &str, text: &str) -> Vec<String> {
+    let found = text.match_indices(BUILD).filter(|(at, _)| {
+        let rest = &text[at + BUILD.len()..];
+        !SAME_BUILD.iter().any(|same| rest.starts_with(same))
+    });
+    found.map(|(at, _)| format!("{path}:{} reads `{BUILD}`", line(text, at))).collect()
+}
+
+/// Returns the line of a place in a text, counted from 1.
+fn line(text: &str, at: usize) -> usize {
+    text[..at].matches('\n').count() + 1
 }
 
 /// Reads the files of a chart that helm takes for templates, subcharts included.
@@ -134,31 +198,39 @@ fn first_difference(a: &[u8], b: &[u8]) -> Option<String> {
     Some(source)
 }
 
-/// Names the functions that may be to blame: those the template itself calls, or else those its helpers call.
-fn culprits(templates: &BTreeMap<String, String>, source: &str, functions: &[&str]) -> Vec<String> {
-    let own = |path: &&String| source.ends_with(&format!("/{path}"));
-    let found = |paths: Vec<&String>| -> Vec<String> {
-        let calls =
-            paths.into_iter().flat_map(|path| calls(&templates[path], functions).into_iter().map(move |c| (path, c)));
-        calls.map(|(path, (line, function))| format!("{path}:{line} calls `{function}`")).collect()
-    };
-    let in_template = found(templates.keys().filter(own).collect());
-    if !in_template.is_empty() {
-        return in_template;
-    }
-    let helpers = found(templates.keys().filter(|path| path.ends_with(".tpl")).collect());
-    if !helpers.is_empty() {
-        return helpers;
+/// Names the functions that may be to blame. `groups` are functions by how likely they are it; of one group, those that
+/// the template itself calls are named before those that its helpers call.
+fn culprits(templates: &BTreeMap<String, String>, source: &str, groups: &[&[&str]]) -> Vec<String> {
+    let own = |path: &str| source.ends_with(&format!("/{path}"));
+    let helper = |path: &str| path.ends_with(".tpl");
+    for functions in groups {
+        for place in [&own as &dyn Fn(&str) -> bool, &helper] {
+            let paths = templates.iter().filter(|(path, _)| place(path));
+            let found = paths.flat_map(|(path, text)| {
+                calls(text, functions)
+                    .into_iter()
+                    .map(move |(line, function)| format!("{path}:{line} calls `{function}`"))
+            });
+            let found: Vec<String> = found.collect();
+            if !found.is_empty() {
+                return found;
+            }
+        }
     }
     let source = source.split_once('/').map_or(source, |(_, path)| path);
     vec![format!("{source} prints something else each time")]
 }
 
-/// Finds calls of functions inside `{{ }}`, comments and strings left out: (line, function).
+/// Finds calls of functions inside `{{ }}`, comments and strings left out: (line, function). What lists a map is left out
+/// where the list is sorted.
 fn calls(text: &str, functions: &[&str]) -> Vec<(usize, String)> {
-    let words = actions(text).into_iter().flat_map(|range| words(text, range));
+    let words = actions(text).into_iter().flat_map(|action| {
+        let sorted = text[action.clone()].contains("sortAlpha");
+        let kept = move |range: &Range<usize>| !(sorted && ORDER.contains(&&text[range.clone()]));
+        words(text, action).into_iter().filter(kept)
+    });
     let calls = words.filter(|range| functions.contains(&&text[range.clone()]));
-    calls.map(|range| (text[..range.start].matches('\n').count() + 1, text[range].to_owned())).collect()
+    calls.map(|range| (line(text, range.start), text[range].to_owned())).collect()
 }
 
 /// Byte ranges of the insides of `{{ }}`, comments left out.
@@ -210,34 +282,67 @@ fn words(text: &str, action: Range<usize>) -> Vec<Range<usize>> {
     found
 }
 
-/// Puts a copy of the chart in which `now` is another time into the store; `None` when no template names it.
-fn with_other_time(
-    release: &Release,
-    templates: &BTreeMap<String, String>,
-    store: &ChartStore,
-) -> Result<Option<Chart>> {
-    if templates.values().all(|text| calls(text, &["now"]).is_empty()) {
+/// Puts a copy of the chart into the store in which the clock shows another time and maps have the reverse order; `None`
+/// when no template reads either.
+fn changed(release: &Release, templates: &BTreeMap<String, String>, store: &ChartStore) -> Result<Option<Chart>> {
+    let read = [&CLOCK[..], &ORDER].concat();
+    if templates.values().all(|text| calls(text, &read).is_empty()) {
         return Ok(None);
     }
     let mut files = read_files(&release.chart.dir, &release.chart.name)?;
     for (path, text) in templates {
-        files.insert(path.clone(), other_time(text).into_bytes());
+        files.insert(path.clone(), change(text).into_bytes());
     }
     store.files(&files, &release.chart.name).map(Some)
 }
 
-/// Replaces every call of `now`.
-fn other_time(text: &str) -> String {
-    let mut out = String::new();
-    let mut copied = 0;
-    for range in actions(text).into_iter().flat_map(|range| words(text, range)) {
-        if &text[range.clone()] == "now" {
-            out.push_str(&text[copied..range.start]);
-            out.push_str(OTHER_TIME);
-            copied = range.end;
+/// Replaces every call of `now` by a fixed time, and `ago` by what prints something else than a duration; puts `reverse`
+/// behind what lists a map.
+fn change(text: &str) -> String {
+    let mut edits: Vec<(Range<usize>, &str)> = Vec::new();
+    for action in actions(text) {
+        for range in words(text, action.clone()) {
+            match &text[range.clone()] {
+                "now" => edits.push((range, OTHER_TIME)),
+                "ago" => edits.push((range, "toString")),
+                word if ORDER.contains(&word) => {
+                    let end = command_end(text, range.end..action.end);
+                    edits.push((end..end, " | reverse"));
+                }
+                _ => {}
+            }
         }
     }
+    edits.sort_by_key(|(range, _)| range.start);
+    let mut out = String::new();
+    let mut copied = 0;
+    for (range, new) in edits {
+        out.push_str(&text[copied..range.start]);
+        out.push_str(new);
+        copied = range.end;
+    }
     out + &text[copied..]
+}
+
+/// Returns where a command of a pipeline ends: before the next `|`, the `)` around it, or the end of the action.
+fn command_end(text: &str, rest: Range<usize>) -> usize {
+    let mut depth = 0_usize;
+    let mut quote = None;
+    let mut before = ' ';
+    for (at, c) in text[rest.clone()].char_indices() {
+        match (quote, c) {
+            (Some(open), _) if c == open && (before != '\\' || open == '`') => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '`' | '\'') => quote = Some(c),
+            (None, '(') => depth += 1,
+            (None, '|') if depth == 0 => return rest.start + at,
+            (None, ')') if depth == 0 => return rest.start + at,
+            (None, ')') => depth -= 1,
+            (None, _) => {}
+        }
+        before = c;
+    }
+    rest.start + text[rest.clone()].trim_end_matches('-').trim_end().len()
 }
 
 #[cfg(test)]
@@ -249,6 +354,16 @@ mod tests {
         let text = "a: {{ now | date \"now\" }}\nb: {{/* randAlpha */}}\nc: {{ .Values.now }} {{ $now }}\nd: {{- randAlphaNum 5 -}}\nnow";
         let found = calls(text, &["now", "randAlpha", "randAlphaNum"]);
         assert_eq!(found, [(1, "now".to_owned()), (4, "randAlphaNum".to_owned())]);
-        assert!(other_time(text).starts_with("a: {{ (toDate \"2006-01-02\" \"2001-02-03\") | date \"now\" }}\nb:"));
+        assert!(change(text).starts_with("a: {{ (toDate \"2006-01-02\" \"2001-02-03\") | date \"now\" }}\nb:"));
+    }
+
+    #[test]
+    fn a_list_of_a_map_is_turned_where_its_command_ends() {
+        let turned = |text: &str| change(text);
+        assert_eq!(turned("{{- keys .a -}}"), "{{- keys .a | reverse -}}");
+        assert_eq!(turned("{{ .a | keys | join \",\" }}"), "{{ .a | keys  | reverse| join \",\" }}");
+        assert_eq!(turned("{{ range (keys (get .a \"|)\")) }}"), "{{ range (keys (get .a \"|)\") | reverse) }}");
+        assert_eq!(turned("{{ .Values.keys }} {{/* keys */}}"), "{{ .Values.keys }} {{/* keys */}}");
+        assert!(calls("{{ keys .a | sortAlpha }}", &ORDER).is_empty());
     }
 }

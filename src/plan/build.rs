@@ -11,6 +11,9 @@ use crate::config::model::{Config, HostAccess, Provider};
 use crate::diag::{Error, Kind, Problem, Result};
 use crate::ids::{Digest, Name};
 
+/// Longest name of a namespace (a DNS-1123 label).
+const MAX_NAMESPACE: usize = 63;
+
 /// What is known about the app without kilter.yaml: from kilter.lock, or else detected.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
@@ -77,6 +80,11 @@ pub fn build(input: &Input<'_>) -> Result<Plan> {
         (Provider::Context, Some(instance)) => format!("{}-{instance}-dev", input.name),
         _ => format!("{}-dev", input.name),
     };
+    if namespace.len() > MAX_NAMESPACE {
+        let what =
+            format!("the namespace `{namespace}` has {} characters; Kubernetes takes {MAX_NAMESPACE}", namespace.len());
+        return Err(Error::project(what).help("Take a shorter `--instance NAME`, or a shorter `name:` in kilter.yaml."));
+    }
     let kubernetes = cluster.kubernetes.clone().or_else(|| input.lock.map(|lock| lock.kubernetes.clone()));
     let mut plan = Plan {
         project: input.name.clone(),
@@ -91,7 +99,7 @@ pub fn build(input: &Input<'_>) -> Result<Plan> {
     for entry in input.config.services.iter().flatten() {
         plan.services.push(service::plan(&entry.spec(), input, &plan)?);
     }
-    distinct_objects(&plan, input.config)?;
+    refuse_taken_names(&plan, input.config)?;
     slots(&mut plan, input.lock);
     plan.env = environment(&plan, input.config)?;
     for service in &mut plan.services {
@@ -99,24 +107,6 @@ pub fn build(input: &Input<'_>) -> Result<Plan> {
     }
     app::values(&mut plan, input.config)?;
     Ok(plan)
-}
-
-/// The app's objects are named after the project, a component's `<project>-<component>`: no service may have such a name.
-fn distinct_objects(plan: &Plan, config: &Config) -> Result<()> {
-    if plan.app.is_none() {
-        return Ok(());
-    }
-    let components =
-        config.components.iter().map(|c| (format!("{}-{}", plan.project, c.name), format!("component `{}`", c.name)));
-    let taken = components.chain([(plan.project.to_string(), "app".to_owned())]);
-    let clashes = taken.filter(|(name, _)| plan.service(name).is_some()).map(|(name, owner)| {
-        Problem::new(format!("service `{name}` has the name that the objects of the {owner} have in the cluster"))
-            .help("Give the service another `name:`, with `from:` for what it is, or the project another `name:`.")
-    });
-    match clashes.collect::<Vec<_>>() {
-        clashes if clashes.is_empty() => Ok(()),
-        clashes => Err(Error::from_problems(Kind::Project, clashes)),
-    }
 }
 
 fn with_v(version: &str) -> String {
@@ -147,10 +137,13 @@ fn environment(plan: &Plan, config: &Config) -> Result<IndexMap<String, String>>
         env.insert("PORT".to_owned(), app.port.to_string());
     }
     for service in &plan.services {
-        for (variable, value) in service.provided(&service.in_cluster()).map_err(Error::project)? {
+        let provided = service.provided(&service.in_cluster()).map_err(|what| {
+            Error::project(what).help(format!("Correct `provides` of `{}` in kilter.yaml.", service.name))
+        })?;
+        for (variable, value) in provided {
             let decided = config.env.contains_key(&variable);
             match giver.get(variable.as_str()) {
-                Some(first) if !decided => problems.push(twice(&variable, &first.name, &service.name)),
+                Some(first) if !decided => problems.push(twice(&variable, &first.name, service)),
                 _ => {
                     env.insert(variable, value);
                 }
@@ -165,10 +158,36 @@ fn environment(plan: &Plan, config: &Config) -> Result<IndexMap<String, String>>
     Ok(env)
 }
 
-fn twice(variable: &str, first: &Name, second: &Name) -> Problem {
-    Problem::new(format!("`{variable}` is provided by both `{first}` and `{second}`"))
+/// The app's objects in the cluster have the project's name, those of components the project's and their own: no service
+/// can have one of these.
+fn refuse_taken_names(plan: &Plan, config: &Config) -> Result<()> {
+    let Some(_) = plan.app else { return Ok(()) };
+    let components = config.components.iter().map(|c| (format!("{}-{}", plan.project, c.name), c.name.as_str()));
+    let components: BTreeMap<String, &str> = components.collect();
+    let problems = plan.services.iter().filter_map(|service| {
+        let of = match components.get(service.name.as_str()) {
+            Some(component) => format!("the component `{component}`"),
+            None if service.name == plan.project => "the app".to_owned(),
+            None => return None,
+        };
+        Some(
+            Problem::new(format!("the service `{}` has the name that {of} has in the cluster", service.name))
+                .help("Give the service another name, or the project: `name:` in kilter.yaml."),
+        )
+    });
+    let problems: Vec<Problem> = problems.collect();
+    if problems.is_empty() { Ok(()) } else { Err(Error::from_problems(Kind::Project, problems)) }
+}
+
+fn twice(variable: &str, first: &Name, second: &ServicePlan) -> Problem {
+    let name = &second.name;
+    let from = match &second.catalog {
+        Some(catalog) if catalog != name.as_str() => format!(", from: {catalog}"),
+        _ => String::new(),
+    };
+    Problem::new(format!("`{variable}` is provided by both `{first}` and `{name}`"))
         .help(format!(
-            "Take it away from one: `- {{name: {second}, provides: {{{variable}: null}}}}` under `services:`."
+            "Take it away from one: `- {{name: {name}{from}, provides: {{{variable}: null}}}}` under `services:`."
         ))
         .help(format!("Or decide it yourself: `env: {{{variable}: …}}` in kilter.yaml."))
 }

@@ -52,7 +52,7 @@ pub(super) fn plan(spec: &ServiceSpec, input: &Input<'_>, plan: &Plan) -> Result
         Origin::Catalog => {
             let from = spec.from.as_deref().unwrap_or(&spec.name);
             let chart = embedded(from, locked)?;
-            let about = about(from, &chart, input)?;
+            let about = about(from, &name, &chart, input)?;
             from_catalog(spec, from, about, locked, bare(Origin::Catalog, chart))?
         }
     };
@@ -90,7 +90,10 @@ fn users_chart(spec: &ServiceSpec, locked: Option<&LockedService>) -> ChartSourc
         return ChartSource::Local(chart);
     }
     let version = spec.version.clone().unwrap_or_default();
-    let same = |locked: &&LockedService| locked.source.as_deref() == Some(&chart) && locked.chart_version == version;
+    let plain = |version: &str| version.trim_start_matches('v').to_owned();
+    let same = |locked: &&LockedService| {
+        locked.source.as_deref() == Some(&chart) && plain(&locked.chart_version) == plain(&version)
+    };
     let digest = locked.filter(same).map(|locked| locked.chart_digest.clone());
     ChartSource::Remote { reference: chart, version, digest }
 }
@@ -110,7 +113,7 @@ fn embedded(chart: &str, locked: Option<&LockedService>) -> Result<ChartSource> 
 }
 
 /// The catalog file that belongs to a chart: the compiled-in one, or that of an older chart out of the store.
-fn about<'a>(name: &str, chart: &ChartSource, input: &'a Input<'_>) -> Result<&'a CatalogService> {
+fn about<'a>(name: &str, service: &Name, chart: &ChartSource, input: &'a Input<'_>) -> Result<&'a CatalogService> {
     let ChartSource::Embedded { digest, .. } = chart else {
         return Err(Error::bug("a catalog service without a chart"));
     };
@@ -119,13 +122,13 @@ fn about<'a>(name: &str, chart: &ChartSource, input: &'a Input<'_>) -> Result<&'
     {
         return Ok(about);
     }
-    input.older.get(digest).ok_or_else(|| not_carried(name, digest))
+    input.older.get(digest).ok_or_else(|| not_carried(name, service.as_str(), digest))
 }
 
 /// The error for a locked chart that is nowhere to be had.
-pub(crate) fn not_carried(name: &str, digest: &Digest) -> Error {
+pub(crate) fn not_carried(name: &str, service: &str, digest: &Digest) -> Error {
     Error::missing(format!("kilter.lock holds chart `{name}` {}, which this kilter does not carry", short(digest)))
-        .help(format!("Move to the chart of this kilter, diff first: `kilter upgrade {name}`."))
+        .help(format!("Move to the chart of this kilter, diff first: `kilter upgrade {service}`."))
         .help("Or use the kilter that wrote the lock, or a mirror (`KILTER_MIRROR`) that has the chart.")
 }
 

@@ -30,6 +30,17 @@ pub enum Addresses {
     Localhost(BTreeMap<String, (u16, u16)>),
 }
 
+impl Addresses {
+    /// The names of the ports, for messages.
+    fn ports(&self) -> String {
+        let names: Vec<String> = match self {
+            Self::InCluster(ports) => ports.keys().map(|name| format!("`{name}`")).collect(),
+            Self::Localhost(ports) => ports.keys().map(|name| format!("`{name}`")).collect(),
+        };
+        if names.is_empty() { "none at all".into() } else { names.join(", ") }
+    }
+}
+
 impl Fill {
     /// Returns the name of the service's host in the cluster.
     pub fn host(&self) -> String {
@@ -80,7 +91,7 @@ impl Fill {
             };
             return found
                 .map(|p| p.to_string())
-                .ok_or_else(|| format!("`{{{{ {name} }}}}`: there is no port `{port}`"));
+                .ok_or_else(|| format!("`{{{{ {name} }}}}`: it has no port `{port}`, but {}", addresses.ports()));
         }
         if let Some(path) = name.strip_prefix(".Values.") {
             let value = path.split('.').try_fold(&self.values, |value, key| value.get(key));

@@ -1,7 +1,7 @@
 //! Tilt: the text of its Tiltfile.
 
+mod objects;
 mod tiltfile;
-mod workloads;
 
-pub use tiltfile::{TiltInput, TiltService, tiltfile};
-pub use workloads::{Workload, workloads};
+pub use objects::{Object, TiltService, objects};
+pub use tiltfile::{TiltInput, tiltfile};

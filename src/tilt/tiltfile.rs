@@ -3,11 +3,16 @@
 //! It holds no path and no port of this machine: where the artifacts and the project are, and where the block of host
 //! ports begins, Tilt is told by environment variables. So an ejected copy can be committed.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::Workload;
+use super::objects::{Census, Object, TiltService};
 use crate::detect::Stack;
+use crate::image::CONTEXT_IGNORE;
 use crate::plan::{APP, AppPlan, Plan, PortPlan, SLOTS};
+
+/// What kilter itself writes into a project, which no image needs: it changes with each render.
+const KILTERS: [&str; 3] = ["kilter.yaml", "kilter.lock", "kilter/.base"];
 
 /// What a Tiltfile is made of.
 #[derive(Debug)]
@@ -26,15 +31,6 @@ pub struct TiltInput<'a> {
     pub services: Vec<TiltService>,
     /// Whether the Dockerfile is the project's own ejected one.
     pub own_dockerfile: bool,
-}
-
-/// A service and the workloads its manifest has.
-#[derive(Debug, Clone)]
-pub struct TiltService {
-    /// Name of the service, or `app`.
-    pub name: String,
-    /// Its workloads.
-    pub workloads: Vec<Workload>,
 }
 
 /// Writes a string as Starlark reads it: JSON's escapes are a subset of Starlark's.
@@ -63,8 +59,10 @@ pub fn tiltfile(input: &TiltInput<'_>) -> String {
     if let Some(app) = &input.plan.app {
         image(&mut out, input, app);
     }
+    let census = Census::new(&input.services);
+    let mut names: BTreeSet<String> = input.services.iter().map(|service| service.name.clone()).collect();
     for service in &input.services {
-        resources(&mut out, input.plan, service);
+        resources(&mut out, input.plan, service, &census, &mut names);
     }
     out
 }
@@ -79,7 +77,8 @@ fn image(out: &mut String, input: &TiltInput<'_>, app: &AppPlan) {
         if input.own_dockerfile { "project + '/kilter/Dockerfile.dev'" } else { "artifacts + '/Dockerfile.dev'" };
     line(out, "\ndocker_build(");
     let _ = writeln!(out, "    {},\n    project,\n    dockerfile={dockerfile},", quote(input.app_image));
-    line(out, "    ignore=['.git', 'kilter', 'node_modules', '**/node_modules', '**/__pycache__', '.venv'],");
+    let ignored: Vec<String> = CONTEXT_IGNORE.iter().chain(&KILTERS).map(|pattern| quote(pattern)).collect();
+    let _ = writeln!(out, "    ignore=[{}],", ignored.join(", "));
     if app.dev.is_some() {
         line(out, "    live_update=[");
         for manifest in input.stack.iter().flat_map(|stack| &stack.manifests) {
@@ -91,20 +90,53 @@ fn image(out: &mut String, input: &TiltInput<'_>, app: &AppPlan) {
     line(out, ")");
 }
 
-fn resources(out: &mut String, plan: &Plan, service: &TiltService) {
-    let _ = writeln!(out, "\nk8s_yaml(artifacts + {})", quote(&format!("/manifests/{}.yaml", service.name)));
-    let forwards = forwards(plan, &service.name);
-    let links = links(plan, &service.name);
-    for (index, workload) in service.workloads.iter().enumerate() {
-        let _ = write!(out, "k8s_resource({}, labels=[{}]", quote(&workload.name), quote(&service.name));
-        if index == 0 && !forwards.is_empty() {
-            let _ = write!(out, ", port_forwards=[{}]", forwards.join(", "));
+/// Writes the resources of a service. The first workload has the service's name, forwards and links, and the objects
+/// that belong to it; without a workload, the objects alone have the name.
+fn resources(out: &mut String, plan: &Plan, service: &TiltService, census: &Census, names: &mut BTreeSet<String>) {
+    let again = if census.repeats(service) { ", allow_duplicates=True" } else { "" };
+    let _ = writeln!(out, "\nk8s_yaml(artifacts + {}{again})", quote(&format!("/manifests/{}.yaml", service.name)));
+    let label = if service.name == APP { "app" } else { "services" };
+    let links = option("links", &links(plan, &service.name));
+    let beside: Vec<String> = census.beside(service).iter().map(|object| quote(object)).collect();
+    let beside = option("objects", &beside);
+    let workloads = service.objects.iter().filter(|object| object.is_workload());
+    let workloads: Vec<_> = workloads.filter_map(|workload| Some((workload, census.resource(workload)?))).collect();
+    for (index, (workload, resource)) in workloads.iter().enumerate() {
+        let name = if index == 0 { service.name.clone() } else { further(plan, service, workload, names) };
+        let _ = write!(out, "k8s_resource({}", quote(resource));
+        if name != *resource {
+            let _ = write!(out, ", new_name={}", quote(&name));
         }
-        if index == 0 && !links.is_empty() {
-            let _ = write!(out, ", links=[{}]", links.join(", "));
+        let _ = write!(out, ", labels=[{}]", quote(label));
+        if index == 0 {
+            let forwards = option("port_forwards", &forwards(plan, &service.name));
+            let _ = write!(out, "{beside}{forwards}{links}");
         }
-        line(out, ")");
+        // Otherwise Tilt waits for pods that nobody asked for.
+        let idle = if workload.idle { ", pod_readiness='ignore'" } else { "" };
+        line(out, &format!("{idle})"));
     }
+    if workloads.is_empty() && !beside.is_empty() {
+        let _ =
+            writeln!(out, "k8s_resource(new_name={}, labels=[{}]{beside}{links})", quote(&service.name), quote(label));
+    }
+}
+
+/// Writes a list as an argument, or nothing for an empty one.
+fn option(name: &str, items: &[String]) -> String {
+    if items.is_empty() { String::new() } else { format!(", {name}=[{}]", items.join(", ")) }
+}
+
+/// Names a workload after the first of a service: a component as kilter.yaml does, others as they are, as far as nothing
+/// else has the name.
+fn further(plan: &Plan, service: &TiltService, workload: &Object, names: &mut BTreeSet<String>) -> String {
+    let project = format!("{}-", plan.project);
+    let component = workload.name.strip_prefix(&project).filter(|_| service.name == APP);
+    let kind = workload.kind.to_lowercase();
+    let plain = [component.unwrap_or(&workload.name).to_owned(), format!("{}-{kind}", workload.name)];
+    let numbered = (2..).map(|n| format!("{}-{kind}-{n}", workload.name));
+    let mut candidates = plain.into_iter().chain(numbered);
+    candidates.find(|name| names.insert(name.clone())).unwrap_or_default()
 }
 
 fn ports(plan: &Plan, service: &str) -> Vec<PortPlan> {

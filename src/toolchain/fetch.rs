@@ -68,7 +68,7 @@ fn download_to_the_end(job: &Job<'_>, progress: &dyn Progress) -> Result<Fetched
     if job.part.is_file() && digest(job.part)? == *job.sha256 {
         return Ok(Fetched::Complete);
     }
-    let agent = agent(job)?;
+    let agent = agent(job.limits, job.proxy, job.url)?;
     let mut pause = job.limits.backoff;
     let mut attempt = 1;
     loop {
@@ -270,12 +270,12 @@ fn stalled(limits: &Limits) -> String {
     format!("less than {} came in {:?}", fsx::size(limits.stall_bytes), limits.stall)
 }
 
-fn agent(job: &Job<'_>) -> Result<Agent> {
-    let limits = job.limits;
+/// Makes what speaks HTTP, with the limits and the proxy for a URL.
+pub(super) fn agent(limits: &Limits, proxy_settings: &Proxy, url: &str) -> Result<Agent> {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(MAX_REDIRECTS)
-        .proxy(proxy(job.proxy, job.url)?)
+        .proxy(proxy(proxy_settings, url)?)
         .user_agent(concat!("kilter/", env!("CARGO_PKG_VERSION")))
         .timeout_resolve(Some(limits.connect))
         .timeout_connect(Some(limits.connect))
@@ -322,6 +322,15 @@ fn failed(error: &ureq::Error) -> Attempt {
         ureq::Error::BadUri(words) => Attempt::Refused(format!("not a URL: {words}")),
         ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             Attempt::Broken(CLOSED_EARLY.into())
+        }
+        ureq::Error::Io(error)
+            if matches!(error.kind(), std::io::ErrorKind::HostUnreachable | std::io::ErrorKind::NetworkUnreachable) =>
+        {
+            Attempt::Absent(io_words(error).to_lowercase())
+        }
+        // The resolver of the standard library has no kind for this, only these words.
+        ureq::Error::Io(error) if error.to_string().starts_with("failed to lookup address information") => {
+            Attempt::Absent("the host name is not known".into())
         }
         ureq::Error::Io(error) => Attempt::Broken(io_words(error).to_lowercase()),
         other => Attempt::Absent(other.to_string()),

@@ -15,6 +15,8 @@ mod ensure;
 mod explicit;
 #[cfg(feature = "cli")]
 mod fetch;
+#[cfg(feature = "cli")]
+mod mirror;
 mod model;
 mod pins;
 mod receipt;
@@ -26,6 +28,8 @@ mod unpack;
 
 #[cfg(feature = "cli")]
 pub use ensure::ensure;
+#[cfg(feature = "cli")]
+pub use mirror::{MirrorFile, from_mirror};
 pub use model::{Installed, Limits, Progress, Proxy, Settings, Source, Want};
 pub use pins::{Asset, Packing, Pins, Platform, Tool};
 pub use store::{find, list};

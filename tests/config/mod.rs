@@ -50,7 +50,7 @@ fn every_field_is_read() {
     assert_eq!(spec(2).from.as_deref(), Some("postgres"));
     assert_eq!(spec(3).provides["NOTHING"], None);
     assert_eq!(spec(4).hooks, Some(Hooks::Drop));
-    assert_eq!(spec(5).version.as_deref(), Some("1.10"));
+    assert_eq!(spec(5).version.as_deref(), Some("1.10.0"));
     assert_eq!(spec(1).values, serde_json::json!({"enabled": true, "size": 1.5, "no": "on"}).as_object().cloned());
     let prod = &config.environments["prod"];
     assert_eq!(prod.env["DEBUG"], None);

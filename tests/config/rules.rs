@@ -139,6 +139,13 @@ fn services() {
     1  | services: [{name: x, chart: 'oci://h/x'}, {name: y, chart: 'https://h', version: '1'}]
        |                                                            ^^^^^^^^^^^
       = Write the whole address, for example `https://charts.example.com/redis`.
+
+    `1` is not an exact version of a chart.
+      --> kilter.yaml:1:82
+       |
+    1  | services: [{name: x, chart: 'oci://h/x'}, {name: y, chart: 'https://h', version: '1'}]
+       |                                                                                  ^^^
+      = Write all three numbers, for example `version: 1.2.3`.
     "#);
     assert_snapshot!(wrong("services: [{name: redis, version: '8'}]\n"), @r#"
     `version` is the version of a remote chart, and there is no `chart`.

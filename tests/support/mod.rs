@@ -1,6 +1,8 @@
 //! What the tests share.
 
+pub(crate) mod charts;
 pub(crate) mod http;
+pub(crate) mod oci;
 pub(crate) mod project;
 
 use std::io::Write as _;

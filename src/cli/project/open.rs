@@ -64,7 +64,7 @@ impl Project {
         };
         let directory = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let name = plan::project_name(&config, lock.as_ref(), &directory)?;
-        let instance = match &ctx.global.instance {
+        let instance = match ctx.global.instance.as_deref().filter(|text| !text.is_empty()) {
             Some(text) => Some(Name::new(text).map_err(|words| {
                 Error::usage(words)
                     .help("Name the instance with `--instance` or `KILTER_INSTANCE`, for example `review`.")

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 
 use super::{Prepared, open};
 use crate::artifacts::{self, Change, ChangeKind, Directory, Files, Thing};
+use crate::catalog;
 use crate::cli::context::Context;
 use crate::cluster::kind_yaml;
 use crate::config::lock::{Lock, LockedProject, LockedService, LockedTool, Origin};
 use crate::diag::Result;
 use crate::fsx;
-use crate::helm::Rendered;
+use crate::helm::{Chart, Rendered};
 use crate::ids::{Digest, Name};
 use crate::image::dockerfile_dev;
 use crate::plan::{APP, ChartSource, app_image};
-use crate::tilt::{TiltInput, TiltService, tiltfile, workloads};
+use crate::tilt::{TiltInput, TiltService, objects, tiltfile};
 use crate::toolchain::Pins;
 use crate::values::Release;
 
@@ -115,7 +116,7 @@ fn texts(prepared: &Prepared, manifests: &[(String, Vec<u8>)], files: &mut Files
         files.insert("Dockerfile.dev".into(), text);
     }
     let services =
-        manifests.iter().map(|(name, manifest)| TiltService { name: name.clone(), workloads: workloads(manifest) });
+        manifests.iter().map(|(name, manifest)| TiltService { name: name.clone(), objects: objects(manifest) });
     let input = TiltInput {
         plan,
         app_image: &app_image(plan),
@@ -155,7 +156,16 @@ fn new_lock(prepared: &Prepared, rendered: &[Rendered]) -> Lock {
     let services = app.chain(services).filter_map(|(service, origin, source, image)| {
         let locked = old.and_then(|old| old.services.get(service));
         let entry = match digests.get(service) {
-            Some((release, rendered)) => locked_service(origin, source, image, release, rendered),
+            Some((release, rendered)) => {
+                let chart = prepared.hidden.get(service).unwrap_or(&release.chart);
+                LockedService {
+                    origin,
+                    image,
+                    values: Some(Digest::of(&release.values)),
+                    manifest: Some(rendered.receipt.manifest.clone()),
+                    ..locked_chart(source, chart, locked)
+                }
+            }
             None => locked.cloned()?,
         };
         Some((Name::new(service).ok()?, entry))
@@ -176,30 +186,30 @@ fn new_lock(prepared: &Prepared, rendered: &[Rendered]) -> Lock {
     }
 }
 
-fn locked_service(
-    origin: Origin,
-    source: &ChartSource,
-    image: Option<String>,
-    release: &Release,
-    rendered: &Rendered,
-) -> LockedService {
-    let chart = match source {
-        // An ejected chart is the user's; the lock keeps the one that deleting it goes back to.
-        ChartSource::Embedded { name, digest } => (name.clone(), digest.clone()),
-        _ => (release.chart.name.clone(), release.chart.digest.clone()),
+/// Says which chart a service is rendered from. An ejected chart is the user's: the lock keeps the one that deleting it
+/// goes back to.
+fn locked_chart(source: &ChartSource, chart: &Chart, locked: Option<&LockedService>) -> LockedService {
+    let (name, version, digest) = match source {
+        ChartSource::Embedded { name, digest } => {
+            let kept =
+                locked.filter(|locked| locked.chart_digest == *digest).map(|locked| locked.chart_version.clone());
+            let carried = catalog::chart(name).filter(|c| c.digest() == *digest).map(|c| c.version.to_owned());
+            (name.clone(), carried.or(kept).unwrap_or_else(|| chart.version.clone()), digest.clone())
+        }
+        _ => (chart.name.clone(), chart.version.clone(), chart.digest.clone()),
     };
     LockedService {
-        origin,
-        chart: chart.0,
-        chart_version: release.chart.version.clone(),
-        chart_digest: chart.1,
+        origin: Origin::Catalog,
+        chart: name,
+        chart_version: version,
+        chart_digest: digest,
         source: match source {
             ChartSource::Embedded { .. } => None,
             ChartSource::Local(dir) => Some(dir.clone()),
             ChartSource::Remote { reference, .. } => Some(reference.clone()),
         },
-        image,
-        values: Some(Digest::of(&release.values)),
-        manifest: Some(rendered.receipt.manifest.clone()),
+        image: None,
+        values: None,
+        manifest: None,
     }
 }

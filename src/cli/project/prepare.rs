@@ -11,10 +11,10 @@ use crate::cluster::Instance;
 use crate::config::model::ToolPin;
 use crate::detect::Stack;
 use crate::diag::{Error, Result};
-use crate::helm::charts::ChartStore;
-use crate::helm::{Chart, Helm, Rendered, Renderer, pull};
+use crate::helm::charts::{ChartStore, digest_of, require_digest};
+use crate::helm::{Chart, Helm, Rendered, Renderer, pull, unpack};
 use crate::ids::Digest;
-use crate::plan::{Facts, Plan};
+use crate::plan::{ChartSource, Facts, Plan};
 use crate::toolchain::{self, Installed, Pins, Tool, Want};
 use crate::values::{self, Release};
 
@@ -37,6 +37,8 @@ pub(crate) struct Prepared {
     pub(crate) helm: Helm,
     /// What helm renders, the app first.
     pub(crate) releases: Vec<Release>,
+    /// Charts by service that an ejected copy stands in for, as far as kilter.lock holds them only by what was pulled.
+    pub(crate) hidden: BTreeMap<String, Chart>,
     /// Manifests of the user's, by service: helm does not render these.
     pub(crate) own_manifests: BTreeMap<String, Vec<u8>>,
 }
@@ -58,9 +60,9 @@ impl Prepared {
         Self::with(ctx, self.project, Some(thing))
     }
 
-    fn with(ctx: &Context, project: Project, not_ejected: Option<&Thing>) -> Result<Self> {
-        for warning in &project.warnings {
-            ctx.ui.warn(warning);
+    fn with(ctx: &Context, mut project: Project, not_ejected: Option<&Thing>) -> Result<Self> {
+        for warning in std::mem::take(&mut project.warnings) {
+            ctx.ui.warn(&warning);
         }
         let (plan, facts, stack) = project.plan(ctx)?;
         for warning in &plan.warnings {
@@ -74,6 +76,7 @@ impl Prepared {
         let helm = helm(ctx, &project)?;
         let mut releases = Vec::new();
         let mut own_manifests = BTreeMap::new();
+        let mut hidden = BTreeMap::new();
         for draft in values::drafts(&plan) {
             let service = draft.service.to_owned();
             if let Some(manifest) = ejected.read(&Thing::Manifest(service.clone()))? {
@@ -81,8 +84,13 @@ impl Prepared {
                 continue;
             }
             let chart = match ejected.path(&Thing::Chart(service.clone())) {
-                Some(dir) => super::store::chart_store(ctx)?.local(&dir, &format!("kilter/charts/{service}"))?,
-                None => chart(ctx, &project, draft.chart)?,
+                Some(dir) => {
+                    if matches!(draft.chart, ChartSource::Remote { .. }) {
+                        hidden.insert(service.clone(), chart(ctx, &project, draft.service, draft.chart)?);
+                    }
+                    super::store::chart_store(ctx)?.local(&dir, &format!("kilter/charts/{service}"))?
+                }
+                None => chart(ctx, &project, draft.service, draft.chart)?,
             };
             let values = match ejected.read(&Thing::Values(service))? {
                 Some(values) => values,
@@ -90,7 +98,7 @@ impl Prepared {
             };
             releases.push(draft.release(&plan, chart, values));
         }
-        Ok(Self { project, plan, facts, stack, instance, ejected, helm, releases, own_manifests })
+        Ok(Self { project, plan, facts, stack, instance, ejected, helm, releases, hidden, own_manifests })
     }
 
     /// Leaves only these services to be rendered; none named means all.
@@ -206,9 +214,16 @@ pub(crate) fn wanted(project: &Project, tool: Tool) -> Result<Want> {
 
 /// Returns a remote chart: the pinned copy, or, when there is none yet, what is pulled now.
 pub(super) fn remote(ctx: &Context, project: &Project, store: &ChartStore, remote: &RemoteChart<'_>) -> Result<Chart> {
-    let RemoteChart { reference, version, digest } = *remote;
+    let RemoteChart { reference, version, digest, .. } = *remote;
     if let Some(chart) = digest.and_then(|digest| store.by_digest(digest)) {
         return Ok(chart);
+    }
+    if let Some(digest) = digest
+        && let Some(file) = super::store::mirrored(ctx, digest)?
+    {
+        let files = unpack(&file.bytes, &file.address)?;
+        require_digest(&files, digest, &file.address)?;
+        return store.files(&files, reference);
     }
     if ctx.global.offline {
         return Err(Error::missing(format!(
@@ -219,19 +234,27 @@ pub(super) fn remote(ctx: &Context, project: &Project, store: &ChartStore, remot
     let work = ctx.ui.work(&format!("pulling chart {reference} {version}"));
     let files = pull(&helm(ctx, project)?, reference, version)?;
     drop(work);
-    let chart = store.files(&files, reference)?;
-    match digest {
-        Some(digest) if *digest != chart.digest => {
-            Err(Error::project(format!("chart `{reference}` {version} is no longer what kilter.lock holds"))
-                .detail(format!("locked  {digest}\npulled  {}", chart.digest))
-                .help("Find out why a published version changed. To take it all the same, run `kilter upgrade`."))
-        }
-        _ => Ok(chart),
+    let pulled = digest_of(&files);
+    if let Some(digest) = digest.filter(|digest| **digest != pulled) {
+        return Err(Error::project(format!("chart `{reference}` {version} is no longer what kilter.lock holds"))
+            .detail(format!("locked  {digest}\npulled  {pulled}"))
+            .help(format!(
+                "Find out why a published version changed. To take it all the same: `kilter upgrade {}`.",
+                remote.service
+            )));
     }
+    let chart = store.files(&files, reference)?;
+    if chart.version.trim_start_matches('v') != version.trim_start_matches('v') {
+        return Err(Error::project(format!("chart `{reference}` {version} is version {} inside", chart.version))
+            .help("Write the version that its Chart.yaml says into `version:`, or tell its publisher."));
+    }
+    Ok(chart)
 }
 
 /// A chart of a registry or repository.
 pub(super) struct RemoteChart<'a> {
+    /// The service that it is for.
+    pub(super) service: &'a str,
     /// Where it is.
     pub(super) reference: &'a str,
     /// Its exact version.

@@ -140,6 +140,7 @@ proptest! {
     fn any_text_survives(dev in any::<String>(), image in "\\PC{0,20}", key in "[a-z]{1,5}/[a-z]{1,5}", slot: u16) {
         let mut lock = lock();
         lock.project.dev = Some(dev);
+        lock.project.stack = Some(serde_json::json!({"manifests": ["package.json"]}));
         lock.services.get_mut("on").unwrap().image = Some(image);
         lock.slots = [(key, slot)].into();
         let text = lock.to_text();

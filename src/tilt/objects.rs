@@ -1,0 +1,158 @@
+//! The objects of a manifest, as far as Tilt asks for them.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize as _;
+use serde_yaml::Value;
+
+/// Kinds that make pods; Tilt makes a resource of each such object. Those of tilt-dev/tilt `internal/k8s`, found by
+/// loading one of each.
+const WORKLOADS: [&str; 9] = [
+    "CronJob",
+    "DaemonSet",
+    "Deployment",
+    "Job",
+    "Pod",
+    "PodTemplate",
+    "ReplicaSet",
+    "ReplicationController",
+    "StatefulSet",
+];
+
+/// Kinds that stay with Tilt's own resource for the rest. What others need comes first there; a Service goes with the
+/// workload that it selects, by itself.
+const LEFT: [&str; 3] = ["CustomResourceDefinition", "Namespace", "Service"];
+
+/// A service and the objects of its manifest.
+#[derive(Debug, Clone)]
+pub struct TiltService {
+    /// Name of the service, or `app`.
+    pub name: String,
+    /// Its objects, in the order of the manifest.
+    pub objects: Vec<Object>,
+}
+
+/// One object of a manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Kind, for example `StatefulSet`.
+    pub kind: String,
+    /// Name.
+    pub name: String,
+    /// Namespace, when it says one.
+    pub namespace: Option<String>,
+    /// Whether it says that it wants no pods now.
+    pub idle: bool,
+}
+
+/// Reads which objects a manifest has, those of lists among them.
+pub fn objects(manifest: &[u8]) -> Vec<Object> {
+    let text = String::from_utf8_lossy(manifest);
+    let mut found = Vec::new();
+    for document in serde_yaml::Deserializer::from_str(&text) {
+        let Ok(object) = Value::deserialize(document) else { continue };
+        match (object["kind"].as_str(), object["items"].as_sequence()) {
+            (Some("List"), Some(items)) => found.extend(items.iter().filter_map(Object::read)),
+            _ => found.extend(Object::read(&object)),
+        }
+    }
+    found
+}
+
+impl Object {
+    fn read(object: &Value) -> Option<Self> {
+        Some(Self {
+            kind: object["kind"].as_str()?.to_owned(),
+            name: object["metadata"]["name"].as_str()?.to_owned(),
+            namespace: object["metadata"]["namespace"].as_str().map(str::to_owned),
+            idle: object["spec"]["replicas"].as_u64() == Some(0),
+        })
+    }
+
+    /// Tells whether it makes pods.
+    pub(super) fn is_workload(&self) -> bool {
+        WORKLOADS.contains(&self.kind.as_str())
+    }
+
+    /// What Tilt tells objects apart by, shortest first; it compares without regard to case.
+    fn identities(&self) -> [String; 3] {
+        let (name, kind) = (self.name.to_lowercase(), self.kind.to_lowercase());
+        let namespace = self.namespace.as_deref().unwrap_or("default").to_lowercase();
+        [name.clone(), format!("{name}:{kind}"), format!("{name}:{kind}:{namespace}")]
+    }
+}
+
+/// All objects of a project, counted by what Tilt calls them.
+#[derive(Debug)]
+pub(super) struct Census {
+    workloads: BTreeMap<String, usize>,
+    all: BTreeMap<String, usize>,
+}
+
+impl Census {
+    pub(super) fn new(services: &[TiltService]) -> Self {
+        let (mut workloads, mut all) = (BTreeMap::new(), BTreeMap::new());
+        for object in services.iter().flat_map(|service| &service.objects) {
+            for identity in object.identities() {
+                if object.is_workload() {
+                    *workloads.entry(identity.clone()).or_default() += 1;
+                }
+                *all.entry(identity).or_default() += 1;
+            }
+        }
+        Self { workloads, all }
+    }
+
+    /// Tells whether an object of the service is there more than once, as the CRDs are of a chart that two services use.
+    pub(super) fn repeats(&self, service: &TiltService) -> bool {
+        service.objects.iter().any(|object| self.all[&object.identities()[2]] > 1)
+    }
+
+    /// Returns the name Tilt gives the resource of a workload by itself: the shortest that is the only one. `None` for
+    /// a workload that is there twice.
+    pub(super) fn resource(&self, workload: &Object) -> Option<String> {
+        workload.identities().into_iter().find(|identity| self.workloads[identity] == 1)
+    }
+
+    /// Returns the words by which objects of a service are put beside its workload. What cannot be named for sure is
+    /// left where Tilt puts it.
+    pub(super) fn beside(&self, service: &TiltService) -> Vec<String> {
+        let alone = |object: &&Object| {
+            let kept = !object.is_workload() && !LEFT.contains(&object.kind.as_str());
+            kept && !object.name.contains(':') && self.all[&object.identities()[1]] == 1
+        };
+        service.objects.iter().filter(alone).map(|object| object.identities()[1].clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_of_lists_are_objects_and_comments_are_not() {
+        let manifest = b"# nothing\n---\nkind: List\nitems:\n- {kind: Pod, metadata: {name: a, namespace: n}}\n---\n\
+                         kind: Deployment\nmetadata: {name: b}\nspec: {replicas: 0}\n";
+        let found = objects(manifest);
+        let names: Vec<_> = found.iter().map(|o| (o.kind.as_str(), o.name.as_str(), o.idle)).collect();
+        assert_eq!(names, [("Pod", "a", false), ("Deployment", "b", true)]);
+    }
+
+    #[test]
+    fn workloads_of_one_name_are_told_apart() {
+        let service =
+            |name: &str, manifest: &str| TiltService { name: name.into(), objects: objects(manifest.as_bytes()) };
+        let one = service(
+            "x",
+            "kind: Deployment\nmetadata: {name: x}\n---\nkind: Job\nmetadata: {name: x}\n---\nkind: ConfigMap\nmetadata: {name: x}\n",
+        );
+        let two = service("y", "kind: Job\nmetadata: {name: y}\n---\nkind: Namespace\nmetadata: {name: y}\n");
+        let census = Census::new(&[one.clone(), two.clone()]);
+        let names: Vec<_> = one.objects.iter().filter(|o| o.is_workload()).map(|o| census.resource(o)).collect();
+        assert_eq!(names, [Some("x:deployment".to_owned()), Some("x:job".to_owned())]);
+        assert_eq!(census.beside(&one), ["x:configmap"]);
+        assert_eq!(census.resource(&two.objects[0]).as_deref(), Some("y"));
+        assert!(census.beside(&two).is_empty() && !census.repeats(&two));
+        assert!(Census::new(&[two.clone(), two.clone()]).repeats(&two));
+    }
+}

@@ -1,0 +1,307 @@
+//! Ejecting: a copy that is the user's, what kilter does with it, and the way back.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::helm;
+use crate::support::project::Project;
+
+/// The default image of redis.
+fn redis() -> &'static str {
+    &kilter::catalog::service("redis").unwrap().image
+}
+
+const NODE: &str = "{\"name\": \"shop\", \"scripts\": {\"dev\": \"node server.js\"}}\n";
+
+/// A project with an app and two services, rendered.
+fn shop() -> Project {
+    let project = Project::new("shop").file("package.json", NODE).file("kilter.yaml", "services: [postgres, redis]\n");
+    project.kilter(&["render"]).succeeds();
+    project
+}
+
+fn artifact(project: &Project, path: &str) -> String {
+    fs::read_to_string(project.cache().join("shop").join(path)).unwrap()
+}
+
+/// The state of everything that can be ejected.
+fn states(project: &Project) -> BTreeMap<String, String> {
+    let rows: Value = serde_json::from_str(&project.kilter(&["eject", "--list", "--json"]).succeeds().stdout).unwrap();
+    let text = |row: &Value, key: &str| row[key].as_str().unwrap().to_owned();
+    rows.as_array().unwrap().iter().map(|row| (text(row, "thing"), text(row, "state"))).collect()
+}
+
+/// Makes kilter's default look as if it had moved since a thing was ejected: the base says something else, and the
+/// user's copy was taken from that.
+fn default_moved(project: &Project, path: &str, now: &str, then: &str) {
+    for copy in [format!("kilter/{path}"), format!("kilter/.base/{path}")] {
+        let text = project.read(&copy);
+        assert!(text.contains(now), "{copy} has no `{now}`:\n{text}");
+        project.write(&copy, text.replacen(now, then, 1));
+    }
+}
+
+#[test]
+fn everything_can_be_ejected_and_comes_back_when_the_copy_goes() {
+    let Some(_) = helm() else { return };
+    let project = shop();
+    let default = states(&project);
+    assert!(default.values().all(|state| state == "default"), "{default:?}");
+    insta::assert_snapshot!(default.keys().cloned().collect::<Vec<_>>().join(" "), @"chart/app chart/postgres chart/redis dockerfile kind manifest/app manifest/postgres manifest/redis tiltfile values/app values/postgres values/redis");
+    let lock = project.read("kilter.lock");
+    for (thing, copy, artifact_path) in [
+        ("tiltfile", "kilter/Tiltfile", "Tiltfile"),
+        ("dockerfile", "kilter/Dockerfile.dev", "Dockerfile.dev"),
+        ("kind", "kilter/kind.yaml", "kind.yaml"),
+        ("values/redis", "kilter/values/redis.yaml", "values/redis.yaml"),
+        ("manifest/redis", "kilter/manifests/redis.yaml", "manifests/redis.yaml"),
+    ] {
+        let before = artifact(&project, artifact_path);
+        assert_eq!(project.kilter(&["eject", thing]).succeeds().stdout, format!("{copy}\n"));
+        assert_eq!(project.read(copy), before, "{thing}");
+        assert_eq!(states(&project)[thing], "current");
+        let same = artifact(&project, "manifests/redis.yaml");
+        project.kilter(&["render"]).succeeds();
+        assert_eq!(
+            (artifact(&project, artifact_path), artifact(&project, "manifests/redis.yaml")),
+            (before.clone(), same)
+        );
+
+        let own = format!("{before}# mine\n");
+        project.write(copy, &own);
+        project.kilter(&["render"]).succeeds();
+        assert_eq!((artifact(&project, artifact_path), project.read(copy)), (own.clone(), own), "{thing}");
+        assert_eq!(project.kilter(&["eject", thing]).run().code, 5);
+
+        fs::remove_file(project.root().join(copy)).unwrap();
+        project.kilter(&["render"]).succeeds();
+        assert_eq!(artifact(&project, artifact_path), before, "{thing}");
+        assert_eq!(states(&project)[thing], "default");
+        assert_eq!(project.read("kilter.lock"), lock, "{thing}");
+    }
+}
+
+#[test]
+fn what_is_ejected_is_never_overwritten() {
+    let Some(_) = helm() else { return };
+    let project = shop();
+    project.kilter(&["eject", "values/redis"]).succeeds();
+    project.write("kilter/values/redis.yaml", "image: redis:7\n");
+    insta::assert_snapshot!(project.kilter(&["eject", "values/redis"]).fails(5), @r"
+    error: `kilter/values/redis.yaml` is there already, and it is yours.
+      = See what kilter's default has that it does not: `kilter eject --diff THING`.
+      = To start over from the default, delete it first.
+    ");
+    for command in [&["render"][..], &["upgrade", "--yes"], &["add", "mailpit"], &["remove", "mailpit"]] {
+        project.kilter(command).succeeds();
+        assert_eq!(project.read("kilter/values/redis.yaml"), "image: redis:7\n", "{command:?}");
+    }
+}
+
+#[test]
+fn messages_of_eject() {
+    let Some(_) = helm() else { return };
+    let project = shop();
+    insta::assert_snapshot!(project.kilter(&["eject", "values/redi"]).fails(2), @r"
+    error: `values/redi` is nothing that can be ejected.
+      = Did you mean `values/redis`?
+      = List what can be: `kilter eject --list`.
+    ");
+    insta::assert_snapshot!(project.kilter(&["eject", "--diff", "tiltfile"]).fails(1), @r"
+    error: `kilter/Tiltfile` is not ejected, so there is nothing to compare.
+      = List what is: `kilter eject --list`.
+    ");
+    insta::assert_snapshot!(project.kilter(&["eject", "--merge", "tiltfile"]).fails(1), @r"
+    error: `kilter/Tiltfile` is not ejected, so there is nothing to merge.
+      = List what is: `kilter eject --list`.
+    ");
+    assert_eq!(
+        project.kilter(&["eject", "--merge", "--resolved", "tiltfile"]).fails(1),
+        project.kilter(&["eject", "--merge", "tiltfile"]).fails(1)
+    );
+    assert!(!project.root().join("kilter").exists());
+    let done = project.kilter(&["eject", "redis"]).succeeds();
+    insta::assert_snapshot!(format!("{}{}", done.stdout, done.stderr), @r"
+    kilter/charts/redis
+    `kilter/charts/redis` is yours from now on; commit it with kilter/.base. `kilter render` uses it.
+    ");
+}
+
+#[test]
+fn ejected_values_are_in_receipt_and_lock_and_verify_holds() {
+    let Some(_) = helm() else { return };
+    let project = shop();
+    project.kilter(&["eject", "values/redis"]).succeeds();
+    project.write("kilter/values/redis.yaml", project.read("kilter/values/redis.yaml").replace(redis(), "redis:7.9.9"));
+    assert_eq!(project.kilter(&["render", "--locked"]).run().code, 1, "the lock does not know these values yet");
+    project.kilter(&["render"]).succeeds();
+    assert!(artifact(&project, "manifests/redis.yaml").contains("redis:7.9.9"));
+    let digest = kilter::ids::Digest::of(project.read("kilter/values/redis.yaml").as_bytes());
+    let receipt: Value = serde_json::from_str(&artifact(&project, "receipts/redis.json")).unwrap();
+    assert_eq!(receipt["values"], digest.as_str());
+    assert!(project.read("kilter.lock").contains(digest.as_str()));
+    project.kilter(&["verify"]).succeeds();
+    project.kilter(&["render", "--locked"]).succeeds();
+}
+
+#[test]
+fn an_ejected_chart_is_rendered_and_the_lock_keeps_kilters() {
+    let Some(_) = helm() else { return };
+    let project = shop();
+    let locked = |project: &Project| {
+        project
+            .read("kilter.lock")
+            .lines()
+            .find(|l| l.contains("\"redis\": {"))
+            .unwrap()
+            .split("\"values\"")
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    let before = locked(&project);
+    assert_eq!(project.kilter(&["eject", "chart/redis"]).succeeds().stdout, "kilter/charts/redis\n");
+    let same = artifact(&project, "manifests/redis.yaml");
+    project.kilter(&["render"]).succeeds();
+    assert_eq!(artifact(&project, "manifests/redis.yaml"), same);
+    let chart = project
+        .read("kilter/charts/redis/Chart.yaml")
+        .replace(&format!("version: {}", kilter::catalog::chart("redis").unwrap().version), "version: 7.7.7");
+    project.write("kilter/charts/redis/Chart.yaml", chart);
+    project.write(
+        "kilter/charts/redis/templates/extra.yaml",
+        "kind: ConfigMap\napiVersion: v1\nmetadata: {name: extra}\n",
+    );
+    project.kilter(&["render"]).succeeds();
+    assert!(artifact(&project, "manifests/redis.yaml").contains("name: extra"));
+    let receipt: Value = serde_json::from_str(&artifact(&project, "receipts/redis.json")).unwrap();
+    assert_eq!(receipt["chartVersion"], "7.7.7");
+    assert_eq!(locked(&project), before);
+    project.kilter(&["verify"]).succeeds();
+    fs::remove_dir_all(project.root().join("kilter/charts")).unwrap();
+    project.kilter(&["render"]).succeeds();
+    assert!(!artifact(&project, "manifests/redis.yaml").contains("name: extra"));
+}
+
+#[test]
+fn an_ejected_manifest_takes_no_helm_and_no_receipt() {
+    let Some(_) = helm() else { return };
+    let project = shop();
+    project.kilter(&["eject", "manifest/redis"]).succeeds();
+    project.write("kilter/manifests/redis.yaml", "kind: ConfigMap\napiVersion: v1\nmetadata: {name: mine}\n");
+    let done = project.kilter(&["render"]).succeeds();
+    assert!(done.stdout.contains("redis     yours"), "{}", done.stdout);
+    assert!(!project.cache().join("shop/receipts/redis.json").exists());
+    let commands = project.kilter(&["render", "--show-commands"]).succeeds().stdout;
+    assert_eq!(project.shown(commands.lines().last().unwrap()), "cat [PROJECT]/kilter/manifests/redis.yaml");
+    let verified = project.kilter(&["verify"]).succeeds().stdout;
+    assert!(!verified.contains("redis"), "{verified}");
+    project.kilter(&["render", "--locked"]).succeeds();
+    let message = project.kilter(&["eject", "chart/redis"]).fails(1);
+    insta::assert_snapshot!(message, @r"
+    error: the manifest of `redis` is ejected, so its chart is not used.
+      = Delete `kilter/manifests/redis.yaml` first to go back to the chart.
+    ");
+}
+
+#[test]
+fn improvements_of_the_default_are_merged_into_the_copy() {
+    let Some(_) = helm() else { return };
+    let project = shop();
+    project.kilter(&["eject", "dockerfile"]).succeeds();
+    project.kilter(&["eject", "values/redis"]).succeeds();
+    default_moved(&project, "Dockerfile.dev", "EXPOSE 3000", "EXPOSE 2999");
+    let own = format!("# my own comment\n{}", project.read("kilter/Dockerfile.dev"));
+    project.write("kilter/Dockerfile.dev", &own);
+
+    let status = project.kilter(&["eject", "--status"]).run();
+    insta::assert_snapshot!(format!("exit {}\n{}{}", status.code, status.stdout, status.stderr), @r"
+    exit 1
+    dockerfile               yours, kilter/Dockerfile.dev; kilter's default has moved since
+    values/redis             yours, kilter/values/redis.yaml
+    error: some ejected copies are behind kilter's default.
+      = See what is new: `kilter eject --diff THING`. Take it: `kilter eject --merge THING`.
+    ");
+    let doctor = project.kilter(&["doctor", "--json"]).succeeds();
+    assert!(
+        doctor.stdout.contains("kilter's default has moved since `kilter/Dockerfile.dev` was taken"),
+        "{}",
+        doctor.stdout
+    );
+    let diff = project.kilter(&["eject", "--diff", "dockerfile"]).succeeds().stdout;
+    assert!(diff.contains("-EXPOSE 2999\n+EXPOSE 3000\n") && !diff.contains("my own"), "{diff}");
+    let json: Value =
+        serde_json::from_str(&project.kilter(&["eject", "--diff", "dockerfile", "--json"]).succeeds().stdout).unwrap();
+    assert_eq!(json, serde_json::json!({"thing": "dockerfile", "path": "kilter/Dockerfile.dev", "diff": diff}));
+    assert_eq!(project.read("kilter/Dockerfile.dev"), own);
+
+    assert_eq!(project.kilter(&["eject", "--merge", "dockerfile"]).succeeds().stdout, "kilter/Dockerfile.dev\n");
+    assert_eq!(project.read("kilter/Dockerfile.dev"), own.replace("EXPOSE 2999", "EXPOSE 3000"));
+    project.kilter(&["eject", "--status"]).succeeds();
+}
+
+#[test]
+fn a_clash_writes_nothing_and_is_settled_by_hand() {
+    let Some(_) = helm() else { return };
+    let project = shop();
+    project.kilter(&["eject", "dockerfile"]).succeeds();
+    default_moved(&project, "Dockerfile.dev", "EXPOSE 3000", "EXPOSE 2999");
+    let own = project.read("kilter/Dockerfile.dev").replace("EXPOSE 2999", "EXPOSE 1234");
+    project.write("kilter/Dockerfile.dev", &own);
+    let clash = project.kilter(&["eject", "--merge", "dockerfile"]).run();
+    assert_eq!(clash.code, 1);
+    assert!(clash.stdout.contains("<<<<<<<") && clash.stdout.contains("EXPOSE 1234"), "{}", clash.stdout);
+    insta::assert_snapshot!(clash.stderr, @r"
+    error: `kilter/Dockerfile.dev` and kilter's default both changed the same lines; nothing was written.
+      = Standard output has the text with the clashes marked. Settle them in your copy by hand.
+      = Then say so: `kilter eject --merge --resolved dockerfile`.
+    ");
+    assert_eq!(project.read("kilter/Dockerfile.dev"), own);
+    assert_eq!(states(&project)["dockerfile"], "behind");
+    project.kilter(&["eject", "--merge", "--resolved", "dockerfile"]).succeeds();
+    assert_eq!(project.read("kilter/Dockerfile.dev"), own);
+    assert_eq!(states(&project)["dockerfile"], "current");
+}
+
+#[test]
+fn a_chart_is_merged_file_by_file() {
+    let Some(_) = helm() else { return };
+    let project = shop();
+    project.kilter(&["eject", "redis"]).succeeds();
+    default_moved(&project, "charts/redis/values.yaml", redis(), "redis:8.0.0");
+    fs::remove_file(project.root().join("kilter/.base/charts/redis/values.schema.json")).unwrap();
+    fs::remove_file(project.root().join("kilter/charts/redis/values.schema.json")).unwrap();
+    project.write("kilter/charts/redis/templates/mine.yaml", "# mine\n");
+    let diff = project.kilter(&["eject", "--diff", "redis"]).succeeds().stdout;
+    assert!(
+        diff.contains("b/kilter/charts/redis/values.schema.json") && diff.contains(&format!("+image: {}", redis())),
+        "{diff}"
+    );
+    project.kilter(&["eject", "--merge", "redis"]).succeeds();
+    assert!(project.read("kilter/charts/redis/values.yaml").contains(redis()));
+    assert!(project.root().join("kilter/charts/redis/values.schema.json").is_file());
+    assert_eq!(project.read("kilter/charts/redis/templates/mine.yaml"), "# mine\n");
+    assert_eq!(states(&project)["chart/redis"], "current");
+}
+
+#[test]
+fn a_copy_of_a_service_that_was_removed_is_kept_and_named() {
+    let Some(_) = helm() else { return };
+    let project = shop();
+    project.kilter(&["eject", "values/redis"]).succeeds();
+    project.write("kilter/values/redis.yaml", "image: redis:7\n");
+    let removed = project.kilter(&["remove", "redis"]).succeeds();
+    assert!(
+        removed.stderr.ends_with("`kilter/values/redis.yaml` is yours and stays; nothing uses it now.\n"),
+        "{}",
+        removed.stderr
+    );
+    assert!(!project.cache().join("shop/values/redis.yaml").exists());
+    assert_eq!(states(&project)["values/redis"], "unused");
+    let doctor = project.kilter(&["doctor"]).succeeds().stdout;
+    assert!(doctor.contains("nothing uses `kilter/values/redis.yaml`"), "{doctor}");
+    project.kilter(&["add", "redis"]).succeeds();
+    assert!(artifact(&project, "manifests/redis.yaml").contains("redis:7"), "the copy counts again");
+}

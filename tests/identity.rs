@@ -1,0 +1,10 @@
+//! helm's own bytes, on every machine: the charts of the catalog and the projects of `tests/fixtures/projects`.
+
+mod anywhere;
+mod byhand;
+mod canary;
+mod open_projects;
+mod projects;
+mod texts;
+mod unchanged;
+mod verify;

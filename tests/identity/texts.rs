@@ -1,0 +1,216 @@
+//! The texts that other tools read: a real Tilt loads every Tiltfile, a real docker builds Dockerfile.dev.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::projects::{WHOLE_CATALOG, fixtures, project};
+use crate::support;
+use crate::support::project::{Project, command};
+
+#[expect(clippy::disallowed_methods, reason = "a test binary is an edge: this is where it reads its environment")]
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+fn tilt() -> Option<PathBuf> {
+    let tilt = variable("KILTER_TILT").map(PathBuf::from);
+    if tilt.is_none() {
+        support::skip("loading Tiltfiles: KILTER_TILT is not set");
+    }
+    tilt
+}
+
+/// Loads the Tiltfile of a rendered project; returns Tilt's resources by name.
+fn load(tilt: &Path, project: &Project, name: &str) -> BTreeMap<String, Value> {
+    let artifacts = project.cache().join(name);
+    let context = if name == "backing" { "team-dev" } else { "kind-kilter-test" };
+    let kubeconfig = project.outside("kubeconfig");
+    // As kind writes it: by the cluster's name Tilt knows that it is no production.
+    let text = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: {context}\n\
+         clusters: [{{name: {context}, cluster: {{server: \"https://127.0.0.1:1\"}}}}]\n\
+         contexts: [{{name: {context}, context: {{cluster: {context}, user: u}}}}]\nusers: [{{name: u, user: {{}}}}]\n"
+    );
+    kilter::fsx::write(&kubeconfig, text.as_bytes()).unwrap();
+    let mut call = command(tilt);
+    call.args(["alpha", "tiltfile-result", "-f"]).arg(artifacts.join("Tiltfile")).env_clear().current_dir("/");
+    call.env("PATH", "/usr/bin:/bin")
+        .env("HOME", project.home())
+        .env("DO_NOT_TRACK", "1")
+        .env("KUBECONFIG", &kubeconfig);
+    call.env("KILTER_ARTIFACTS", &artifacts).env("KILTER_PROJECT", project.root());
+    call.env("KILTER_HOST_PORTS", "21000,22000");
+    let said = call.output().unwrap();
+    assert!(said.status.success(), "{name}: {}", String::from_utf8_lossy(&said.stderr));
+    let result: Value = serde_json::from_slice(&said.stdout).unwrap();
+    let resources = result["Manifests"].as_array().unwrap().iter();
+    resources.map(|resource| (resource["Name"].as_str().unwrap().to_owned(), resource.clone())).collect()
+}
+
+fn rendered(tilt: &Path, project: &Project, name: &str) -> BTreeMap<String, Value> {
+    project.kilter(&["render"]).succeeds();
+    load(tilt, project, name)
+}
+
+fn links(resource: &Value) -> Vec<&str> {
+    let links = resource["DeployTarget"]["Links"].as_array().map_or(&[][..], Vec::as_slice);
+    links.iter().map(|link| link["URL"]["Host"].as_str().unwrap()).collect()
+}
+
+fn forwards(resource: &Value) -> Vec<(u64, u64)> {
+    let forwards = resource["DeployTarget"]["portForwardTemplateSpec"]["forwards"].as_array();
+    let forwards = forwards.map_or(&[][..], Vec::as_slice).iter();
+    forwards.map(|f| (f["localPort"].as_u64().unwrap(), f["containerPort"].as_u64().unwrap())).collect()
+}
+
+fn kinds(resource: &Value) -> Vec<&str> {
+    let yaml = resource["DeployTarget"]["yaml"].as_str().unwrap();
+    let mut kinds: Vec<&str> = yaml.lines().filter_map(|line| line.strip_prefix("kind: ")).collect();
+    kinds.sort_unstable();
+    kinds
+}
+
+#[test]
+fn slow_tilt_loads_every_tiltfile_and_names_resources_as_services() {
+    let (Some(_), Some(tilt)) = (support::helm(), tilt()) else { return };
+    for name in fixtures().iter().map(String::as_str).chain([WHOLE_CATALOG]) {
+        let project = project(name);
+        let resources = rendered(&tilt, &project, name);
+        let listed = project.kilter(&["render", "--json"]).succeeds().stdout;
+        let listed: Value = serde_json::from_str(&listed).unwrap();
+        for service in listed["services"].as_array().unwrap() {
+            let service = service["name"].as_str().unwrap();
+            let resource = resources.get(service).unwrap_or_else(|| panic!("{name}: Tilt has no `{service}`"));
+            let label = if service == "app" { "app" } else { "services" };
+            assert_eq!(resource["Labels"], serde_json::json!({ label: label }), "{name}/{service}");
+        }
+        let rest = resources.get("uncategorized").map(kinds).unwrap_or_default();
+        assert!(rest.iter().all(|kind| *kind == "CustomResourceDefinition"), "{name}: {rest:?} belong to no service");
+    }
+}
+
+#[test]
+fn tilt_builds_the_app_and_links_what_people_open() {
+    let (Some(_), Some(tilt)) = (support::helm(), tilt()) else { return };
+    let project = project("bookstore");
+    let resources = rendered(&tilt, &project, "bookstore");
+    let names: Vec<&str> = resources.keys().map(String::as_str).collect();
+    assert_eq!(names, ["app", "images", "mailpit", "postgres", "redis", "worker"]);
+    for (name, image) in [("app", true), ("worker", true), ("images", false), ("redis", false)] {
+        let targets = resources[name]["ImageTargets"].as_array().map_or(&[][..], Vec::as_slice);
+        assert_eq!(targets.len(), usize::from(image), "{name}");
+    }
+    let image = &resources["app"]["ImageTargets"][0];
+    assert_eq!(image["selector"], "kilter.local/bookstore/app:dev");
+    assert_eq!(image["BuildDetails"]["context"], project.root().to_str().unwrap());
+    assert_eq!(image["BuildDetails"]["dockerfileContents"], text(&project.cache().join("bookstore/Dockerfile.dev")));
+    let update = &image["LiveUpdateSpec"];
+    assert_eq!(update["syncs"][0]["containerPath"], "/app");
+    let stops: Vec<&str> = update["stopPaths"].as_array().unwrap().iter().map(|path| path.as_str().unwrap()).collect();
+    assert!(stops.iter().any(|path| path.ends_with("bookstore/apps/web/package.json")), "{stops:?}");
+    // The app has slot 0, pgweb slot 2, mailpit's page slot 5; NodePorts serve them, so nothing is forwarded.
+    let linked: Vec<(&str, Vec<&str>)> = resources.iter().map(|(name, r)| (name.as_str(), links(r))).collect();
+    let linked: Vec<_> = linked.into_iter().filter(|(_, links)| !links.is_empty()).collect();
+    let expected = [("app", "127.0.0.1:21000"), ("mailpit", "127.0.0.1:21005"), ("postgres", "127.0.0.1:21002")];
+    assert_eq!(linked, expected.map(|(name, link)| (name, vec![link])));
+    assert!(resources.values().all(|resource| forwards(resource).is_empty()));
+    assert_eq!(kinds(&resources["postgres"]), ["ConfigMap", "Secret", "Service", "StatefulSet"]);
+}
+
+#[test]
+fn with_a_context_tilt_forwards_the_ports() {
+    let (Some(_), Some(tilt)) = (support::helm(), tilt()) else { return };
+    let resources = rendered(&tilt, &project("backing"), "backing");
+    assert_eq!(forwards(&resources["postgres"]), [(21000, 5432), (21001, 8081)]);
+    assert_eq!(forwards(&resources["redis"]), [(21002, 6379)]);
+    let images = resources.values().filter_map(|resource| resource["ImageTargets"].as_array());
+    assert_eq!(images.flatten().count(), 0);
+}
+
+#[test]
+fn tilt_takes_charts_that_share_names_hooks_and_crds() {
+    let (Some(_), Some(tilt)) = (support::helm(), tilt()) else { return };
+    let resources = rendered(&tilt, &project("museum"), "museum");
+    let found: Vec<_> = resources.iter().map(|(name, resource)| (name.as_str(), kinds(resource))).collect();
+    let expected = [
+        ("archive", vec!["CronTab", "Deployment"]),
+        ("archive-cronjob", vec!["CronJob"]),
+        ("legacy", vec!["CronTab", "Deployment"]),
+        ("legacy-cronjob", vec!["CronJob"]),
+        ("legacy-migrate", vec!["Job"]),
+        ("uncategorized", vec!["CustomResourceDefinition", "CustomResourceDefinition"]),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn tilt_takes_a_chart_without_workloads_and_one_that_wants_no_pods() {
+    let (Some(_), Some(tilt)) = (support::helm(), tilt()) else { return };
+    let chart = "apiVersion: v2\nname: c\nversion: 1.0.0\n";
+    let settings = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"with:colon\"}\n---\n\
+                    apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\n---\n\
+                    apiVersion: v1\nkind: Service\nmetadata: {name: far}\nspec: {type: ExternalName, externalName: far.example.com}\n";
+    let idle = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: idle}\nspec: {replicas: 0, selector: {matchLabels: {a: b}}, \
+                template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: c}]}}}\n";
+    let project = Project::new("odd")
+        .file(
+            "kilter.yaml",
+            "services:\n  - {name: settings, chart: a, port: 80}\n  - {name: idle, chart: b, port: 81}\n",
+        )
+        .file("a/Chart.yaml", chart)
+        .file("a/templates/all.yaml", settings)
+        .file("b/Chart.yaml", chart)
+        .file("b/templates/all.yaml", idle);
+    let resources = rendered(&tilt, &project, "odd");
+    let ready = |name: &str| resources[name]["DeployTarget"]["PodReadinessMode"].as_str().unwrap();
+    assert_eq!((ready("settings"), ready("idle")), ("ignore", "ignore"));
+    assert_eq!(kinds(&resources["settings"]), ["ConfigMap"]);
+    assert_eq!(forwards(&resources["idle"]), [(21001, 81)]);
+    assert_eq!(kinds(&resources["uncategorized"]), ["ConfigMap", "Service"]);
+}
+
+fn text(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// Builds Dockerfile.dev of a fixture and runs a command in a container of it, without a network.
+fn docker(name: &str, check: &[&str], expected: &str) {
+    let Some(_) = support::helm() else { return };
+    let Some(host) = variable("KILTER_TEST_DOCKER_HOST") else {
+        support::skip(&format!("docker build of `{name}`: KILTER_TEST_DOCKER_HOST is not set"));
+        return;
+    };
+    let project = project(name);
+    project.kilter(&["render"]).succeeds();
+    let mut call = command(&support::root().join("scripts/docker-build-check"));
+    call.arg(project.root()).arg(project.cache().join(name).join("Dockerfile.dev")).args(check);
+    let said = call.env("KILTER_TEST_DOCKER_HOST", host).output().unwrap();
+    assert!(said.status.success(), "{name}: {}", String::from_utf8_lossy(&said.stderr));
+    assert_eq!(String::from_utf8_lossy(&said.stdout).trim(), expected, "{name}");
+}
+
+#[test]
+fn slow_docker_builds_a_node_app() {
+    let check =
+        "process.stdout.write([process.env.PORT, require.resolve('pg'), require('os').userInfo().username].join(' '))";
+    docker("shop", &["node", "-e", check], "3000 /app/node_modules/pg/lib/index.js node");
+}
+
+#[test]
+fn slow_docker_builds_a_python_app_with_uv() {
+    let check = "import os, app.main, sys; print(os.environ['PORT'], app.main.app.title, sys.prefix)";
+    docker("notes", &["python", "-c", check], "8000 FastAPI /opt/venv");
+}
+
+#[test]
+fn slow_docker_builds_a_python_app_with_pip() {
+    docker("board", &["python", "-c", "import django, psycopg; print(django.VERSION[0])"], "5");
+}
+
+#[test]
+fn slow_docker_builds_a_go_app() {
+    docker("links", &["go", "list", "./..."], "example.com/links/cmd/links");
+}
