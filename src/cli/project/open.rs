@@ -104,33 +104,29 @@ impl Project {
     }
 
     /// Returns what is known about the app: what the lock holds, or else what detection finds. Detection runs only when
-    /// it is needed: there is no lock yet, or the files its stack was made of are others now.
+    /// it is needed: nothing is locked about an app yet, or the files its stack was made of are others now.
     pub(crate) fn facts(&self) -> Result<(Facts, Option<Stack>)> {
-        if let Some(lock) = &self.lock {
-            let locked = &lock.project;
+        let Some(locked) = self.lock.as_ref().map(|lock| &lock.project).filter(|locked| locked.dev.is_some()) else {
+            let found = self.detect()?;
             let facts = Facts {
-                port: locked.port,
-                dev: locked.dev.clone(),
-                image: locked.image.clone(),
-                health: locked.health.clone(),
+                port: found.port.map(|f| f.value),
+                dev: found.dev.map(|f| f.value),
+                image: found.image.map(|f| f.value),
+                health: found.health.map(|f| f.value),
             };
-            let stack: Option<Stack> = locked.stack.clone().and_then(|stack| serde_json::from_value(stack).ok());
-            match stack {
-                Some(stack) if !detect::moved(&self.root, &stack) => {
-                    return Ok((facts, Some(stack)));
-                }
-                None if facts.dev.is_some() || self.config.dev.is_none() => return Ok((facts, None)),
-                _ => return Ok((facts, self.detect()?.stack)),
-            }
-        }
-        let found = self.detect()?;
-        let facts = Facts {
-            port: found.port.map(|f| f.value),
-            dev: found.dev.map(|f| f.value),
-            image: found.image.map(|f| f.value),
-            health: found.health.map(|f| f.value),
+            return Ok((facts, found.stack));
         };
-        Ok((facts, found.stack))
+        let facts = Facts {
+            port: locked.port,
+            dev: locked.dev.clone(),
+            image: locked.image.clone(),
+            health: locked.health.clone(),
+        };
+        let stack: Option<Stack> = locked.stack.clone().and_then(|stack| serde_json::from_value(stack).ok());
+        match stack {
+            Some(stack) if detect::moved(&self.root, &stack) => Ok((facts, self.detect()?.stack)),
+            stack => Ok((facts, stack)),
+        }
     }
 
     /// Makes the plan, and says what the Dockerfile has to know.
