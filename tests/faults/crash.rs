@@ -18,11 +18,11 @@ const TEMP: &str = kilter::fsx::TEMP_SUFFIX;
 type Files = BTreeMap<String, Vec<u8>>;
 
 /// Numbers that are the same in every run (Marsaglia's xorshift).
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
     /// A number from 0 to 1.
-    fn next(&mut self) -> f64 {
+    pub(super) fn next(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
