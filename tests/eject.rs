@@ -104,6 +104,7 @@ fn what_is_ejected_is_never_overwritten() {
 fn messages_of_eject() {
     let Some(_) = helm() else { return };
     let project = shop();
+    insta::assert_snapshot!(project.kilter(&["eject", "--status"]).succeeds().stderr, @"Nothing is ejected: `kilter eject --list` shows what can be.");
     insta::assert_snapshot!(project.kilter(&["eject", "values/redi"]).fails(2), @r"
     error: `values/redi` is nothing that can be ejected.
       = Did you mean `values/redis`?

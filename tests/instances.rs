@@ -52,8 +52,8 @@ fn an_instance_has_ports_of_its_own_by_flag_or_variable() {
     // An empty variable says nothing.
     project.kilter(&["env"]).env("KILTER_INSTANCE", "").succeeds();
     insta::assert_snapshot!(project.kilter(&["env", "--instance", "No Good"]).fails(2), @r"
-    error: the instance: `No Good` is not a name: use lower-case letters, digits and `-`, with a letter or digit at both ends.
-      = Name it for example `--instance review`.
+    error: `No Good` is not a name: use lower-case letters, digits and `-`, with a letter or digit at both ends.
+      = Name the instance with `--instance` or `KILTER_INSTANCE`, for example `review`.
     ");
 }
 

@@ -1,15 +1,16 @@
 //! kilter.lock: it beats kilter's defaults, until `kilter upgrade`.
 
 use std::fs;
+use std::path::Path;
 
-use kilter::helm::charts::{ChartStore, Files};
+use kilter::helm::charts::{ChartStore, Files, digest_of};
 use kilter::ids::Digest;
 use kilter::toolchain::Platform;
 
 use crate::support::charts::{archive, older};
-use crate::support::helm;
 use crate::support::http::{Reply, Server};
-use crate::support::project::{Project, fake_helm};
+use crate::support::project::{Project, command, fake_helm};
+use crate::support::{helm, root};
 
 const THEN: &str = "postgres:17.1";
 
@@ -169,6 +170,19 @@ fn a_locked_chart_comes_from_a_mirror_and_is_checked_first() {
     assert_eq!(server.requests().len(), 1);
 }
 
+/// The command of `vendor-charts/README.md`.
+#[test]
+fn a_mirror_is_made_with_tar() {
+    for name in ["redis", "dev-app"] {
+        let mut tar = command(Path::new("/bin/tar"));
+        tar.args(["-czf", "-", "-C", "vendor-charts", "--exclude=README.md", name]).current_dir(root());
+        let made = tar.output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let files = kilter::helm::unpack(&made.stdout, "the mirror").unwrap();
+        assert_eq!(digest_of(&files), kilter::catalog::chart(name).unwrap().digest(), "{name}");
+    }
+}
+
 #[test]
 fn a_mirror_that_lies_is_found_out_and_nothing_is_kept() {
     let Some(_) = helm() else { return };
@@ -326,6 +340,7 @@ fn a_conflict_in_the_lock_is_mended_by_render() {
     project.write("kilter.yaml", "services: [postgres, mailpit, redis]\n");
     project.write("kilter.lock", &text);
     assert_eq!(project.kilter(&["render", "--check"]).run().code, 1);
+    assert_eq!(project.kilter(&["render", "--locked"]).run().code, 1);
     assert_eq!(project.read("kilter.lock"), text);
     let mended = project.kilter(&["render", "-q"]).succeeds();
     insta::assert_snapshot!(mended.stderr, @"warning: `redis/redis` and `mailpit/smtp` both had port slot 2: `redis/redis` moves to slot 4.");

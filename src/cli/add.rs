@@ -92,7 +92,12 @@ pub(super) struct Ending {
 pub(super) fn finish(ctx: &Context, project: Project, text: String, ending: &Ending) -> Result<()> {
     let old = ending.old.as_deref().unwrap_or_default();
     let diff = unified_diff("kilter.yaml", old.as_bytes(), text.as_bytes());
-    let prepared = Prepared::new(ctx, project.with_text(text.clone())?)?;
+    // The lines that are shown may not be in the file: then this says so.
+    let project = project.with_text(text.clone()).map_err(|error| match old == text {
+        true => error,
+        false => error.help("kilter.yaml is as it was: these lines would have been written."),
+    })?;
+    let prepared = Prepared::new(ctx, project)?;
     if ending.dry_run {
         match ctx.ui.json {
             true => ctx.ui.json(&json!({"services": ending.added, "kilterYaml": text, "dryRun": true})),

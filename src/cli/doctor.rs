@@ -58,10 +58,8 @@ pub(crate) fn run(_args: &Args, ctx: &Context) -> Result<()> {
     let mut checks = vec![disk(ctx)];
     match Project::open(ctx) {
         Ok(project) => {
-            checks.push(match &project.text {
-                Some(_) => Check::ok("kilter.yaml", project.root.join("kilter.yaml").to_string_lossy()),
-                None => Check::warning("kilter.yaml", "there is none here", "`kilter init` proposes one."),
-            });
+            checks.push(kilter_yaml(ctx, &project));
+            checks.extend(detected(&project));
             checks.extend(tools(ctx, &project));
             checks.extend(artifacts(ctx, project));
         }
@@ -75,6 +73,40 @@ pub(crate) fn run(_args: &Args, ctx: &Context) -> Result<()> {
         1 => Err(Error::new(Kind::Project, "1 check failed")),
         n => Err(Error::new(Kind::Project, format!("{n} checks failed"))),
     }
+}
+
+/// Whether kilter.yaml makes a plan: its services may contradict one another.
+fn kilter_yaml(ctx: &Context, project: &Project) -> Check {
+    match (&project.text, project.plan(ctx)) {
+        (_, Err(error)) => Check::failed("kilter.yaml", &error),
+        (Some(_), Ok(_)) => Check::ok("kilter.yaml", project.root.join("kilter.yaml").to_string_lossy()),
+        (None, Ok(_)) => Check::warning("kilter.yaml", "there is none here", "`kilter init` proposes one."),
+    }
+}
+
+/// What kilter.lock holds about the app, where the project's manifests say something else by now and kilter.yaml
+/// nothing.
+fn detected(project: &Project) -> Option<Check> {
+    let locked = &project.lock.as_ref()?.project;
+    let found = match project.detect() {
+        Ok(found) => found,
+        Err(error) => return Some(Check::failed("detected", &error)),
+    };
+    let config = &project.config;
+    let text = |port: u16| port.to_string();
+    let facts = [
+        ("dev", config.dev.is_some(), locked.dev.clone(), found.dev.map(|f| f.value)),
+        ("port", config.port.is_some(), locked.port.map(text), found.port.map(|f| text(f.value))),
+        ("image", config.image.is_some(), locked.image.clone(), found.image.map(|f| f.value)),
+        ("health", config.health.is_some(), locked.health.clone(), found.health.map(|f| f.value)),
+    ];
+    let moved = facts.into_iter().filter(|(_, said, locked, found)| !said && locked != found);
+    let words = |value: Option<String>| value.map_or_else(|| "nothing".to_owned(), |value| format!("`{value}`"));
+    let moved: Vec<String> =
+        moved.map(|(name, _, locked, found)| format!("{name} was {}, is {}", words(locked), words(found))).collect();
+    let fix = "Take it up: `kilter upgrade app`. Or decide it in kilter.yaml.";
+    (!moved.is_empty())
+        .then(|| Check::warning("detected", format!("kilter.lock is older than the app: {}", moved.join("; ")), fix))
 }
 
 fn print(ctx: &Context, checks: &[Check]) {

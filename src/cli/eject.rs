@@ -159,6 +159,9 @@ fn list(args: &Args, ctx: &Context, prepared: Prepared) -> Result<()> {
             ctx.ui.result(&format!("{:24} {}", thing.to_string(), words(*state, copy)));
         }
     }
+    if rows.is_empty() {
+        ctx.ui.talk("Nothing is ejected: `kilter eject --list` shows what can be.");
+    }
     match args.status && rows.iter().any(|(.., state)| *state == State::Behind) {
         true => Err(behind("some ejected copies are")),
         false => Ok(()),

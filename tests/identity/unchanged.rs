@@ -26,7 +26,7 @@ impl Counted {
 
     /// Runs kilter; returns helm's calls, sorted, `template redis` and the like.
     fn calls_of(&self, args: &[&str]) -> Vec<String> {
-        fs::write(&self.calls, "").unwrap();
+        kilter::fsx::write(&self.calls, b"").unwrap();
         self.project.kilter(args).succeeds();
         let mut calls: Vec<String> = fs::read_to_string(&self.calls).unwrap().lines().map(str::to_owned).collect();
         calls.sort();
@@ -179,7 +179,7 @@ fn a_damaged_manifest_comes_back_without_helm() {
     counted.calls_of(&["render"]);
     let expected = portable(&counted.project, "tickets");
     let manifest = counted.project.cache().join("tickets/manifests/redis.yaml");
-    fs::write(&manifest, "kind: Nonsense\n").unwrap();
+    kilter::fsx::write(&manifest, b"kind: Nonsense\n").unwrap();
     assert_eq!(counted.calls_of(&["render"]), Vec::<String>::new());
     assert_same("restored", &expected, &portable(&counted.project, "tickets"));
 }
@@ -200,4 +200,17 @@ fn one_core_and_many_give_the_same_bytes() {
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     parallel.kilter(&["render"]).succeeds();
     assert_same("one core", &portable(&parallel, "backing"), &portable(&serial, "backing"));
+}
+
+#[test]
+fn a_member_more_of_a_workspace_is_in_the_image_and_costs_no_helm() {
+    let Some(counted) = Counted::new("bookstore") else { return };
+    counted.calls_of(&["render"]);
+    counted.project.write("packages/mail/package.json", r#"{"name": "@bookstore/mail", "private": true}"#);
+    let before = counted.state();
+    assert_eq!(counted.calls_of(&["render"]), Vec::<String>::new());
+    let expected = ["[CACHE]/bookstore/Dockerfile.dev", "[CACHE]/bookstore/Tiltfile", "[PROJECT]/kilter.lock"];
+    assert_eq!(counted.touched_since(&before), expected);
+    let dockerfile = fs::read_to_string(counted.project.cache().join("bookstore/Dockerfile.dev")).unwrap();
+    assert!(dockerfile.contains("packages/mail/package.json"), "{dockerfile}");
 }

@@ -94,7 +94,8 @@ fn what_a_source_build_cannot_equal_is_a_warning() {
 fn a_manifest_that_was_changed_is_shown() {
     let Some(project) = chart("  b: fine", "") else { return };
     let manifest = project.cache().join("lab/manifests/x.yaml");
-    fs::write(&manifest, fs::read_to_string(&manifest).unwrap().replace("b: fine", "b: tampered")).unwrap();
+    let tampered = fs::read_to_string(&manifest).unwrap().replace("b: fine", "b: tampered");
+    kilter::fsx::write(&manifest, tampered.as_bytes()).unwrap();
     insta::assert_snapshot!(project.kilter(&["verify", "--quiet"]).fails(1), @r#"
     error: the stored manifest of `x` is not what helm prints.
       | --- a/manifests/x.yaml

@@ -104,7 +104,7 @@ impl Project {
     }
 
     /// Returns what is known about the app: what the lock holds, or else what detection finds. Detection runs only when
-    /// it is needed: there is no lock yet, or the files its stack was made of are gone.
+    /// it is needed: there is no lock yet, or the files its stack was made of are others now.
     pub(crate) fn facts(&self) -> Result<(Facts, Option<Stack>)> {
         if let Some(lock) = &self.lock {
             let locked = &lock.project;
@@ -116,7 +116,7 @@ impl Project {
             };
             let stack: Option<Stack> = locked.stack.clone().and_then(|stack| serde_json::from_value(stack).ok());
             match stack {
-                Some(stack) if stack.manifests.iter().all(|file| self.root.join(file).is_file()) => {
+                Some(stack) if !detect::moved(&self.root, &stack) => {
                     return Ok((facts, Some(stack)));
                 }
                 None if facts.dev.is_some() || self.config.dev.is_none() => return Ok((facts, None)),
@@ -201,6 +201,12 @@ fn find_root(dir: &Path) -> PathBuf {
 /// The error for a service that neither the catalog nor the project has.
 pub(crate) fn unknown_catalog_service(service: &str) -> Error {
     let error = Error::usage(format!("kilter's catalog has no service `{service}`"));
+    if let Some((name, tag)) = service.split_once([':', '@'])
+        && let Some(about) = catalog::service(name)
+    {
+        let image = about.image.split([':', '@']).next().unwrap_or(name);
+        return error.help(format!("For another image of `{name}`: `kilter add {name} --image {image}:{tag}`."));
+    }
     match crate::ids::did_you_mean(service, catalog::services().keys().copied()) {
         Some(near) => error.help(format!("Did you mean `{near}`?")),
         None => error.help("List them: `kilter catalog`. Anything with an image and a port can be added: `kilter add NAME --image IMAGE --port PORT`."),

@@ -1,0 +1,142 @@
+//! `kilter add` and `kilter remove`.
+
+use super::*;
+
+#[test]
+fn the_result_is_what_the_app_gets_and_the_rest_is_talk() {
+    let Some(_) = helm() else { return };
+    let project = shop().file("kilter.yaml", "# ours\nservices: # needed\n  - redis # cache\n");
+    let done = project.kilter(&["add", "mailpit"]).succeeds();
+    assert_eq!(done.stdout, "SMTP_HOST=mailpit.shop-dev.svc\nSMTP_PORT=1025\n");
+    assert!(
+        done.stderr.contains("+  - mailpit\n")
+            && done.stderr.ends_with("Added mailpit. `kilter env` shows every address.\n"),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(project.read("kilter.yaml"), "# ours\nservices: # needed\n  - redis # cache\n  - mailpit\n");
+    assert!(project.cache().join("shop/manifests/mailpit.yaml").is_file());
+
+    let again = project.kilter(&["add", "mailpit"]).succeeds();
+    assert_eq!((again.stdout.as_str(), again.stderr.as_str()), ("", "`mailpit` is in kilter.yaml already.\n"));
+    let removed = project.kilter(&["remove", "mailpit"]).succeeds();
+    assert_eq!(removed.stdout, "");
+    assert_eq!(project.read("kilter.yaml"), "# ours\nservices: # needed\n  - redis # cache\n");
+    assert!(!project.cache().join("shop/manifests/mailpit.yaml").exists());
+    assert!(!project.read("kilter.lock").contains("mailpit"));
+    let quiet = project.kilter(&["add", "mailpit", "-q"]).succeeds();
+    assert_eq!((quiet.stdout, quiet.stderr), (done.stdout, String::new()));
+}
+
+#[test]
+fn every_option_ends_up_in_the_entry() {
+    let Some(_) = helm() else { return };
+    let project = Project::new("shop");
+    project.kilter(&["add", "postgres"]).succeeds();
+    let refused = project.kilter(&["add", "reports-db", "--from", "postgres"]).fails(1);
+    assert!(refused.contains("`DATABASE_URL` is provided by both `postgres` and `reports-db`"), "{refused}");
+    assert_eq!(project.read("kilter.yaml"), "services:\n  - postgres\n");
+    project
+        .kilter(&[
+            "add",
+            "reports-db",
+            "--from",
+            "postgres",
+            "--image",
+            "postgres:16",
+            "--port",
+            "6543",
+            "--set",
+            "storage.size=5Gi",
+            "--set",
+            "ui.enabled=false",
+            "--env",
+            "A=b=c",
+            "--provides",
+            "DATABASE_URL=null",
+            "--provides",
+            "REPORTS=host={{ .Host }}",
+        ])
+        .succeeds();
+    insta::assert_snapshot!(project.read("kilter.yaml"), @r"
+    services:
+      - postgres
+      - name: reports-db
+        from: postgres
+        image: postgres:16
+        port: 6543
+        env:
+          A: b=c
+        values:
+          storage:
+            size: 5Gi
+          ui:
+            enabled: false
+        provides:
+          DATABASE_URL: null
+          REPORTS: host={{ .Host }}
+    ");
+    let env = parsed(&project, &["env", "--json"]);
+    assert_eq!(env["inCluster"]["REPORTS"], "host=reports-db.shop-dev.svc");
+}
+
+#[test]
+fn nothing_is_written_when_what_is_added_does_not_render() {
+    let Some(_) = helm() else { return };
+    let project = Project::new("shop").file("kilter.yaml", "services: [redis]\n");
+    project.kilter(&["render"]).succeeds();
+    let before = (project.read("kilter.yaml"), project.read("kilter.lock"));
+    for (args, code) in [
+        (&["add", "postgres", "--set", "nonsense=1"][..], 4),
+        (&["add", "x", "--chart", "./charts/none"], 1),
+        (&["add", "postgres", "nope"], 2),
+        (&["add", "Not A Name", "--image", "x", "--port", "80"], 1),
+        (&["add", "x", "--image", "acme/x:1"], 1),
+        (&["add"], 2),
+        (&["add", "postgres", "redis", "--image", "x"], 2),
+        (&["add", "x", "--env", "novalue"], 2),
+        (&["remove", "nope"], 2),
+    ] {
+        project.kilter(&[args, &["-q"]].concat()).fails(code);
+        assert_eq!((project.read("kilter.yaml"), project.read("kilter.lock")), before, "{args:?}");
+    }
+    let dry = project.kilter(&["add", "postgres", "--dry-run"]).succeeds();
+    assert!(dry.stdout.contains("postgres"), "{}", dry.stdout);
+    assert_eq!((project.read("kilter.yaml"), project.read("kilter.lock")), before);
+}
+
+#[test]
+fn json_of_add_and_remove() {
+    let Some(_) = helm() else { return };
+    let project = Project::new("shop");
+    let dry = parsed(&project, &["add", "redis", "--dry-run", "--json"]);
+    assert_eq!(dry, json!({"services": ["redis"], "kilterYaml": "services:\n  - redis\n", "dryRun": true}));
+    assert!(!project.root().join("kilter.yaml").exists());
+    let added = parsed(&project, &["add", "redis", "--json"]);
+    assert_eq!(keys(&added), ["services", "kilterYaml", "dryRun", "env"]);
+    let removed = parsed(&project, &["remove", "redis", "--json"]);
+    assert_eq!((&removed["services"], &removed["env"]), (&json!(["redis"]), &json!({})));
+}
+
+#[test]
+fn messages_of_add() {
+    let Some(_) = helm() else { return };
+    let project = Project::new("shop").file("kilter.yaml", "services:\n  - redis\n");
+    insta::assert_snapshot!(project.kilter(&["add", "postgres:16"]).fails(2), @r"
+    error: kilter's catalog has no service `postgres:16`.
+      = For another image of `postgres`: `kilter add postgres --image postgres:16`.
+    ");
+    insta::assert_snapshot!(project.kilter(&["add", "x", "--chart", "oci://registry.example.com/x"]).fails(1), @r"
+    error: the remote chart `oci://registry.example.com/x` has no `version`.
+      --> kilter.yaml:4:12
+       |
+    4  |     chart: oci://registry.example.com/x
+       |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = Add `version:` with the exact version, so that everyone renders the same chart.
+      = kilter.yaml is as it was: these lines would have been written.
+    ");
+    insta::assert_snapshot!(project.kilter(&["add", "postgres", "--env", "A"]).fails(2), @r"
+    error: `--env A` is not `NAME=VALUE`.
+      = Write for example `--env NAME=value`.
+    ");
+}

@@ -1,0 +1,119 @@
+//! What `--help` says.
+
+use super::*;
+
+/// Every command and subcommand, as the words to type.
+fn commands(project: &Project) -> Vec<Vec<String>> {
+    let mut all = vec![vec![]];
+    let mut next = 0;
+    while let Some(words) = all.get(next).cloned() {
+        next += 1;
+        let help = help(project, &words);
+        let list = help.split("\nCommands:\n").nth(1).unwrap_or_default();
+        for line in list.lines().take_while(|line| !line.is_empty()) {
+            let name = line.split_whitespace().next().unwrap_or_default();
+            if line.starts_with("  ") && !line.starts_with("   ") && name != "help" {
+                all.push(words.iter().cloned().chain([name.to_owned()]).collect());
+            }
+        }
+    }
+    all
+}
+
+fn help(project: &Project, words: &[String]) -> String {
+    let args: Vec<&str> = words.iter().map(String::as_str).chain(["--help"]).collect();
+    let output = project.kilter(&args).succeeds();
+    assert_eq!(output.stderr, "");
+    output.stdout
+}
+
+#[test]
+fn every_help_fits_a_hundred_columns_and_shows_how() {
+    let project = Project::new("shop");
+    let all = commands(&project);
+    assert!(all.len() > 16, "{all:?}");
+    for words in &all {
+        let text = help(&project, words);
+        for line in text.lines() {
+            assert!(line.chars().count() <= 100, "{words:?}: {line}");
+        }
+        let plain = ["doctor", "version"]; // nothing to show beside their name
+        if words.len() == 1 && !plain.contains(&words[0].as_str()) {
+            assert!(text.contains("Example"), "{words:?} shows no example:\n{text}");
+        }
+    }
+}
+
+#[test]
+fn the_first_page() {
+    insta::assert_snapshot!(help(&Project::new("shop"), &[]), @r"
+    Real backing services in development and a one-command deploy, from one small kilter.yaml.
+
+    Usage: kilter [OPTIONS] <COMMAND>
+
+    Commands:
+      init         Looks at the project, proposes a kilter.yaml with the evidence, and writes it after
+                   consent
+      add          Adds services to kilter.yaml, keeping its comments and layout, and renders them
+      remove       Takes services out of kilter.yaml, keeping its comments and layout, and removes their
+                   artifacts
+      catalog      Lists the services kilter knows, or shows one of them
+      why          Says why a service is in the project, or why kilter would propose it
+      render       Renders the services of the project through helm
+      verify       Proves that the stored manifests are exactly what helm prints, anywhere
+      upgrade      Moves what kilter.lock holds to the defaults of this kilter, after showing what
+                   changes in the rendered objects
+      eject        Hands one artifact to you for good: a copy under `kilter/` that kilter uses and never
+                   overwrites
+      env          Prints every connection string of the project: for pods, and for this machine
+      doctor       Checks what kilter needs: kilter.yaml, tools, docker, disk, drift, ejected copies.
+                   Each finding comes with its fix
+      tools        Gets, lists and finds the pinned tools that kilter runs
+      schema       Prints the JSON Schema of kilter.yaml, for editors
+      completions  Prints the script that completes kilter's commands in a shell
+      man          Prints the man page of kilter, or writes those of all commands
+      version      Prints the version of kilter and of the tools it pins
+      help         Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help     Print help
+      -V, --version  Print version
+
+    Options of every command:
+      -C, --directory <DIR>  Work on the project in this directory
+          --instance <NAME>  Work on this instance of the project (a second working copy) [env:
+                             KILTER_INSTANCE]
+          --json             Print the result as JSON
+          --no-input         Never ask; a missing answer is an error that names its flag
+          --offline          Open no network connection
+      -q, --quiet            Print results and errors only
+      -v, --verbose          Print every command that kilter runs
+
+    Start in a project with `kilter init`, then `kilter render`. Exit codes: 0 done, 1 the project is
+    wrong or a check failed, 2 usage, 3 something is missing, 4 a tool failed, 5 refused or not
+    confirmed, 70 a bug in kilter, 130 interrupted.
+    ");
+}
+
+#[test]
+fn a_wrong_word_is_usage() {
+    let project = Project::new("shop");
+    insta::assert_snapshot!(project.kilter(&["rendr"]).fails(2), @r"
+    error: unrecognized subcommand 'rendr'
+
+      tip: a similar subcommand exists: 'render'
+
+    Usage: kilter [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(project.kilter(&["render", "--chekc"]).fails(2), @r"
+    error: unexpected argument '--chekc' found
+
+      tip: a similar argument exists: '--check'
+
+    Usage: kilter render --check [SERVICE]...
+
+    For more information, try '--help'.
+    ");
+}

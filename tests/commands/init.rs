@@ -1,0 +1,67 @@
+//! `kilter init`.
+
+use super::*;
+
+#[test]
+fn a_dry_run_has_the_documented_shape_and_writes_nothing() {
+    let project = shop();
+    let found = parsed(&project, &["init", "--dry-run", "--json"]);
+    assert_eq!(keys(&found), ["name", "port", "dev", "image", "health", "services"]);
+    assert_eq!(
+        (&found["name"], &found["dev"], &found["image"]),
+        (&json!("shop"), &json!("npm run dev"), &json!("node:22-alpine"))
+    );
+    let rows = found["services"].as_array().unwrap();
+    let selected: Vec<(&str, bool)> =
+        rows.iter().map(|row| (row["name"].as_str().unwrap(), row["selected"].as_bool().unwrap())).collect();
+    assert_eq!(selected, [("postgres", true), ("redis", true), ("mailpit", false)]);
+    for row in rows {
+        assert_eq!(keys(row), ["name", "selected", "confidence", "evidence"]);
+        assert!((0.0..=1.0).contains(&row["confidence"].as_f64().unwrap()));
+    }
+    assert_eq!(rows[0]["evidence"][0]["file"], "package.json");
+    assert_eq!((&rows[0]["evidence"][0]["line"], &rows[0]["evidence"][0]["package"]), (&json!(5), &json!("pg")));
+    assert_eq!(fs::read_dir(project.root()).unwrap().count(), 1);
+}
+
+#[test]
+fn consent_is_a_flag_and_an_existing_file_keeps_what_it_has() {
+    let project = shop();
+    insta::assert_snapshot!(project.kilter(&["init"]).run().stderr, @r"
+    error: `kilter init` asks before it writes, and nobody can be asked here.
+      = Take what is selected: `kilter init --yes`. Only look: `kilter init --dry-run`.
+    ");
+    project.kilter(&["init", "--no-input"]).succeeds();
+    insta::assert_snapshot!(project.read("kilter.yaml"), @r"
+    # What this project needs to run. Everything is optional; `kilter schema` describes every field.
+    services:
+      - postgres
+      - redis
+    ");
+    let again = project.kilter(&["init", "--yes"]).succeeds();
+    assert!(again.stderr.ends_with("kilter.yaml has all of that already; nothing to write.\n"), "{}", again.stderr);
+
+    project.write("kilter.yaml", "# mine\nname: mine\nservices:\n  - redis   # cache\n");
+    project.kilter(&["init", "--yes"]).succeeds();
+    assert_eq!(project.read("kilter.yaml"), "# mine\nname: mine\nservices:\n  - redis   # cache\n  - postgres\n");
+}
+
+#[test]
+fn what_kilter_yaml_has_in_another_form_is_not_added_again() {
+    let project = shop();
+    project.write("kilter.yaml", "services:\n  - {name: db, from: postgres}\n  - {name: cache, image: 'acme/redis:1', port: 6379, provides: {REDIS_URL: 'redis://{{ .Host }}:{{ .Port.main }}'}}\n");
+    let before = project.read("kilter.yaml");
+    let done = project.kilter(&["init", "--yes"]).succeeds();
+    assert_eq!(project.read("kilter.yaml"), before);
+    assert!(
+        done.stderr.contains("`redis` is left out: `cache` of kilter.yaml gives `REDIS_URL` already.\n"),
+        "{}",
+        done.stderr
+    );
+    let found = parsed(&project, &["init", "--dry-run", "--json"]);
+    let redis = found["services"].as_array().unwrap().iter().find(|row| row["name"] == "redis").unwrap();
+    assert_eq!(redis["selected"], false);
+    project.write("kilter.yaml", "env: {REDIS_URL: 'redis://elsewhere'}\n");
+    project.kilter(&["init", "--yes"]).succeeds();
+    assert_eq!(project.read("kilter.yaml"), "env: {REDIS_URL: 'redis://elsewhere'}\nservices:\n  - postgres\n");
+}

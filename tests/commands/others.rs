@@ -1,0 +1,123 @@
+//! The commands that show things, and the JSON of those that render.
+
+use super::*;
+
+#[test]
+fn why_shows_the_line_and_the_evidence() {
+    let project = shop().file("kilter.yaml", "services:\n  - redis # cache\n");
+    insta::assert_snapshot!(project.kilter(&["why", "redis"]).succeeds().stdout, @r"
+    redis is in kilter.yaml:2: - redis # cache
+      package.json:6  ioredis  ioredis works with redis (95 %)
+      together 95 %: selected
+    ");
+    insta::assert_snapshot!(project.kilter(&["why", "mailpit"]).succeeds().stdout, @r"
+    mailpit is not in kilter.yaml.
+      package.json:7  nodemailer  nodemailer hints at mailpit (40 %)
+      together 40 %: proposed, not selected
+    ");
+    insta::assert_snapshot!(project.kilter(&["why", "temporal"]).succeeds().stdout, @r"
+    temporal is not in kilter.yaml.
+    Nothing in the project's manifests points to it.
+    ");
+    insta::assert_snapshot!(project.kilter(&["why", "rediss"]).fails(2), @r"
+    error: kilter's catalog has no service `rediss`.
+      = Did you mean `redis`?
+    ");
+    project.write("kilter.yaml", "services:\n  - {name: cache, from: redis}\n  - redis\n");
+    let cache = project.kilter(&["why", "cache"]).succeeds().stdout;
+    assert!(
+        cache.starts_with("cache is in kilter.yaml:2: - {name: cache, from: redis}\n  package.json:6  ioredis"),
+        "{cache}"
+    );
+    project.write("kilter.yaml", "services:\n  - redis # cache\n");
+    let why = parsed(&project, &["why", "redis", "--json"]);
+    assert_eq!(keys(&why), ["name", "line", "selected", "confidence", "evidence"]);
+    assert_eq!((&why["line"], &why["evidence"][0]["package"]), (&json!(2), &json!("ioredis")));
+}
+
+#[test]
+fn the_catalog_shows_every_service() {
+    let project = Project::new("shop");
+    let list = project.kilter(&["catalog"]).succeeds();
+    let rows = parsed(&project, &["catalog", "--json"]);
+    assert_eq!(list.stderr, "");
+    assert_eq!(rows.as_array().unwrap().len(), kilter::catalog::services().len());
+    for (name, about) in kilter::catalog::services() {
+        assert!(list.stdout.contains(&format!("  {name}")) && list.stdout.contains(&about.description), "{name}");
+        let shown = project.kilter(&["catalog", "show", name]).succeeds().stdout;
+        assert!(about.provides.keys().all(|variable| shown.contains(variable)), "{shown}");
+        assert!(shown.contains(&about.image) && shown.contains(&about.category), "{shown}");
+        assert_eq!(parsed(&project, &["catalog", "show", name, "--json"])["name"], *name);
+    }
+    insta::assert_snapshot!(project.kilter(&["catalog", "show", "postgrse"]).fails(2), @r"
+    error: kilter's catalog has no service `postgrse`.
+      = Did you mean `postgres`?
+    ");
+}
+
+#[test]
+fn version_tools_schema_completions_and_man() {
+    let project = Project::new("shop");
+    assert_eq!(project.kilter(&["--version"]).succeeds().stdout, format!("kilter {}\n", env!("CARGO_PKG_VERSION")));
+    let version = parsed(&project, &["version", "--json"]);
+    assert_eq!(keys(&version), ["version", "tools", "kubernetes"]);
+    assert_eq!(keys(&version["tools"]), ["helm", "tilt", "kind", "kubectl", "sops"]);
+    let text = project.kilter(&["version"]).succeeds().stdout;
+    assert!(version["tools"].as_object().unwrap().values().all(|v| text.contains(v.as_str().unwrap())), "{text}");
+
+    let tools = project.kilter(&["tools", "list", "--json"]).without("KILTER_HELM").succeeds();
+    let tools: Value = serde_json::from_str(&tools.stdout).unwrap();
+    assert_eq!(tools[1], json!({"tool": "tilt", "version": version["tools"]["tilt"], "path": null}));
+    insta::assert_snapshot!(project.kilter(&["tools", "path", "helmm"]).fails(2), @r"
+    error: kilter has no tool `helmm`.
+      = Did you mean `helm`?
+    ");
+
+    let schema = parsed(&project, &["schema"]);
+    assert!(jsonschema::validator_for(&schema).unwrap().is_valid(&json!({"services": ["redis"]})));
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        assert!(project.kilter(&["completions", shell]).succeeds().stdout.contains("kilter"), "{shell}");
+    }
+    assert!(project.kilter(&["man"]).succeeds().stdout.contains(".TH kilter 1"));
+    let pages = project.kilter(&["man", "--out", "man1"]).succeeds().stdout;
+    assert!(pages.lines().all(|page| Path::new(page).is_file()) && pages.contains("kilter-eject.1"), "{pages}");
+    let completed = project
+        .kilter(&["--", "kilter", "add", "post"])
+        .env("COMPLETE", "bash")
+        .env("_CLAP_COMPLETE_INDEX", "2")
+        .env("_CLAP_IFS", "\n")
+        .succeeds();
+    assert_eq!(completed.stdout, "postgres");
+}
+
+#[test]
+fn bash_accepts_its_completions() {
+    let project = Project::new("shop");
+    project.write("kilter.bash", project.kilter(&["completions", "bash"]).succeeds().stdout);
+    let done = command(Path::new("/bin/bash")).arg("-n").arg(project.root().join("kilter.bash")).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[test]
+fn json_of_render_verify_and_upgrade() {
+    let Some(_) = helm() else { return };
+    let project = Project::new("shop").file("kilter.yaml", "services: [redis]\n");
+    let check = parsed(&project, &["render", "--check", "--json"]);
+    assert_eq!((keys(&check), &check["lock"]), (vec!["changes", "lock"], &json!(true)));
+    assert_eq!(check["changes"][0], json!({"path": "Tiltfile", "change": "added"}));
+    let done = parsed(&project, &["render", "--json"]);
+    assert_eq!(keys(&done), ["project", "artifacts", "services", "changes"]);
+    assert_eq!(keys(&done["services"][0]), ["name", "source", "manifest", "digest"]);
+    assert_eq!(done["services"][0]["source"], "cache", "the check has rendered it");
+    let manifest = fs::read_to_string(done["services"][0]["manifest"].as_str().unwrap()).unwrap();
+    assert_eq!(parsed(&project, &["render", "--stdout", "--json"]), json!([{"name": "redis", "manifest": manifest}]));
+    assert_eq!(project.kilter(&["render", "--stdout"]).succeeds().stdout, manifest);
+    let out = parsed(&project, &["render", "--out", "out", "--json"]);
+    assert_eq!(out, json!([{"name": "redis", "path": project.root().join("out/redis.yaml")}]));
+    let commands = parsed(&project, &["render", "--show-commands", "--json"]);
+    assert_eq!(commands[0]["command"], project.kilter(&["render", "--show-commands"]).succeeds().stdout.trim_end());
+    let verified = parsed(&project, &["verify", "--json"]);
+    assert_eq!(keys(&verified[0]), ["name", "verified", "problems", "unstable", "readsBuild", "digest"]);
+    let upgrade = parsed(&project, &["upgrade", "--dry-run", "--json"]);
+    assert_eq!(upgrade, json!({"changed": [], "lock": false, "diff": "", "dryRun": true}));
+}
