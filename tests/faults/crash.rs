@@ -174,7 +174,10 @@ fn survives(case: &Case) {
         whole(project, &before, &after);
         project.kilter((case.next)(project)).succeeds();
         assert_eq!(unfinished(&project.outside("")), Vec::<String>::new(), "the next run sweeps");
-        same(&files(project), &after, "the next run");
+        let mut now = files(project);
+        // The next command may look at the user's copy of a chart, which the store then has too.
+        now.retain(|path, _| !path.starts_with("cache/.store/charts/") || after.contains_key(path));
+        same(&now, &after, "the next run");
     });
 }
 
