@@ -72,12 +72,14 @@ impl Invocation {
     /// # Errors
     /// When the program cannot be started, or kilter is interrupted. How the process ended is no error here.
     pub fn capture(&self) -> Result<Captured> {
-        interrupt::pause_if_interrupted()?;
         let (out_read, out_write) = std::io::pipe().map_err(|e| Error::io("open a pipe", &e))?;
         let (err_read, err_write) = std::io::pipe().map_err(|e| Error::io("open a pipe", &e))?;
-        let handle = self.start(out_write, err_write)?;
-        let group = handle.pids().first().copied().unwrap_or_default();
-        let _registered = interrupt::Registered::new(group);
+        let (handle, registered) = interrupt::Registered::start(|| {
+            let handle = self.start(out_write, err_write)?;
+            let group = handle.pids().first().copied().unwrap_or_default();
+            Ok((handle, group))
+        })?;
+        let group = registered.group();
         let flooded = Arc::new(AtomicBool::new(false));
         let out = read_up_to(out_read, self.max_output, Arc::clone(&flooded), group);
         let err = read_tail(err_read);

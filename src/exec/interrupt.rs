@@ -47,12 +47,19 @@ pub(super) fn end_group(group: u32) {
 pub(super) struct Registered(u32);
 
 impl Registered {
-    pub(super) fn new(group: u32) -> Self {
-        lock().insert(group);
-        if interrupted() {
-            end_group(group);
-        }
-        Self(group)
+    /// Starts a process and makes its group known. An interrupt comes before the start, which then fails, or after both: no
+    /// process starts unknown.
+    pub(super) fn start<T>(start: impl FnOnce() -> Result<(T, u32)>) -> Result<(T, Self)> {
+        let mut groups = lock();
+        pause_if_interrupted()?;
+        let (process, group) = start()?;
+        groups.insert(group);
+        Ok((process, Self(group)))
+    }
+
+    /// Returns the group.
+    pub(super) fn group(&self) -> u32 {
+        self.0
     }
 }
 

@@ -18,11 +18,11 @@ const TEMP: &str = kilter::fsx::TEMP_SUFFIX;
 type Files = BTreeMap<String, Vec<u8>>;
 
 /// Numbers that are the same in every run (Marsaglia's xorshift).
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
     /// A number from 0 to 1.
-    fn next(&mut self) -> f64 {
+    pub(super) fn next(&mut self) -> f64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -174,7 +174,10 @@ fn survives(case: &Case) {
         whole(project, &before, &after);
         project.kilter((case.next)(project)).succeeds();
         assert_eq!(unfinished(&project.outside("")), Vec::<String>::new(), "the next run sweeps");
-        same(&files(project), &after, "the next run");
+        let mut now = files(project);
+        // The next command may look at the user's copy of a chart, which the store then has too.
+        now.retain(|path, _| !path.starts_with("cache/.store/charts/") || after.contains_key(path));
+        same(&now, &after, "the next run");
     });
 }
 

@@ -175,3 +175,48 @@ fn ctrl_c_in_a_download() {
     assert!(*helm == program);
     assert!(!files.keys().any(|path| path.ends_with(".part") || path.contains("kilter-tmp")));
 }
+
+/// The processes of a project's helm that run now.
+#[cfg(target_os = "linux")]
+fn helms(project: &Project) -> Vec<i32> {
+    let path = project.helm().to_string_lossy().into_owned();
+    let all = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let ours = |pid: &i32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(&path)
+    };
+    all.filter(ours).filter(|pid| runs(*pid)).collect()
+}
+
+/// The moment at which a helm starts is the one at which a signal could miss it.
+#[test]
+#[cfg(target_os = "linux")] // where the system shows what runs
+fn slow_terminated_while_helm_starts() {
+    let project = quick("shop");
+    let pids = project.outside("pids");
+    write_script(project.helm(), &fake_helm(&hanging(&pids)));
+    let mut random = crash::Random(13);
+    for _ in 0..3 {
+        let began = Instant::now();
+        let running = project.kilter(&["render"]).start();
+        wait_for(&pids);
+        let span = began.elapsed();
+        running.signal(Signal::TERM);
+        assert_eq!(running.end().code, 130);
+        for _ in 0..15 {
+            let running = project.kilter(&["render"]).start();
+            // The moment is what is tried.
+            thread::sleep(span.mul_f64(0.4 + 0.7 * random.next()));
+            running.signal(Signal::TERM);
+            let code = running.end().code;
+            // Before kilter listens, the signal itself ends it.
+            assert!([130, 128 + Signal::TERM.as_raw()].contains(&code), "{code}");
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while !helms(&project).is_empty() {
+                assert!(Instant::now() < deadline, "a helm outlives kilter");
+                thread::sleep(Duration::from_millis(5));
+            }
+        }
+        fs::remove_file(&pids).unwrap();
+    }
+}
