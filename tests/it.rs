@@ -13,6 +13,7 @@ mod faults;
 mod identity;
 mod instances;
 mod lock;
+mod offline;
 mod pty;
 mod remote_charts;
 mod services;

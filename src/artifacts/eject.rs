@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+
 use super::ejected::{BASE_DIR, DIR, Thing};
 use super::files::unified_diff;
 use crate::diag::{Error, Result};
@@ -194,7 +197,7 @@ fn contents(path: &Path) -> Result<Option<Contents>> {
     Ok(fsx::read(path, u64::MAX)?.map(|bytes| Contents::from([(String::new(), bytes)])))
 }
 
-/// Makes a place hold exactly these contents. A directory is made beside and swapped in.
+/// Makes a place hold exactly these contents. A directory is made beside and swapped in: at no moment is there none.
 fn replace(path: &Path, new: &Contents) -> Result<()> {
     if let Some(bytes) = new.get("") {
         return fsx::write_if_changed(path, bytes).map(drop);
@@ -213,11 +216,27 @@ fn replace(path: &Path, new: &Contents) -> Result<()> {
     for (file, bytes) in new {
         fsx::write(&fresh.join(file), bytes).map_err(|error| error.made_for(&fresh, path))?;
     }
-    let _held = fsx::COMMIT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if path.exists() {
-        fs::rename(path, temp.path().join("old")).map_err(|error| fail(&error))?;
+    let held = fsx::COMMIT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if !path.exists() {
+        return fs::rename(&fresh, path).map_err(|error| fail(&error));
     }
-    fs::rename(&fresh, path).map_err(|error| fail(&error))
+    let swapped = renameat_with(CWD, &fresh, CWD, path, RenameFlags::EXCHANGE);
+    drop(held);
+    match swapped {
+        Ok(()) => Ok(()),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => replace_in_place(path, new),
+        Err(error) => Err(fail(&error.into())),
+    }
+}
+
+/// Makes a directory hold exactly these files, each of them whole at any moment: for file systems that cannot swap two
+/// directories.
+fn replace_in_place(dir: &Path, new: &Contents) -> Result<()> {
+    for (file, bytes) in new {
+        fsx::write_if_changed(&dir.join(file), bytes)?;
+    }
+    let there = read_files(dir, &dir.to_string_lossy())?;
+    there.keys().filter(|file| !new.contains_key(*file)).try_for_each(|file| fsx::remove(&dir.join(file)))
 }
 
 #[cfg(test)]
@@ -254,6 +273,19 @@ mod tests {
         let Merged::Conflicts(marked) = copy.merge(&one("theirs\n")).unwrap() else { panic!("a conflict") };
         assert!(String::from_utf8_lossy(&marked[""]).contains("<<<<<<<"));
         assert_eq!(copy.own().unwrap().unwrap(), one("mine\n"));
+    }
+
+    #[test]
+    fn a_directory_takes_new_contents_with_and_without_a_swap() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("redis");
+        let chart = |x: &str| Contents::from([("same".into(), b"s".to_vec()), (format!("a/{x}"), x.into())]);
+        for (act, x) in [(replace as fn(&Path, &Contents) -> Result<()>, "1"), (replace, "2"), (replace_in_place, "3")]
+        {
+            act(&place, &chart(x)).unwrap();
+            assert_eq!(read_files(&place, "redis").unwrap(), chart(x));
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
     }
 
     #[test]

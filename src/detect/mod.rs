@@ -18,6 +18,7 @@ mod findings;
 mod go;
 mod json;
 mod model;
+mod moved;
 mod node;
 mod places;
 mod prisma;
@@ -34,6 +35,7 @@ pub(crate) use command::port as port_of_command;
 pub use confidence::SELECT;
 pub use disk::DiskTree;
 pub use model::{Detection, Evidence, Finding, Found, Stack, Tree};
+pub use moved::moved;
 pub use rules::{ServiceRules, catalog_rules};
 
 use files::Files;

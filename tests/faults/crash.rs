@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use kilter::ids::Digest;
+use rustix::process::Signal;
 
 use super::{quick_helm, same, tree};
 use crate::support::http::{Reply, Server};
@@ -45,13 +46,15 @@ impl Command<'_> {
 struct Bench {
     project: Project,
     random: Random,
+    /// What ends it.
+    signal: Signal,
     /// How long the command takes on this machine now.
     span: Duration,
 }
 
 impl Bench {
     fn new(project: Project, seed: u64) -> Self {
-        let bench = Self { project, random: Random(seed), span: Duration::ZERO };
+        let bench = Self { project, random: Random(seed), signal: Signal::KILL, span: Duration::ZERO };
         for place in ["work", "cache", "state"] {
             copy_tree(&bench.project.outside(place), &bench.project.outside("saved").join(place));
         }
@@ -78,12 +81,12 @@ impl Bench {
             self.put_back();
             let delay = self.span.mul_f64(self.random.next());
             let began = Instant::now();
-            let mut running = command.on(&self.project).start();
+            let running = command.on(&self.project).start();
             // The one wait for nothing but time: the moment of the kill is what is tried.
             std::thread::sleep(delay);
-            running.child.kill().unwrap();
+            running.signal(self.signal);
             let output = running.end();
-            if output.code != 128 + 9 {
+            if output.code != 128 + self.signal.as_raw() {
                 assert_eq!(output.code, 0, "{}", output.stderr);
                 self.span = began.elapsed();
                 continue;
@@ -262,6 +265,61 @@ fn slow_eject_of_a_file() {
         next: |project| {
             if project.root().join("kilter/Tiltfile").exists() { &["eject", "--list"] } else { &["eject", "tiltfile"] }
         },
+    });
+}
+
+/// Ctrl-C at any moment, not only while helm works.
+#[test]
+fn slow_interrupt() {
+    let clean = base();
+    let before = files(&clean);
+    clean.kilter(&["render"]).succeeds();
+    let after = files(&clean);
+    let mut bench = Bench::new(base(), 12);
+    bench.signal = Signal::INT;
+    bench.kill(40, &Command { args: &["render"], env: &[] }, &|project| {
+        whole(project, &before, &after);
+        project.kilter(&["render"]).succeeds();
+        same(&files(project), &after, "the next run");
+        assert_eq!(unfinished(&project.outside("")), Vec::<String>::new(), "the next run sweeps");
+    });
+}
+
+/// A merge of two directories: the user's copy is there at any moment, old or new.
+#[test]
+fn slow_eject_merge() {
+    let project = || {
+        let project = base();
+        project.kilter(&["render"]).succeeds();
+        project.kilter(&["eject", "chart/postgres"]).succeeds();
+        // The copy was taken when kilter's chart had no such file, and the user has added one.
+        kilter::fsx::remove(&project.root().join("kilter/charts/postgres/values.schema.json")).unwrap();
+        kilter::fsx::remove(&project.root().join("kilter/.base/charts/postgres/values.schema.json")).unwrap();
+        project.write("kilter/charts/postgres/templates/mine.yaml", "# mine\n");
+        project
+    };
+    let merge = Command { args: &["eject", "--merge", "chart/postgres"], env: &[] };
+    let clean = project();
+    let before = files(&clean);
+    merge.on(&clean).succeeds();
+    let (after, merged) = (files(&clean), tree(&clean.root()));
+    assert!(merged.contains_key("kilter/charts/postgres/values.schema.json"));
+    let copy = |files: &Files| -> Files {
+        files
+            .iter()
+            .filter(|(path, _)| path.starts_with("project/kilter/charts/"))
+            .map(|(p, b)| (p.clone(), b.clone()))
+            .collect()
+    };
+    let mut bench = Bench::new(project(), 11);
+    bench.kill(20, &merge, &|project| {
+        whole(project, &before, &after);
+        let mut now = copy(&files(project));
+        now.retain(|path, _| !path.contains(TEMP));
+        assert!([copy(&before), copy(&after)].contains(&now), "the copy is neither old nor new");
+        merge.on(project).succeeds();
+        same(&tree(&project.root()), &merged, "the next run");
+        assert_eq!(unfinished(&project.outside("")), Vec::<String>::new(), "the next run sweeps");
     });
 }
 

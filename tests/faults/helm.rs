@@ -10,8 +10,12 @@ fn words(lines: &str) -> String {
 }
 
 fn failing(project: &Project, code: i32) -> String {
+    failing_within(project, code, "60")
+}
+
+fn failing_within(project: &Project, code: i32, seconds: &str) -> String {
     let before = tree(&project.root());
-    let words = project.kilter(&["render"]).env("KILTER_HELM_TIMEOUT", "1").fails(code);
+    let words = project.kilter(&["render"]).env("KILTER_HELM_TIMEOUT", seconds).fails(code);
     same(&tree(&project.root()), &before, "written");
     assert!(!project.cache().join("shop").exists());
     let line = |line: &str| match line.find("  | $ env -i") {
@@ -23,9 +27,10 @@ fn failing(project: &Project, code: i32) -> String {
 
 #[test]
 fn it_hangs() {
-    insta::assert_snapshot!(words("echo working >&2; sleep 1000"), @r"
+    let project = quick("shop").helm_script(&fake_helm("echo working >&2; sleep 1000"));
+    insta::assert_snapshot!(failing_within(&project, 4, "3"), @r"
     rendering postgres
-    error: helm could not render `postgres` from chart `postgres`: it did not end within 1 seconds and was stopped.
+    error: helm could not render `postgres` from chart `postgres`: it did not end within 3 seconds and was stopped.
       | $ env -i …
       | working
       = Look for a template of the chart that loops, or run `kilter doctor` to check helm.

@@ -170,6 +170,17 @@ fn a_directory_in_its_place() {
 }
 
 #[test]
+fn a_directory_without_a_name_to_take() {
+    insta::assert_snapshot!(refused(&quick("+++"), &["render"], 1), @r"
+    error: the directory name `+++` has nothing to make a project name of.
+      = Write `name: my-project` into kilter.yaml.
+    ");
+    let project = quick("Ünser Laden (neu)");
+    project.kilter(&["render"]).succeeds();
+    assert!(project.cache().join("nser-laden-neu/manifests/postgres.yaml").is_file());
+}
+
+#[test]
 fn several_problems_at_once() {
     insta::assert_snapshot!(words("port: 0\nservices: [postgres, {image: x}]\nenvironment: {}\n"), @r"
     error: `port` must be between 1 and 65535, not 0.

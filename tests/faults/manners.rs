@@ -205,9 +205,8 @@ fn no_escape_byte_reaches_a_pipe() {
 fn a_reader_that_goes_away_is_no_failure() {
     let project = quick("shop");
     for line in ["$K catalog | head -1", "$K render --stdout | head -1", "$K --help | head -1", "$K man | head -1"] {
-        let (code, stderr) = shell(&project, &format!("{{ {line} ; }} >/dev/null; exit 0"));
+        let (_, stderr) = shell(&project, &format!("{line} >/dev/null"));
         assert!(!stderr.contains("panicked") && !stderr.contains("bug"), "{line}: {stderr}");
-        assert_eq!(code, 0);
     }
     // The far end is gone before kilter starts.
     for args in ["catalog", "render", "render --stdout", "env", "schema", "completions bash", "--help", "version"] {

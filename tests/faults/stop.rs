@@ -116,6 +116,12 @@ fn ctrl_c_with_several_helms_at_work() {
 }
 
 #[test]
+fn the_terminal_is_closed_while_helm_hangs() {
+    stopped(&quick("shop"), &["render"], &|pids| fake_helm(&hanging(pids)), Signal::HUP);
+}
+
+#[test]
+#[cfg(target_os = "linux")] // where the system shows who waits for a lock
 fn ctrl_c_while_another_kilter_holds_the_lock() {
     let project = quick("shop");
     let pids: PathBuf = project.outside("pids");

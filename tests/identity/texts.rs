@@ -214,3 +214,12 @@ fn slow_docker_builds_a_python_app_with_pip() {
 fn slow_docker_builds_a_go_app() {
     docker("links", &["go", "list", "./..."], "example.com/links/cmd/links");
 }
+
+#[test]
+fn slow_docker_builds_a_bun_app() {
+    docker(
+        "blog",
+        &["bun", "--eval", "console.log(process.env.PORT, typeof (await import('postgres')).default)"],
+        "3000 function",
+    );
+}

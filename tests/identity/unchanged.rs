@@ -201,3 +201,16 @@ fn one_core_and_many_give_the_same_bytes() {
     parallel.kilter(&["render"]).succeeds();
     assert_same("one core", &portable(&parallel, "backing"), &portable(&serial, "backing"));
 }
+
+#[test]
+fn a_member_more_of_a_workspace_is_in_the_image_and_costs_no_helm() {
+    let Some(counted) = Counted::new("bookstore") else { return };
+    counted.calls_of(&["render"]);
+    counted.project.write("packages/mail/package.json", r#"{"name": "@bookstore/mail", "private": true}"#);
+    let before = counted.state();
+    assert_eq!(counted.calls_of(&["render"]), Vec::<String>::new());
+    let expected = ["[CACHE]/bookstore/Dockerfile.dev", "[CACHE]/bookstore/Tiltfile", "[PROJECT]/kilter.lock"];
+    assert_eq!(counted.touched_since(&before), expected);
+    let dockerfile = fs::read_to_string(counted.project.cache().join("bookstore/Dockerfile.dev")).unwrap();
+    assert!(dockerfile.contains("packages/mail/package.json"), "{dockerfile}");
+}

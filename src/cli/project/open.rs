@@ -104,7 +104,7 @@ impl Project {
     }
 
     /// Returns what is known about the app: what the lock holds, or else what detection finds. Detection runs only when
-    /// it is needed: there is no lock yet, or the files its stack was made of are gone.
+    /// it is needed: there is no lock yet, or the files its stack was made of are others now.
     pub(crate) fn facts(&self) -> Result<(Facts, Option<Stack>)> {
         if let Some(lock) = &self.lock {
             let locked = &lock.project;
@@ -116,7 +116,7 @@ impl Project {
             };
             let stack: Option<Stack> = locked.stack.clone().and_then(|stack| serde_json::from_value(stack).ok());
             match stack {
-                Some(stack) if stack.manifests.iter().all(|file| self.root.join(file).is_file()) => {
+                Some(stack) if !detect::moved(&self.root, &stack) => {
                     return Ok((facts, Some(stack)));
                 }
                 None if facts.dev.is_some() || self.config.dev.is_none() => return Ok((facts, None)),
