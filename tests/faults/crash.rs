@@ -174,7 +174,10 @@ fn survives(case: &Case) {
         whole(project, &before, &after);
         project.kilter((case.next)(project)).succeeds();
         assert_eq!(unfinished(&project.outside("")), Vec::<String>::new(), "the next run sweeps");
-        same(&files(project), &after, "the next run");
+        // To list what is ejected, kilter takes an ejected chart into its store, too.
+        let mut now = files(project);
+        now.retain(|path, _| after.contains_key(path) || !path.starts_with("cache/.store/charts/"));
+        same(&now, &after, "the next run");
     });
 }
 
