@@ -208,6 +208,21 @@ fn an_ejected_manifest_takes_no_helm_and_no_receipt() {
 }
 
 #[test]
+fn chart_and_manifest_of_one_service_may_both_be_the_users() {
+    let Some(_) = helm() else { return };
+    let project = shop();
+    for thing in ["chart/redis", "manifest/redis", "values/redis"] {
+        project.kilter(&["eject", thing]).succeeds();
+    }
+    let states = states(&project);
+    let of = ["chart/redis", "manifest/redis", "values/redis"].map(|thing| states[thing].as_str());
+    assert_eq!(of, ["current", "current", "current"]);
+    default_moved(&project, "charts/redis/values.yaml", redis(), "redis:8.0.0");
+    assert!(project.kilter(&["eject", "--diff", "chart/redis"]).succeeds().stdout.contains(redis()));
+    project.kilter(&["doctor"]).succeeds();
+}
+
+#[test]
 fn improvements_of_the_default_are_merged_into_the_copy() {
     let Some(_) = helm() else { return };
     let project = shop();

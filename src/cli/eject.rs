@@ -48,6 +48,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     };
     let thing = Thing::find(name, &things(&prepared))?;
     let copy = Copy::new(&prepared.project.root, &thing);
+    let hidden = hidden_by_manifest(&prepared, &thing);
     let (_, default) = default_of(ctx, prepared, &thing)?;
     if args.list || args.status {
         return status(ctx, &thing, &copy, &default);
@@ -62,6 +63,9 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     }
     if args.merge {
         return merge(args, ctx, &thing, &copy, &default);
+    }
+    if let Some(error) = hidden {
+        return Err(error);
     }
     copy.eject(&default)?;
     match ctx.ui.json {
@@ -91,11 +95,18 @@ fn exists(prepared: &Prepared, thing: &Thing) -> bool {
 
 /// Works out kilter's default of a thing: what would be used if it were not ejected, everything else being as it is.
 fn default_of(ctx: &Context, prepared: Prepared, thing: &Thing) -> Result<(Prepared, Contents)> {
-    let prepared = if prepared.ejected.has(thing) { prepared.without(ctx, thing)? } else { prepared };
+    let mut aside = vec![thing.clone()];
+    if let Thing::Chart(service) = thing {
+        aside.push(Thing::Manifest(service.clone())); // with it, the chart is not even got
+    }
+    let prepared = match aside.iter().any(|thing| prepared.ejected.has(thing)) {
+        true => prepared.without(ctx, &aside)?,
+        false => prepared,
+    };
     let contents = match thing {
         Thing::Chart(service) => {
             let release = prepared.releases.iter().find(|release| release.service == *service);
-            let release = release.ok_or_else(|| hidden_by_manifest(service))?;
+            let release = release.ok_or_else(|| Error::bug("a service without a release"))?;
             read_files(&release.chart.dir, &release.chart.name)?
         }
         Thing::Values(service) => {
@@ -117,9 +128,14 @@ fn default_of(ctx: &Context, prepared: Prepared, thing: &Thing) -> Result<(Prepa
     Ok((prepared, contents))
 }
 
-fn hidden_by_manifest(service: &str) -> Error {
-    Error::project(format!("the manifest of `{service}` is ejected, so its chart is not used"))
-        .help(format!("Delete `kilter/manifests/{service}.yaml` first to go back to the chart."))
+/// The error for ejecting a chart that nothing would use: the manifest of its service is the user's already.
+fn hidden_by_manifest(prepared: &Prepared, thing: &Thing) -> Option<Error> {
+    let Thing::Chart(service) = thing else { return None };
+    let hidden = prepared.ejected.has(&Thing::Manifest(service.clone())) && !prepared.ejected.has(thing);
+    hidden.then(|| {
+        Error::project(format!("the manifest of `{service}` is ejected, so its chart is not used"))
+            .help(format!("Delete `kilter/manifests/{service}.yaml` first to go back to the chart."))
+    })
 }
 
 /// How everything that can be ejected stands, and the copies that nothing uses.

@@ -37,7 +37,7 @@ pub(crate) struct Prepared {
     pub(crate) helm: Helm,
     /// What helm renders, the app first.
     pub(crate) releases: Vec<Release>,
-    /// Charts by service that an ejected copy stands in for, as far as kilter.lock holds them only by what was pulled.
+    /// The pulled charts of services whose chart is ejected: kilter.lock goes on pinning these.
     pub(crate) hidden: BTreeMap<String, Chart>,
     /// Manifests of the user's, by service: helm does not render these.
     pub(crate) own_manifests: BTreeMap<String, Vec<u8>>,
@@ -49,18 +49,18 @@ impl Prepared {
     /// # Errors
     /// When it cannot be planned, or helm or a chart cannot be had.
     pub(crate) fn new(ctx: &Context, project: Project) -> Result<Self> {
-        Self::with(ctx, project, None)
+        Self::with(ctx, project, &[])
     }
 
-    /// Prepares the same project as if one thing were not ejected.
+    /// Prepares the same project as if these things were not ejected.
     ///
     /// # Errors
     /// As [`Prepared::new`].
-    pub(crate) fn without(self, ctx: &Context, thing: &Thing) -> Result<Self> {
-        Self::with(ctx, self.project, Some(thing))
+    pub(crate) fn without(self, ctx: &Context, things: &[Thing]) -> Result<Self> {
+        Self::with(ctx, self.project, things)
     }
 
-    fn with(ctx: &Context, mut project: Project, not_ejected: Option<&Thing>) -> Result<Self> {
+    fn with(ctx: &Context, mut project: Project, not_ejected: &[Thing]) -> Result<Self> {
         for warning in std::mem::take(&mut project.warnings) {
             ctx.ui.warn(&warning);
         }
@@ -71,7 +71,7 @@ impl Prepared {
         let instance = project.claim(ctx, &plan)?;
         let names: Vec<String> = values::drafts(&plan).iter().map(|draft| draft.service.to_owned()).collect();
         let things =
-            Thing::all(names.iter().map(String::as_str)).into_iter().filter(|thing| Some(thing) != not_ejected);
+            Thing::all(names.iter().map(String::as_str)).into_iter().filter(|thing| !not_ejected.contains(thing));
         let ejected = Ejected::scan(&project.root, things.collect());
         let helm = helm(ctx, &project)?;
         let mut releases = Vec::new();
