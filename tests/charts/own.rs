@@ -36,6 +36,16 @@ fn postgres_without_its_ui_has_one_container_and_one_port() {
 }
 
 #[test]
+fn postgres_runs_as_the_user_that_its_image_has() {
+    let Some(helm) = support::helm() else { return };
+    for (image, user) in [("postgres:17", 999), ("postgres:17-alpine", 70), ("postgis/postgis:17-3.5-alpine", 70)] {
+        let objects = objects(&helm, &chart("postgres"), "db", &json!({"image": image}));
+        let pod = &workload(&objects, "db")["spec"]["template"]["spec"];
+        assert_eq!(pod["securityContext"]["runAsUser"], user, "{image}");
+    }
+}
+
+#[test]
 fn redis_asks_for_no_password_when_there_is_none() {
     let Some(helm) = support::helm() else { return };
     let objects = objects(&helm, &chart("redis"), "cache", &json!({"auth": {"password": ""}}));
