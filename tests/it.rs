@@ -18,4 +18,5 @@ mod pty;
 mod remote_charts;
 mod services;
 mod support;
+mod together;
 mod toolchain;

@@ -37,7 +37,7 @@ pub(crate) struct Args {
     /// Exact version of a remote chart.
     #[arg(long, value_name = "VERSION", requires = "chart")]
     chart_version: Option<String>,
-    /// A value for the chart, `key.path=value`; true, false, null and numbers are taken as such.
+    /// A value for the chart, `key.path=value`; true, false, null and whole numbers are taken as such.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     values: Vec<String>,
     /// A variable of the service's own container.
@@ -55,12 +55,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
-    let project = Project::open(ctx)?;
     let entries = match args.services.as_slice() {
-        [] => chosen(args, ctx, &project)?,
+        [] => chosen(args, ctx, &Project::open(ctx)?)?,
         names => entries(args, names)?,
     };
-    let _lock = super::render::lock(ctx, &project)?;
+    let (project, _lock) = Project::open_locked(ctx)?;
     let old = project.text.clone();
     let mut text = old.clone();
     let mut added = Vec::new();
@@ -73,7 +72,8 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
             Edit::Unchanged => ctx.ui.talk(&format!("`{}` is in kilter.yaml already.", entry.name())),
         }
     }
-    finish(ctx, project, text.unwrap_or_default(), &Ending { old, added, dry_run: args.dry_run, verb: "Added" })
+    let advice = "`kilter env` shows every address.";
+    finish(ctx, project, text.unwrap_or_default(), &Ending { old, added, dry_run: args.dry_run, verb: "Added", advice })
 }
 
 /// How a command that edits kilter.yaml ends.
@@ -86,6 +86,8 @@ pub(super) struct Ending {
     pub(super) dry_run: bool,
     /// What is said of them.
     pub(super) verb: &'static str,
+    /// What there is to know afterwards.
+    pub(super) advice: &'static str,
 }
 
 /// Renders the project as the new kilter.yaml has it; only when that works is anything written, kilter.yaml first.
@@ -97,7 +99,11 @@ pub(super) fn finish(ctx: &Context, project: Project, text: String, ending: &End
         true => error,
         false => error.help("kilter.yaml is as it was: these lines would have been written."),
     })?;
-    let prepared = Prepared::new(ctx, project)?;
+    let as_it_was = |error: Error| match old == text {
+        true => error,
+        false => error.help("Nothing was written; kilter.yaml is as it was."),
+    };
+    let prepared = Prepared::new(ctx, project).map_err(as_it_was)?;
     if ending.dry_run {
         match ctx.ui.json {
             true => ctx.ui.json(&json!({"services": ending.added, "kilterYaml": text, "dryRun": true})),
@@ -105,7 +111,7 @@ pub(super) fn finish(ctx: &Context, project: Project, text: String, ending: &End
         }
         return Ok(());
     }
-    let rendered = prepared.render(ctx)?;
+    let rendered = prepared.render(ctx).map_err(as_it_was)?;
     let outcome = Outcome::new(ctx, &prepared, &rendered)?;
     if !diff.is_empty() {
         prepared.project.write_config(&text)?;
@@ -126,7 +132,7 @@ pub(super) fn finish(ctx: &Context, project: Project, text: String, ending: &End
         }
     }
     if !ending.added.is_empty() {
-        ctx.ui.talk(&format!("{} {}. `kilter env` shows every address.", ending.verb, ending.added.join(", ")));
+        ctx.ui.talk(&format!("{} {}. {}", ending.verb, ending.added.join(", "), ending.advice));
     }
     Ok(())
 }
@@ -196,7 +202,11 @@ fn set_value(text: &str) -> Result<Value> {
         "true" => Value::Bool(true),
         "false" => Value::Bool(false),
         "null" => Value::Null,
-        _ => value.parse::<i64>().map_or_else(|_| Value::from(value), Value::from),
+        // Only what reads back the same: `007` and `+5` are text.
+        _ => match value.parse::<i64>() {
+            Ok(number) if number.to_string() == value => Value::from(number),
+            _ => Value::from(value),
+        },
     };
     Ok(path.rsplit('.').fold(scalar, |inner, key| crate::plan::single(key, inner)))
 }
@@ -237,6 +247,8 @@ mod tests {
     fn set_reads_paths_and_scalars() {
         assert_eq!(set_value("a.b=5Gi").unwrap(), json!({"a": {"b": "5Gi"}}));
         assert_eq!(set_value("n=3").unwrap(), json!({"n": 3}));
+        assert_eq!(set_value("n=007").unwrap(), json!({"n": "007"}));
+        assert_eq!(set_value("n=+5").unwrap(), json!({"n": "+5"}));
         assert_eq!(set_value("t=true").unwrap(), json!({"t": true}));
         assert_eq!(set_value("e=a=b").unwrap(), json!({"e": "a=b"}));
         assert!(set_value("nope").is_err());

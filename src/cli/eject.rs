@@ -40,8 +40,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
-    let project = Project::open(ctx)?;
-    let _lock = super::render::lock(ctx, &project)?;
+    let (project, _lock) = Project::open_locked(ctx)?;
     let prepared = Prepared::new(ctx, project)?;
     let Some(name) = &args.thing else {
         return list(args, ctx, prepared);

@@ -41,7 +41,8 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let (plan, ..) = project.plan(ctx)?;
     let instance = project.claim(ctx, &plan)?;
     let local = localhost(&plan, &instance)?;
-    match args.format {
+    let format = args.format.map(|format| if ctx.ui.json { Format::Json } else { format });
+    match format {
         Some(format) => {
             let variables = if args.in_cluster { &plan.env } else { &local };
             ctx.ui.result_bytes(formatted(format, variables).as_bytes());

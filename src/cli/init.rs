@@ -65,15 +65,27 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     } else {
         ctx.ui.talk(&diff);
         if !args.yes && !ctx.global.no_input {
+            if !ctx.ui.interactive {
+                return Err(nobody_to_ask());
+            }
             ctx.ui.confirm("Write kilter.yaml?", "--yes")?;
         }
+        let _lock = project.take_lock(ctx)?;
         project.write_config(&text)?;
-        ctx.ui.talk("Wrote kilter.yaml. Next: `kilter render`.");
+        let path = project.root.join("kilter.yaml");
+        let above = ctx.directory()? != project.root;
+        let shown = if above { path.display().to_string() } else { "kilter.yaml".to_owned() };
+        ctx.ui.talk(&format!("Wrote {shown}. Next: `kilter render`."));
     }
     if ctx.ui.json {
         ctx.ui.json(&json);
     }
     Ok(())
+}
+
+fn nobody_to_ask() -> Error {
+    Error::usage("`kilter init` asks before it writes, and nobody can be asked here")
+        .help("Take what is selected: `kilter init --yes`. Only look: `kilter init --dry-run`.")
 }
 
 /// Which findings kilter.yaml lacks, and why others are left out: what is written there beats what is found.
@@ -126,16 +138,29 @@ fn as_json(project: &Project, found: &Detection, covered: &BTreeMap<&str, String
 fn show(ctx: &Context, project: &Project, found: &Detection) {
     let ui = &ctx.ui;
     ui.result(&format!("{}  {}", ui.strong("name  "), project.name));
+    let config = &project.config;
     let facts = [
-        ("dev   ", found.dev.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note))),
-        ("port  ", found.port.as_ref().map(|f| (f.value.to_string(), &f.file, f.line, &f.note))),
-        ("image ", found.image.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note))),
-        ("health", found.health.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note))),
+        ("dev   ", config.dev.clone(), found.dev.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note))),
+        (
+            "port  ",
+            config.port.map(|p| p.to_string()),
+            found.port.as_ref().map(|f| (f.value.to_string(), &f.file, f.line, &f.note)),
+        ),
+        ("image ", config.image.clone(), found.image.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note))),
+        ("health", config.health.clone(), found.health.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note))),
     ];
-    for (what, fact) in facts {
-        if let Some((value, file, line, note)) = fact {
-            ui.result(&format!("{}  {value}  {}", ui.strong(what), ui.faint(&format!("{file}:{line}, {note}"))));
+    let app = config.dev.is_some() || config.image.is_some() || found.dev.is_some();
+    for (what, said, fact) in facts.into_iter().filter(|_| app) {
+        match (said, fact) {
+            (Some(value), _) => ui.result(&format!("{}  {value}  {}", ui.strong(what), ui.faint("kilter.yaml"))),
+            (None, Some((value, file, line, note))) => {
+                ui.result(&format!("{}  {value}  {}", ui.strong(what), ui.faint(&format!("{file}:{line}, {note}"))));
+            }
+            (None, None) => {}
         }
+    }
+    if !app {
+        ui.result(&format!("{}  none found; with `dev:` in kilter.yaml the app runs, too", ui.strong("dev   ")));
     }
     for finding in &found.findings {
         let sure = format!("{:.0} %", finding.confidence * 100.0);
@@ -171,8 +196,7 @@ fn pick<'a>(args: &Args, ctx: &Context, news: &[&'a Finding]) -> Result<Vec<&'a 
         return Ok(picked);
     }
     if !ctx.ui.interactive {
-        return Err(Error::usage("`kilter init` asks before it writes, and nobody can be asked here")
-            .help("Take what is selected: `kilter init --yes`. Only look: `kilter init --dry-run`."));
+        return Err(nobody_to_ask());
     }
     let mut items: Vec<(String, bool)> = news.iter().map(|f| (f.name.clone(), f.selected)).collect();
     loop {

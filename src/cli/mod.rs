@@ -125,6 +125,9 @@ pub fn main() -> ExitCode {
     };
     handle_signals();
     let ctx = Context::new(cli.global.clone());
+    if cli.global.verbose {
+        exec::tell_calls(ui::tell_call);
+    }
     let outcome =
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cli.command.run(&ctx).and_then(|()| ctx.ui.finish())));
     let result = outcome.unwrap_or_else(|_| Err(Error::bug("kilter stopped in the middle of its work")));

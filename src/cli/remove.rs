@@ -2,7 +2,7 @@
 
 use super::add::{Ending, finish};
 use super::context::Context;
-use super::project::Project;
+use super::project::{Project, unknown_service};
 use crate::artifacts::{Ejected, Thing};
 use crate::config::edit::remove_service;
 use crate::diag::{Error, Result};
@@ -22,14 +22,19 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
-    let project = Project::open(ctx)?;
-    let _lock = super::render::lock(ctx, &project)?;
+    let (project, _lock) = Project::open_locked(ctx)?;
     let Some(old) = project.text.clone() else {
         return Err(Error::project("this project has no kilter.yaml, so there is nothing to remove")
             .help("Make one: `kilter init`."));
     };
+    let names: Vec<String> = project.config.services.iter().flatten().map(|entry| entry.name().to_owned()).collect();
+    if let Some(unknown) = args.services.iter().find(|service| !names.contains(service)) {
+        return Err(unknown_service(unknown, &names));
+    }
     let text = args.services.iter().try_fold(old.clone(), |text, service| remove_service(&text, service))?;
-    let ending = Ending { old: Some(old), added: args.services.clone(), dry_run: args.dry_run, verb: "Removed" };
+    let advice = "Its data in a cluster, if there is any, stays.";
+    let ending =
+        Ending { old: Some(old), added: args.services.clone(), dry_run: args.dry_run, verb: "Removed", advice };
     let root = project.root.clone();
     finish(ctx, project, text, &ending)?;
     for thing in Ejected::unused(&root, &[]).into_iter().filter(|thing| belongs(thing, &args.services)) {

@@ -12,6 +12,12 @@ use crate::exec::shell_word;
 use crate::fsx;
 use crate::helm::{Rendered, Source, ValuesFrom};
 
+/// How every manifest of helm begins.
+const HELMS_FIRST_LINE: &[u8] = b"---\n";
+
+/// Largest file that is looked at before it is replaced.
+const MAX_MANIFEST: u64 = 64 * 1024 * 1024;
+
 /// Renders the services of the project through helm.
 ///
 /// What is already rendered from the same inputs is left alone, and what is ejected stays the user's. Standard output
@@ -19,7 +25,7 @@ use crate::helm::{Rendered, Source, ValuesFrom};
 /// KILTER_HELM_TIMEOUT allows another number of seconds.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  kilter render\n  kilter render postgres --stdout | kubectl apply -f -\n  kilter render --check --locked    # in CI"
+    after_help = "Examples:\n  kilter render\n  kilter render postgres --stdout | kubectl apply -f -\n  kilter render --locked            # in CI: fails when kilter.lock is behind"
 )]
 pub(crate) struct Args {
     /// Render only these services.
@@ -43,10 +49,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
-    let project = Project::open(ctx)?;
-    let _lock = match args.check || args.stdout || args.out.is_some() {
-        true => None,
-        false => Some(lock(ctx, &project)?),
+    let (project, _lock) = match args.check || args.stdout || args.out.is_some() {
+        true => (Project::open(ctx)?, None),
+        false => Project::open_locked(ctx).map(|(project, lock)| (project, Some(lock)))?,
     };
     let mut prepared = Prepared::new(ctx, project)?;
     prepared.only(&args.services)?;
@@ -79,12 +84,6 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     }
     report(ctx, &prepared, &rendered, &outcome);
     Ok(())
-}
-
-/// Takes the lock of a project's artifacts, so that several kilters do not write them at once.
-pub(crate) fn lock(ctx: &Context, project: &Project) -> Result<fsx::Lock> {
-    let path = ctx.store_dir("locks")?.join(project.key());
-    fsx::Lock::acquire(&path, || ctx.ui.talk("waiting for another kilter that works on this project"))
 }
 
 fn wanted<'a>(args: &'a Args, outcome: &'a Outcome) -> impl Iterator<Item = &'a (String, Vec<u8>)> {
@@ -134,6 +133,11 @@ fn write_out(args: &Args, ctx: &Context, outcome: &Outcome, out: &std::path::Pat
     let mut written = Vec::new();
     for (service, manifest) in wanted(args, outcome) {
         let path = out.join(format!("{service}.yaml"));
+        let there = fsx::read(&path, MAX_MANIFEST)?;
+        if there.is_some_and(|bytes| !bytes.starts_with(HELMS_FIRST_LINE)) {
+            return Err(Error::refused(format!("`{}` is there already and was not rendered by helm", path.display()))
+                .help("Name another directory, or move that file away."));
+        }
         fsx::write_if_changed(&path, manifest)?;
         match ctx.ui.json {
             true => written.push(json!({"name": service, "path": path})),

@@ -9,6 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Global;
 use crate::diag::{Error, Problem, Result};
+use crate::exec::Invocation;
 use crate::helm::{Observer, Source};
 use crate::toolchain::{Progress, Tool};
 
@@ -27,6 +28,18 @@ pub(super) fn show_cursor() {
     let terminal = console::Term::stderr();
     if terminal.is_term() {
         let _ = terminal.show_cursor();
+    }
+}
+
+/// Prints a command that kilter is about to run (`--verbose`): the same text that failures show.
+pub(super) fn tell_call(call: &Invocation) {
+    let line = format!("$ {}\n", call.shell_line());
+    let write = || {
+        let _ = std::io::stderr().lock().write_all(line.as_bytes());
+    };
+    match BARS.get() {
+        Some(bars) => bars.suspend(write),
+        None => write(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::context::Context;
-use super::project::{Outcome, Prepared, Project, unknown_service};
+use super::project::{Outcome, Prepared, Project, facts_of, unknown_service};
 use crate::artifacts::unified_diff;
 use crate::catalog;
 use crate::config::lock::{Lock, Origin};
@@ -38,8 +38,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
-    let mut project = Project::open(ctx)?;
-    let _guard = super::render::lock(ctx, &project)?;
+    let (mut project, _guard) = Project::open_locked(ctx)?;
     let before = before(ctx, Project::open(ctx)?)?;
     if let Some(lock) = project.lock.take() {
         project.lock = Some(moved(args, &project, lock)?);
@@ -47,8 +46,12 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let prepared = Prepared::new(ctx, project)?;
     let rendered = prepared.render(ctx)?;
     let outcome = Outcome::new(ctx, &prepared, &rendered)?;
-    let (changed, diff) = compare(&before, &outcome);
+    let (changed, mut diff) = compare(&before, &outcome);
     let lock_changes = outcome.lock_changes(&prepared);
+    if lock_changes {
+        let old = prepared.project.lock_text.as_deref().unwrap_or_default();
+        diff.push_str(&unified_diff("kilter.lock", old.as_bytes(), outcome.lock_text.as_bytes()));
+    }
     match ctx.ui.json {
         true => ctx.ui.json(&json!({"changed": changed, "lock": lock_changes, "diff": diff, "dryRun": args.dry_run})),
         false => ctx.ui.result_bytes(diff.as_bytes()),
@@ -133,12 +136,12 @@ fn moved(args: &Args, project: &Project, mut lock: Lock) -> Result<Lock> {
         Origin::Catalog => !moves(name),
     });
     if all || args.services.iter().any(|service| service == APP) {
-        let found = project.detect()?;
-        lock.project.port = found.port.map(|f| f.value);
-        lock.project.dev = found.dev.map(|f| f.value);
-        lock.project.image = found.image.map(|f| f.value);
-        lock.project.health = found.health.map(|f| f.value);
-        lock.project.stack = found.stack.as_ref().and_then(|stack| serde_json::to_value(stack).ok());
+        let (facts, stack) = facts_of(project.detect()?);
+        lock.project.port = facts.port;
+        lock.project.dev = facts.dev;
+        lock.project.image = facts.image;
+        lock.project.health = facts.health;
+        lock.project.stack = stack.and_then(|stack| serde_json::to_value(stack).ok());
     }
     if all {
         Pins::builtin().kubernetes().clone_into(&mut lock.kubernetes);

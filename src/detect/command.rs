@@ -68,11 +68,18 @@ pub(super) fn runs(command: &str, program: &str) -> bool {
     words(command).any(|word| word.rsplit('/').next() == Some(program))
 }
 
-/// Tells whether the command is one program with its arguments: no shell operator, no expansion, no assignment before it.
+/// Words that begin a command only a shell can run: its builtins and keywords.
+const SHELL_WORDS: [&str; 20] = [
+    ".", ":", "alias", "case", "cd", "command", "eval", "exec", "export", "for", "if", "set", "source", "time", "trap",
+    "ulimit", "umask", "until", "wait", "while",
+];
+
+/// Tells whether the command is one program with its arguments: no shell operator, no expansion, no assignment before it,
+/// nothing that is the shell's own.
 pub(crate) fn is_plain(command: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || " -_./:@=+,%".contains(c);
     let program = command.split_whitespace().next().unwrap_or_default();
-    !program.is_empty() && !program.contains('=') && command.chars().all(plain)
+    !program.is_empty() && !program.contains('=') && !SHELL_WORDS.contains(&program) && command.chars().all(plain)
 }
 
 /// Tells whether the server that a command starts loads changed files by itself.
@@ -104,6 +111,16 @@ pub(super) fn in_dir(directory: &str, command: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_only_a_shell_can_run_is_not_plain() {
+        for command in
+            ["exec vite --port 3001", ". ./env.sh", "cd web", "A=1 node x", "npm run a && npm run b", "node $X"]
+        {
+            assert!(!is_plain(command), "{command}");
+        }
+        assert!(is_plain("npm run dev"));
+    }
 
     #[test]
     fn ports_are_read_from_what_people_write() {

@@ -72,6 +72,9 @@ impl Invocation {
     /// # Errors
     /// When the program cannot be started, or kilter is interrupted. How the process ended is no error here.
     pub fn capture(&self) -> Result<Captured> {
+        if let Some(tell) = super::ON_START.get() {
+            tell(self);
+        }
         let (out_read, out_write) = std::io::pipe().map_err(|e| Error::io("open a pipe", &e))?;
         let (err_read, err_write) = std::io::pipe().map_err(|e| Error::io("open a pipe", &e))?;
         let (handle, registered) = interrupt::Registered::start(|| {
@@ -123,15 +126,6 @@ impl Invocation {
                 result => return result.map_err(|error| self.cannot_start(&error)),
             }
         }
-    }
-
-    /// Runs the call on kilter's own terminal and waits; returns its exit code (128 + N for signal N).
-    ///
-    /// # Errors
-    /// When the program cannot be started.
-    pub fn foreground(&self) -> Result<i32> {
-        let status = self.expression().unchecked().run().map_err(|error| self.cannot_start(&error))?.status;
-        Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the room that starts processes")]

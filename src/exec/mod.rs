@@ -1,18 +1,25 @@
 //! The only room that starts processes.
 //!
 //! A call is a value, [`Invocation`], that can be printed, compared and recorded. [`Invocation::capture`] runs it in a
-//! process group of its own with a time limit and a limit on its output; [`Invocation::foreground`] lends it the
-//! terminal.
+//! process group of its own with a time limit and a limit on its output.
 
 mod capture;
 mod interrupt;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 pub use capture::{Captured, Ending};
 pub use interrupt::{interrupted, on_interrupt, pause_if_interrupted};
+
+static ON_START: OnceLock<fn(&Invocation)> = OnceLock::new();
+
+/// Has every call told to `tell` right before it starts; the first to ask is the one who is told.
+pub fn tell_calls(tell: fn(&Invocation)) {
+    let _ = ON_START.set(tell);
+}
 
 /// What a process sees of the environment.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -103,8 +103,9 @@ fn an_unknown_service_as_an_argument() {
       = It has `postgres`.
     ");
     insta::assert_snapshot!(quick("shop").kilter(&["remove", "postgre"]).fails(2), @r"
-    error: there is no service `postgre` in kilter.yaml.
+    error: this project has no service `postgre`.
       = Did you mean `postgres`?
+      = It has `postgres`.
     ");
     insta::assert_snapshot!(quick("shop").kilter(&["eject", "values/postgre"]).fails(2), @r"
     error: `values/postgre` is nothing that can be ejected.

@@ -225,6 +225,7 @@ fn two_projects_of_one_name() {
     error: `[PROJECT]` already is the project `shop` on this machine.
       = Work on a second copy of `shop` beside it: add `--instance NAME` or set `KILTER_INSTANCE`.
       = If it is another project, give it another `name:` in kilter.yaml.
+      = Nothing was written; kilter.yaml is as it was.
     ");
     assert_eq!(names(&second), ["kilter.yaml"]);
     // The lock of a project's artifacts is a file of its name.

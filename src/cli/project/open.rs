@@ -9,7 +9,7 @@ use crate::config::lock::{self, Lock};
 use crate::config::model::{Config, Provider};
 use crate::config::{self, Loaded};
 use crate::detect::{self, Detection, Stack};
-use crate::diag::{Error, Problem, Result};
+use crate::diag::{Error, Place, Problem, Result};
 use crate::fsx;
 use crate::ids::Name;
 use crate::plan::{self, Facts, Plan};
@@ -29,8 +29,10 @@ const MAX_LOCK: u64 = 4 * 1024 * 1024;
 pub(crate) struct Project {
     /// Its directory.
     pub(crate) root: PathBuf,
-    /// kilter.yaml as it is, when there is one.
+    /// kilter.yaml as this command has it, when there is one.
     pub(crate) text: Option<String>,
+    /// kilter.yaml as it was read.
+    read: Option<String>,
     /// kilter.yaml, checked.
     pub(crate) config: Config,
     /// kilter.lock as it is, when there is one.
@@ -51,7 +53,7 @@ impl Project {
     /// # Errors
     /// When kilter.yaml or kilter.lock is wrong.
     pub(crate) fn open(ctx: &Context) -> Result<Self> {
-        let root = find_root(&ctx.directory()?);
+        let root = find_root(&ctx.directory()?, ctx.var("HOME").map(Path::new));
         let text = read_config(&root)?;
         let Loaded { config, .. } = load(text.as_deref().unwrap_or_default())?;
         let lock_text = fsx::read_text(&root.join(KILTER_LOCK), MAX_LOCK)?;
@@ -71,7 +73,31 @@ impl Project {
             })?),
             None => linked_worktree(&root)?,
         };
-        Ok(Self { root, text, config, lock_text, lock, name, instance, warnings })
+        Ok(Self { root, read: text.clone(), text, config, lock_text, lock, name, instance, warnings })
+    }
+
+    /// Opens the project and takes the lock of everything that kilter writes for it. What another kilter wrote while this
+    /// one waited counts.
+    ///
+    /// # Errors
+    /// As [`Project::open`], or when the lock cannot be had.
+    pub(crate) fn open_locked(ctx: &Context) -> Result<(Self, fsx::Lock)> {
+        let project = Self::open(ctx)?;
+        let lock = project.take_lock(ctx)?;
+        let lock_text = fsx::read_text(&project.root.join(KILTER_LOCK), MAX_LOCK)?;
+        match read_config(&project.root)? == project.read && lock_text == project.lock_text {
+            true => Ok((project, lock)),
+            false => Ok((Self::open(ctx)?, lock)),
+        }
+    }
+
+    /// Takes the lock of everything that kilter writes for the project.
+    ///
+    /// # Errors
+    /// When the lock file cannot be made.
+    pub(crate) fn take_lock(&self, ctx: &Context) -> Result<fsx::Lock> {
+        let path = ctx.store_dir("locks")?.join(self.key());
+        fsx::Lock::acquire(&path, || ctx.ui.talk("waiting for another kilter that works on this project"))
     }
 
     /// Returns the same project with another kilter.yaml, checked, not written.
@@ -88,8 +114,12 @@ impl Project {
     /// Writes kilter.yaml, whole or not at all.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When it was changed since it was read, or cannot be written.
     pub(crate) fn write_config(&self, text: &str) -> Result<()> {
+        if read_config(&self.root)? != self.read {
+            return Err(Error::refused("kilter.yaml was changed in the meantime, so it was left alone")
+                .help("Run the same command again."));
+        }
         fsx::write(&self.root.join(KILTER_YAML), text.as_bytes())
     }
 
@@ -104,17 +134,13 @@ impl Project {
     }
 
     /// Returns what is known about the app: what the lock holds, or else what detection finds. Detection runs only when
-    /// it is needed: nothing is locked about an app yet, or the files its stack was made of are others now.
-    pub(crate) fn facts(&self) -> Result<(Facts, Option<Stack>)> {
-        let Some(locked) = self.lock.as_ref().map(|lock| &lock.project).filter(|locked| locked.dev.is_some()) else {
+    /// it is needed: there is no lock yet, or the files that its stack was made of are others now. What was not there
+    /// when the lock was made is taken up by `kilter upgrade`; `kilter doctor` points to it.
+    fn facts(&self, ctx: &Context) -> Result<(Facts, Option<Stack>)> {
+        let Some(locked) = self.lock.as_ref().map(|lock| &lock.project) else {
             let found = self.detect()?;
-            let facts = Facts {
-                port: found.port.map(|f| f.value),
-                dev: found.dev.map(|f| f.value),
-                image: found.image.map(|f| f.value),
-                health: found.health.map(|f| f.value),
-            };
-            return Ok((facts, found.stack));
+            found.warnings.iter().for_each(|warning| ctx.ui.warn(warning));
+            return Ok(facts_of(found));
         };
         let facts = Facts {
             port: locked.port,
@@ -122,16 +148,20 @@ impl Project {
             image: locked.image.clone(),
             health: locked.health.clone(),
         };
-        let stack: Option<Stack> = locked.stack.clone().and_then(|stack| serde_json::from_value(stack).ok());
-        match stack {
-            Some(stack) if detect::moved(&self.root, &stack) => Ok((facts, self.detect()?.stack)),
-            stack => Ok((facts, stack)),
-        }
+        // A stack that this kilter cannot read was written by one that knows more or other kinds.
+        let stack = locked.stack.clone().map(serde_json::from_value::<Stack>);
+        let stack = match stack {
+            Some(Ok(stack)) if !detect::moved(&self.root, &stack) => Some(stack),
+            Some(_) => self.detect()?.stack,
+            None if facts.dev.is_none() && self.config.dev.is_some() => self.detect()?.stack,
+            None => None,
+        };
+        Ok((facts, stack))
     }
 
     /// Makes the plan, and says what the Dockerfile has to know.
     pub(crate) fn plan(&self, ctx: &Context) -> Result<(Plan, Facts, Option<Stack>)> {
-        let (facts, stack) = self.facts()?;
+        let (facts, stack) = self.facts(ctx)?;
         let older = super::older_catalogs(ctx, self.lock.as_ref())?;
         let plan = plan::build(&plan::Input {
             config: &self.config,
@@ -162,8 +192,31 @@ impl Project {
     }
 }
 
+/// Takes out of a detection what a plan and a Dockerfile are made of.
+pub(crate) fn facts_of(found: Detection) -> (Facts, Option<Stack>) {
+    let facts = Facts {
+        port: found.port.map(|f| f.value),
+        dev: found.dev.map(|f| f.value),
+        image: found.image.map(|f| f.value),
+        health: found.health.map(|f| f.value),
+    };
+    (facts, found.stack)
+}
+
 /// Reads and checks the text of a kilter.yaml.
 pub(crate) fn load(text: &str) -> Result<Loaded> {
+    if let Some(line) = text.lines().position(|line| line.starts_with("<<<<<<< ")) {
+        let place = Place {
+            file: KILTER_YAML.into(),
+            line: line + 1,
+            column: 1,
+            text: text.lines().nth(line).unwrap_or_default().into(),
+            width: 7,
+        };
+        return Err(Error::project("kilter.yaml has the conflict markers of a merge")
+            .at(place)
+            .help("Settle the merge in your editor, then run the same command again."));
+    }
     let names: Vec<&str> = catalog::services().keys().copied().collect();
     config::load(KILTER_YAML, text, &names)
 }
@@ -180,12 +233,19 @@ pub(crate) fn detect_in(root: &Path) -> Result<Detection> {
     Ok(detect::detect(&tree, &detect::catalog_rules()))
 }
 
-/// The project's root: the nearest directory with a kilter.yaml, no further up than the git repository; else the
-/// directory itself.
-fn find_root(dir: &Path) -> PathBuf {
+/// The project's root: the nearest directory with a kilter.yaml, no further up than the git repository and below the
+/// home directory; else the directory itself. A file above it that is another user's is none of ours.
+fn find_root(dir: &Path, home: Option<&Path>) -> PathBuf {
     for above in dir.ancestors() {
-        if above.join(KILTER_YAML).exists() {
-            return above.to_path_buf();
+        if above != dir && Some(above) == home {
+            break;
+        }
+        match std::fs::metadata(above.join(KILTER_YAML)) {
+            Ok(_) if above == dir => return above.to_path_buf(),
+            Ok(meta) if std::os::unix::fs::MetadataExt::uid(&meta) == rustix::process::geteuid().as_raw() => {
+                return above.to_path_buf();
+            }
+            _ => {}
         }
         if above.join(".git").exists() {
             break;

@@ -179,7 +179,13 @@ fn new_lock(prepared: &Prepared, rendered: &[Rendered]) -> Lock {
             health: prepared.facts.health.clone(),
             stack: prepared.stack.as_ref().and_then(|stack| serde_json::to_value(stack).ok()),
         },
-        helm: LockedTool { version: prepared.helm.version.clone(), commit: prepared.helm.commit.clone() },
+        helm: LockedTool {
+            version: prepared.helm.version.clone(),
+            // A helm that does not say its commit leaves the locked one alone.
+            commit: prepared.helm.commit.clone().or_else(|| {
+                old.filter(|old| old.helm.version == prepared.helm.version).and_then(|old| old.helm.commit.clone())
+            }),
+        },
         kubernetes: old.map_or_else(|| Pins::builtin().kubernetes().to_owned(), |old| old.kubernetes.clone()),
         services: services.collect(),
         slots: plan.slots().into_iter().collect(),

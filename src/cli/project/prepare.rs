@@ -177,6 +177,19 @@ pub(crate) fn unknown_service(service: &str, known: &[String]) -> Error {
 /// Returns the helm of a project: kilter.yaml's version, else the locked one, else kilter's default.
 pub(crate) fn helm(ctx: &Context, project: &Project) -> Result<Helm> {
     let installed = tool(ctx, project, Tool::Helm)?;
+    let locked = project.lock.as_ref().map(|lock| &lock.helm);
+    let locked = locked.filter(|locked| locked.version == installed.version.to_string());
+    if let (Some(is), Some(wants)) = (&installed.commit, locked.and_then(|locked| locked.commit.as_ref()))
+        && is != wants
+    {
+        return Err(Error::missing(format!(
+            "`{}` is not the helm {} of kilter.lock",
+            installed.path.display(),
+            installed.version
+        ))
+        .detail(format!("kilter.lock  commit {wants}\nthis one     commit {is}"))
+        .help("Take kilter's own: unset `KILTER_HELM` and run `kilter tools install helm`."));
+    }
     let home = ctx.store_dir("helm")?;
     let timeout = ctx.helm_timeout()?;
     Ok(Helm {
