@@ -2,7 +2,8 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::Mutex;
 
 use crate::diag::{Error, Result};
@@ -69,14 +70,6 @@ pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool> {
 /// # Errors
 /// When the file cannot be written; the old content is then untouched.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_mode(path, bytes, None)
-}
-
-/// Writes a file whole like [`write`], with the given permission bits (for example `0o600`).
-///
-/// # Errors
-/// When the file cannot be written; the old content is then untouched.
-pub fn write_mode(path: &Path, bytes: &[u8], mode: Option<u32>) -> Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let fail = |error: &std::io::Error| Error::io(format!("write `{}`", path.display()), error);
     let parent = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -84,11 +77,13 @@ pub fn write_mode(path: &Path, bytes: &[u8], mode: Option<u32>) -> Result<()> {
     let mut temp = tempfile::Builder::new()
         .prefix(&temp_prefix(&target))
         .suffix(TEMP_SUFFIX)
-        .permissions(permissions(&target, mode))
+        .permissions(fs::Permissions::from_mode(0o644))
         .tempfile_in(parent)
         .map_err(|e| fail(&e))?;
     temp.write_all(bytes).and_then(|()| temp.as_file().sync_all()).map_err(|e| fail(&e))?;
-    set_mode(temp.as_file(), &target, mode).map_err(|e| fail(&e))?;
+    if let Ok(there) = fs::metadata(&target) {
+        temp.as_file().set_permissions(there.permissions()).map_err(|e| fail(&e))?;
+    }
     let _held = COMMIT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     temp.persist(&target).map_err(|e| fail(&e.error))?;
     sync_dir(parent);
@@ -101,20 +96,6 @@ pub fn write_mode(path: &Path, bytes: &[u8], mode: Option<u32>) -> Result<()> {
 fn temp_prefix(target: &Path) -> String {
     let name = target.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     format!(".{name}.{}-", std::process::id())
-}
-
-#[cfg(unix)]
-fn permissions(_target: &Path, mode: Option<u32>) -> fs::Permissions {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::Permissions::from_mode(mode.unwrap_or(0o644))
-}
-
-#[cfg(unix)]
-fn set_mode(temp: &File, target: &Path, mode: Option<u32>) -> std::io::Result<()> {
-    match (mode, fs::metadata(target)) {
-        (None, Ok(meta)) => temp.set_permissions(meta.permissions()),
-        _ => Ok(()),
-    }
 }
 
 /// Makes a rename durable; a file system that cannot sync a directory is left alone.
@@ -178,7 +159,6 @@ pub fn create_dir(path: &Path) -> Result<()> {
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
-    path: PathBuf,
 }
 
 impl Lock {
@@ -202,12 +182,7 @@ impl Lock {
             }
             Err(fs::TryLockError::Error(error)) => return Err(fail(&error)),
         }
-        Ok(Self { _file: file, path: path.to_path_buf() })
-    }
-
-    /// Returns the path of the lock file.
-    pub fn path(&self) -> &Path {
-        &self.path
+        Ok(Self { _file: file })
     }
 }
 

@@ -152,3 +152,18 @@ fn no_two_projects_share_a_port() {
     }
     assert_eq!(seen.len(), 48);
 }
+
+#[test]
+fn with_a_context_an_instance_leaves_the_locked_digests_alone() {
+    let Some(_) = crate::support::helm() else { return };
+    let yaml = "cluster: {provider: context, context: dev, registry: localhost:5000}\nservices: [redis]\n";
+    let project = Project::new("shop").file("kilter.yaml", yaml);
+    project.kilter(&["render"]).succeeds();
+    let lock = project.read("kilter.lock");
+    let other = project.outside("other");
+    crate::support::project::copy_tree(&project.root(), &other);
+    let there = |args: &[&str]| project.kilter(args).cwd(&other).env("KILTER_INSTANCE", "review").succeeds();
+    there(&["render", "--locked"]);
+    assert_eq!(std::fs::read_to_string(other.join("kilter.lock")).unwrap(), lock);
+    there(&["verify"]);
+}

@@ -27,17 +27,37 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     prepared.only(&args.services)?;
     let store = chart_store(ctx)?;
     let mut problems = Vec::new();
+    let mut kind = Kind::Project;
     let mut rows = Vec::new();
+    let width = prepared.releases.iter().map(|release| release.service.len()).max().unwrap_or_default();
+    for service in prepared.own_manifests.keys().filter(|s| args.services.is_empty() || args.services.contains(s)) {
+        ctx.ui.talk(&format!("`{service}` is not verified: its manifest is ejected, so it is yours."));
+    }
     for release in &prepared.releases {
         let work = ctx.ui.work(&format!("verifying {}", release.service));
-        let verdict = verify(&prepared.helm, release, &store)?;
+        let verdict = verify(&prepared.helm, release, &store);
         drop(work);
+        let verdict = match verdict {
+            Ok(verdict) => verdict,
+            Err(error) if error.kind() == Kind::Interrupted => return Err(error),
+            Err(error) => {
+                kind = error.kind();
+                let what: Vec<_> = error.problems().iter().map(|p| &p.what).collect();
+                rows.push(json!({"name": release.service, "verified": false, "problems": what}));
+                problems.extend(error.problems().to_vec());
+                continue;
+            }
+        };
         let found = judge(ctx, &prepared, release, &verdict)?;
         if !verdict.reads_build.is_empty() {
             ctx.ui.warn(&reads_build(release, &verdict));
         }
         if !ctx.ui.json && found.is_empty() {
-            ctx.ui.result(&format!("{}  verified  {}", ctx.ui.strong(&release.service), Digest::of(&verdict.manifest)));
+            ctx.ui.result(&format!(
+                "{}  verified  {}",
+                ctx.ui.strong(&format!("{:width$}", release.service)),
+                Digest::of(&verdict.manifest)
+            ));
         }
         rows.push(json!({
             "name": release.service,
@@ -54,7 +74,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     }
     match problems.is_empty() {
         true => Ok(()),
-        false => Err(Error::from_problems(Kind::Project, problems)),
+        false => Err(Error::from_problems(kind, problems)),
     }
 }
 
@@ -89,7 +109,8 @@ fn judge(ctx: &Context, prepared: &Prepared, release: &Release, verdict: &Verdic
     let lock = prepared.project.lock.as_ref();
     let locked = Name::new(service).ok().and_then(|name| lock?.services.get(&name)?.manifest.clone());
     let digest = Digest::of(&verdict.manifest);
-    if let Some(locked) = locked.filter(|locked| *locked != digest) {
+    let locked = locked.filter(|locked| *locked != digest && prepared.plan.namespace_is_common());
+    if let Some(locked) = locked {
         problems.push(
             Problem::new(format!("kilter.lock holds another manifest of `{service}` than this machine renders"))
                 .help("Did kilter.yaml change? Then run `kilter render` and commit kilter.lock.")

@@ -94,7 +94,6 @@ pub fn build(input: &Input<'_>) -> Result<Plan> {
         app: app::facts(input)?,
         services: Vec::new(),
         env: IndexMap::new(),
-        warnings: Vec::new(),
     };
     for entry in input.config.services.iter().flatten() {
         plan.services.push(service::plan(&entry.spec(), input, &plan)?);

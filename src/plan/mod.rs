@@ -12,7 +12,6 @@ use serde_json::{Map, Value};
 
 use crate::catalog::{Credential, Protocol};
 use crate::config::model::Hooks;
-use crate::diag::Problem;
 use crate::ids::{Digest, Name};
 
 pub use crate::config::lock::Origin;
@@ -47,8 +46,6 @@ pub struct Plan {
     pub services: Vec<ServicePlan>,
     /// The app's environment in the cluster, PORT included, in a stable order.
     pub env: IndexMap<String, String>,
-    /// Things that are odd but no failure.
-    pub warnings: Vec<Problem>,
 }
 
 /// The app in dev.
@@ -136,6 +133,12 @@ pub struct PortPlan {
 }
 
 impl Plan {
+    /// Tells whether every working copy has this namespace. An instance on a context's cluster has its own, so its values
+    /// and manifests are others, and kilter.lock holds those of the first.
+    pub fn namespace_is_common(&self) -> bool {
+        self.namespace == format!("{}-dev", self.project)
+    }
+
     /// Returns the slots in use as `service/port` → slot.
     pub fn slots(&self) -> Vec<(String, u16)> {
         let app = self.app.iter().map(|app| (format!("{APP}/http"), app.slot));

@@ -158,7 +158,8 @@ fn it_is_not_there() {
 #[test]
 fn it_is_no_program() {
     let project = quick("shop");
-    kilter::fsx::write_mode(project.helm(), b"\x7fELF\x02 and nothing more", Some(0o755)).unwrap();
+    write_script(project.helm(), "");
+    kilter::fsx::write(project.helm(), b"\x7fELF\x02 and nothing more").unwrap(); // keeps the permissions
     insta::assert_snapshot!(failing(&project, 3), @r"
     error: cannot run `[HELM]`: exec format error.
       = Check that the file is there and may be executed.

@@ -184,7 +184,7 @@ fn write(path: &Path, bytes: &[u8]) {
 
 /// Writes a shell script that may be run.
 fn script(path: &Path, text: &str) {
-    kilter::fsx::write_mode(path, format!("#!/bin/sh\n{text}\n").as_bytes(), Some(0o755)).unwrap();
+    crate::support::project::write_script(path, text);
 }
 
 #[test]

@@ -151,6 +151,8 @@ fn new_lock(prepared: &Prepared, rendered: &[Rendered]) -> Lock {
         .zip(rendered)
         .map(|(release, done)| (release.service.as_str(), (release, done)))
         .collect();
+    let common = plan.namespace_is_common();
+    let kept = |new: Digest, old: Option<&Digest>| if common { Some(new) } else { old.cloned() };
     let app = plan.app.iter().map(|app| (APP, Origin::Catalog, &app.chart, None));
     let services = plan.services.iter().map(|s| (s.name.as_str(), s.origin, &s.chart, s.default_image.clone()));
     let services = app.chain(services).filter_map(|(service, origin, source, image)| {
@@ -161,8 +163,8 @@ fn new_lock(prepared: &Prepared, rendered: &[Rendered]) -> Lock {
                 LockedService {
                     origin,
                     image,
-                    values: Some(Digest::of(&release.values)),
-                    manifest: Some(rendered.receipt.manifest.clone()),
+                    values: kept(Digest::of(&release.values), locked.and_then(|l| l.values.as_ref())),
+                    manifest: kept(rendered.receipt.manifest.clone(), locked.and_then(|l| l.manifest.as_ref())),
                     ..locked_chart(source, chart, locked)
                 }
             }

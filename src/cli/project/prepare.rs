@@ -65,9 +65,6 @@ impl Prepared {
             ctx.ui.warn(&warning);
         }
         let (plan, facts, stack) = project.plan(ctx)?;
-        for warning in &plan.warnings {
-            ctx.ui.warn(warning);
-        }
         let instance = project.claim(ctx, &plan)?;
         let names: Vec<String> = values::drafts(&plan).iter().map(|draft| draft.service.to_owned()).collect();
         let things =
