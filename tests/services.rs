@@ -314,3 +314,28 @@ fn more_than_48_ports_are_forwarded_on_a_second_block() {
     all.dedup();
     assert_eq!(all.len(), 50);
 }
+
+#[test]
+fn a_port_of_an_own_chart_is_forwarded_outside_of_what_the_cluster_maps() {
+    let Some(_) = helm() else { return };
+    let project = Project::new("shop").file("kilter.yaml", "services: [redis, {name: gate, chart: ./c, port: 9000}]\n");
+    project.write("c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");
+    project.write("c/templates/x.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: gate\n");
+    project.kilter(&["render"]).succeeds();
+    let env: Value = serde_json::from_str(&project.kilter(&["env", "--json"]).succeeds().stdout).unwrap();
+    let gate =
+        env["services"][1]["ports"][0]["localhost"].as_str().unwrap().strip_prefix("127.0.0.1:").unwrap().to_owned();
+    assert!(!artifact(&project, "kind.yaml").contains(&format!("hostPort: {gate}\n")), "{gate}");
+    assert!(artifact(&project, "Tiltfile").contains("port_forward(host_port(48), 9000)"));
+}
+
+#[test]
+fn env_cannot_give_the_app_another_port_than_it_is_expected_on() {
+    let project = Project::new("shop").file("kilter.yaml", "port: 3000\ndev: npm start\nenv: {PORT: 4000}\n");
+    insta::assert_snapshot!(project.kilter(&["env"]).fails(1), @r"
+    error: `env` gives the app `PORT=4000`, but it is expected on port 3000.
+      = Write `port: 4000` in kilter.yaml in place of it; the app gets it as `PORT`.
+    ");
+    project.write("kilter.yaml", "port: 3000\ndev: npm start\nenv: {PORT: 3000}\n");
+    project.kilter(&["env"]).succeeds();
+}

@@ -216,29 +216,29 @@ impl Lock {
             }
         }
         for (key, slot, first) in homeless {
-            let free = free_slot(self.slots.values());
+            let free = free_slot(self.slots.values(), 0);
             warnings.push(format!("`{key}` and `{first}` both had port slot {slot}: `{key}` moves to slot {free}"));
             self.slots.insert(key, free);
         }
     }
 }
 
-/// Gives every wanted `service/port` a slot: the locked one, else the lowest that neither a wanted port holds in the lock nor
-/// an earlier one got. No slot that is locked moves; those of ports no longer wanted are free again.
-pub fn assign_slots(locked: &BTreeMap<String, u16>, wanted: &[String]) -> BTreeMap<String, u16> {
+/// Gives every wanted `service/port` a slot: the locked one, else the lowest from `first` on that neither a wanted port holds
+/// in the lock nor an earlier one got. No slot that is locked moves; those of ports no longer wanted are free again.
+pub fn assign_slots(locked: &BTreeMap<String, u16>, wanted: &[(String, u16)]) -> BTreeMap<String, u16> {
     let mut slots: BTreeMap<String, u16> =
-        wanted.iter().filter_map(|key| Some((key.clone(), *locked.get(key)?))).collect();
-    for key in wanted {
+        wanted.iter().filter_map(|(key, _)| Some((key.clone(), *locked.get(key)?))).collect();
+    for (key, first) in wanted {
         if !slots.contains_key(key) {
-            slots.insert(key.clone(), free_slot(slots.values()));
+            slots.insert(key.clone(), free_slot(slots.values(), *first));
         }
     }
     slots
 }
 
-fn free_slot<'a>(taken: impl Iterator<Item = &'a u16>) -> u16 {
+fn free_slot<'a>(taken: impl Iterator<Item = &'a u16>, first: u16) -> u16 {
     let taken: BTreeSet<u16> = taken.copied().collect();
-    (0..u16::MAX).find(|slot| !taken.contains(slot)).unwrap_or(u16::MAX)
+    (first..u16::MAX).find(|slot| !taken.contains(slot)).unwrap_or(u16::MAX)
 }
 
 /// Writes a value as JSON on one line, with a space after `:` and `,` as YAML wants it, and nothing unprintable.

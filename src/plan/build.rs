@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
-use super::{APP, Plan, ServicePlan, app, service};
+use super::{APP, Origin, Plan, SLOTS, ServicePlan, app, service};
 use crate::catalog::CatalogService;
 use crate::config::lock::{Lock, assign_slots};
 use crate::config::model::{Config, HostAccess, Provider};
@@ -114,7 +114,14 @@ fn with_v(version: &str) -> String {
 
 /// Gives every port its slot: the locked one, or the lowest free one. The app's port comes first.
 fn slots(plan: &mut Plan, lock: Option<&Lock>) {
-    let wanted: Vec<String> = plan.slots().into_iter().map(|(key, _)| key).collect();
+    // A chart of the user's has no NodePorts of kilter's: its ports are forwarded, and so they stay out of the slots whose
+    // host ports the cluster holds.
+    let forwarded = |key: &str| {
+        let service = key.split_once('/').and_then(|(service, _)| plan.service(service));
+        service.is_some_and(|service| service.origin == Origin::Chart)
+    };
+    let wanted: Vec<(String, u16)> =
+        plan.slots().into_iter().map(|(key, _)| if forwarded(&key) { (key, SLOTS) } else { (key, 0) }).collect();
     let slots = assign_slots(lock.map_or(&BTreeMap::new(), |lock| &lock.slots), &wanted);
     let slot_of = |service: &str, port: &str| slots.get(&format!("{service}/{port}")).copied().unwrap_or_default();
     if let Some(app) = &mut plan.app {
@@ -152,6 +159,15 @@ fn environment(plan: &Plan, config: &Config) -> Result<IndexMap<String, String>>
     }
     if !problems.is_empty() {
         return Err(Error::from_problems(Kind::Project, problems));
+    }
+    if let (Some(app), Some(port)) = (&plan.app, config.env.get("PORT"))
+        && port.0 != app.port.to_string()
+    {
+        return Err(Error::project(format!(
+            "`env` gives the app `PORT={}`, but it is expected on port {}",
+            port.0, app.port
+        ))
+        .help(format!("Write `port: {}` in kilter.yaml in place of it; the app gets it as `PORT`.", port.0)));
     }
     env.extend(config.env.iter().map(|(name, value)| (name.clone(), value.0.clone())));
     Ok(env)

@@ -168,7 +168,7 @@ fn tilt_takes_a_chart_without_workloads_and_one_that_wants_no_pods() {
     let ready = |name: &str| resources[name]["DeployTarget"]["PodReadinessMode"].as_str().unwrap();
     assert_eq!((ready("settings"), ready("idle")), ("ignore", "ignore"));
     assert_eq!(kinds(&resources["settings"]), ["ConfigMap"]);
-    assert_eq!(forwards(&resources["idle"]), [(21001, 81)]);
+    assert_eq!(forwards(&resources["idle"]), [(22001, 81)]);
     assert_eq!(kinds(&resources["uncategorized"]), ["ConfigMap", "Service"]);
 }
 
