@@ -1,8 +1,11 @@
 //! kilter on a terminal: its questions, and how to leave them.
 
+use kilter::ids::Digest;
+use kilter::toolchain::Platform;
 use rexpect::reader::Options;
 use rexpect::session::{PtySession, spawn_with_options};
 
+use crate::support::http::{Reply, Server};
 use crate::support::project::{Project, Run, fake_helm};
 
 /// Makes the cursor visible again (DEC private mode 25).
@@ -209,4 +212,28 @@ fn ctrl_c_in_a_render_clears_the_line() {
     assert_eq!(code, 130, "{rest:?}");
     assert!(!rest.contains("error"), "{rest:?}");
     assert_eq!(written(&project), ["kilter.yaml"]);
+}
+
+#[test]
+fn a_download_has_a_bar_on_a_terminal_and_lines_elsewhere() {
+    let platform = Platform::host().to_string();
+    let (os, arch) = platform.split_once('-').unwrap();
+    let program = [b"#!/bin/sh\necho kind v9.9.9\n#".as_slice(), &vec![b'x'; 3 << 20]].concat();
+    let digest = Digest::of(&program);
+    let yaml = format!("tools:\n  kind:\n    version: 9.9.9\n    sha256: {{{platform}: \"{}\"}}\n", digest.hex());
+    let mirror = Server::start();
+    let path = format!("/github.com/kubernetes-sigs/kind/releases/download/v9.9.9/kind-{os}-{arch}");
+    mirror.file(&path, &program, &[Reply::Whole]);
+    let project = || Project::new("shop").file("kilter.yaml", &yaml);
+
+    let here = project();
+    let run = kilter(&here, &["tools", "install", "kind"]).env("KILTER_MIRROR", mirror.url());
+    let (screen, code) = end(on_terminal(run));
+    assert_eq!(code, 0, "{screen:?}");
+    assert!(screen.contains("/3.00 MiB"), "a bar with sizes: {screen:?}");
+
+    let here = project();
+    let output = here.kilter(&["tools", "install", "kind"]).env("KILTER_MIRROR", mirror.url()).succeeds();
+    assert!(output.stderr.contains("getting kind 9.9.9 from "), "{}", output.stderr);
+    assert!(!output.stderr.contains(['\r', '\x1b']) && !output.stderr.contains("MiB"), "{:?}", output.stderr);
 }
