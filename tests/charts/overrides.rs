@@ -136,9 +136,11 @@ fn overrides_reach_the_manifest() {
 #[test]
 fn the_environment_a_person_gives_goes_over_the_charts_own() {
     let Some(helm) = support::helm() else { return };
-    for (name, variable) in [("postgres", "PGDATA"), ("mailpit", "MP_DATABASE")] {
-        let objects = objects(&helm, &chart(name), "x", &json!({"env": {variable: "/elsewhere"}}));
-        assert_eq!(env(&containers(workload(&objects, "x"))[0], variable).as_deref(), Some("/elsewhere"));
+    for (name, variable) in [("postgres", "PGDATA"), ("mailpit", "MP_DATABASE"), ("rabbitmq", "ERL_MAX_PORTS")] {
+        for said in ["/elsewhere", ""] {
+            let objects = objects(&helm, &chart(name), "x", &json!({"env": {variable: said}}));
+            assert_eq!(env(&containers(workload(&objects, "x"))[0], variable).as_deref(), Some(said), "{name}");
+        }
     }
 }
 
