@@ -148,7 +148,7 @@ impl Project {
 
     /// Claims the project's ports on this machine.
     pub(crate) fn claim(&self, ctx: &Context, plan: &Plan) -> Result<Instance> {
-        let slots = plan.slots().into_iter().map(|(_, slot)| slot + 1).max().unwrap_or(1);
+        let slots = plan.slots().into_iter().map(|(_, slot)| slot.saturating_add(1)).max().unwrap_or(1);
         Instance::claim(&ctx.state_dir()?, &self.name, self.instance.as_ref(), &self.root, slots)
     }
 
