@@ -372,3 +372,45 @@ fn an_inline_service_stays_inline_when_the_catalog_has_its_name_later() {
     project.kilter(&["render"]).succeeds();
     assert!(project.read("kilter.lock").contains("\"redis\": {\"origin\": \"catalog\""));
 }
+
+/// A project that an earlier kilter rendered, whose catalog had the service `ledger`; the chart is not in the store yet.
+fn shop_with_a_lost_service(yaml: &str) -> (Project, Files, Digest) {
+    let project = Project::new("shop").file("kilter.yaml", "services: [postgres]\n");
+    project.kilter(&["render"]).succeeds();
+    let (files, digest) = older("postgres", &[("Chart.yaml", "name: postgres", "name: ledger")]);
+    let ours = kilter::catalog::chart("postgres").unwrap().digest;
+    let lock = project.read("kilter.lock").replace(ours, digest.as_str());
+    let lock = lock.replace("  \"postgres\": {", "  \"ledger\": {").replace("\"postgres/", "\"ledger/");
+    project.write("kilter.lock", lock.replace("\"chart\": \"postgres\"", "\"chart\": \"ledger\""));
+    project.write("kilter.yaml", yaml);
+    (project, files, digest)
+}
+
+#[test]
+fn a_service_that_the_catalog_lost_stays_what_is_locked() {
+    let Some(_) = helm() else { return };
+    for yaml in ["ledger", "{name: ledger, from: ledger}", "{name: ledger, image: \"postgres:17.1\", port: 5432}"] {
+        let (project, files, digest) = shop_with_a_lost_service(&format!("services:\n  - {yaml}\n"));
+        let said = project.kilter(&["render"]).fails(3);
+        assert!(said.contains("kilter.lock holds chart `ledger`") && said.contains("no `ledger` at all"), "{said}");
+        store(&project, &files, &digest);
+        project.kilter(&["render"]).succeeds();
+        let rendered = manifest(&project, "ledger");
+        assert!(rendered.contains("app.kubernetes.io/name: ledger") && rendered.contains("pgweb"), "{rendered}");
+        assert!(project.read("kilter.lock").contains("  \"ledger\": {\"origin\": \"catalog\""));
+    }
+}
+
+#[test]
+fn a_name_that_was_locked_for_another_chart_can_become_inline_or_a_chart_of_the_users() {
+    let Some(_) = helm() else { return };
+    let project = Project::new("shop").file("kilter.yaml", "services: [{name: cache, from: valkey}]\n");
+    project.kilter(&["render"]).succeeds();
+    project.write("kilter.yaml", "services: [{name: cache, image: \"memcached:1.6\", port: 11211}]\n");
+    project.kilter(&["render"]).succeeds();
+    assert!(project.read("kilter.lock").contains("  \"cache\": {\"origin\": \"inline\""));
+    let (project, ..) = shop_with_a_lost_service("services: [{name: ledger, chart: ./chart}]\n");
+    crate::support::charts::write(&project.root().join("chart"), &crate::support::charts::small("own", "1.0.0"));
+    project.kilter(&["render"]).succeeds();
+    assert!(project.read("kilter.lock").contains("  \"ledger\": {\"origin\": \"chart\""));
+}

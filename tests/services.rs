@@ -130,6 +130,22 @@ fn a_value_that_the_chart_does_not_know_is_refused_in_helms_words() {
 }
 
 #[test]
+fn what_the_app_is_told_follows_the_values_and_nothing_goes_past_them() {
+    let Some(_) = helm() else { return };
+    let project = rendered(
+        "services:\n  - {name: rabbitmq, values: {auth: {user: shop, password: p}}}\n  \
+         - {name: garage, values: {region: eu, auth: {bucket: pictures}}}\n",
+    );
+    let env = env(&project)["inCluster"].clone();
+    assert!(env["AMQP_URL"].as_str().unwrap().starts_with("amqp://shop:p@"), "{env}");
+    assert_eq!((&env["AWS_REGION"], &env["AWS_S3_BUCKET"]), (&"eu".into(), &"pictures".into()));
+    project.write("kilter.yaml", "services:\n  - {name: postgres, env: {POSTGRES_PASSWORD: secret}}\n");
+    let message = project.kilter(&["render", "-q"]).fails(4);
+    let refusal = "- at '/env/POSTGRES_PASSWORD': value must be 'left out; set auth.password under values'";
+    assert!(message.contains(refusal), "{message}");
+}
+
+#[test]
 fn the_environment_of_a_service_reaches_its_container_as_written() {
     let Some(_) = helm() else { return };
     let project = rendered("services:\n  - {name: redis, env: {A: text, B: 010, C: 1.50, D: yes, E: true, F: 1e3}}\n");

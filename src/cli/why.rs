@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
 /// The line of kilter.yaml that asks for a service, and its text.
 fn asked(project: &Project, name: &str) -> Result<Option<(usize, String)>> {
     let Some(text) = &project.text else { return Ok(None) };
-    let loaded = super::project::load(text)?;
+    let loaded = super::project::load(text, project.lock.as_ref())?;
     let entries = loaded.config.services.iter().flatten();
     let Some(index) = entries.into_iter().position(|entry| entry.name() == name) else { return Ok(None) };
     let place = loaded.place_of(&[PathItem::from("services"), PathItem::from(index)]);

@@ -15,6 +15,9 @@ use crate::ids::{Digest, Name};
 /// The format that this kilter writes. A higher number in a file means that a newer kilter wrote it.
 const VERSION: u64 = 1;
 
+/// Locked slots end here, unless a project has more ports: ten blocks of host ports.
+const MOST_SLOTS: u16 = 480;
+
 const HEADER: &str = "\
 # Written by kilter; commit it, do not edit it. It holds the versions that everyone renders with:
 # `kilter upgrade` moves them, `kilter render` mends this file after a merge.
@@ -205,19 +208,24 @@ impl Lock {
         text
     }
 
-    /// Moves the later of two ports that have one slot.
+    /// Moves the later of two ports that have one slot, and what no kilter can have written: each 48 slots are a block of
+    /// this machine's ports.
     fn mend_slots(&mut self, warnings: &mut Vec<String>) {
-        let mut owner: BTreeMap<u16, String> = BTreeMap::new();
+        let end = self.slots.len().max(usize::from(MOST_SLOTS));
+        let mut owner: BTreeMap<u16, &str> = BTreeMap::new();
         let mut homeless = Vec::new();
         for (key, slot) in &self.slots {
-            match owner.get(slot) {
-                None => _ = owner.insert(*slot, key.clone()),
-                Some(first) => homeless.push((key.clone(), *slot, first.clone())),
+            if usize::from(*slot) >= end {
+                homeless.push((key.clone(), format!("`{key}` had port slot {slot}, which no project needs")));
+            } else if let Some(first) = owner.get(slot) {
+                homeless.push((key.clone(), format!("`{key}` and `{first}` both had port slot {slot}")));
+            } else {
+                owner.insert(*slot, key);
             }
         }
-        for (key, slot, first) in homeless {
+        for (key, what) in homeless {
             let free = free_slot(self.slots.values(), 0);
-            warnings.push(format!("`{key}` and `{first}` both had port slot {slot}: `{key}` moves to slot {free}"));
+            warnings.push(format!("{what}: `{key}` moves to slot {free}"));
             self.slots.insert(key, free);
         }
     }

@@ -74,14 +74,21 @@ pub(super) fn plan(spec: &ServiceSpec, input: &Input<'_>, plan: &Plan) -> Result
     Ok(service)
 }
 
-/// An entry with an image and a port is inline unless the catalog has its name, and stays inline once it is locked so.
+/// An entry with an image and a port is inline unless the catalog has its name. What is locked stays what it is: inline
+/// when the catalog gets its name later, of the catalog when that loses it.
 fn origin(spec: &ServiceSpec, locked: Option<&LockedService>) -> Origin {
     let inline = spec.from.is_none() && spec.image.is_some() && spec.port.is_some();
     if spec.chart.is_some() {
         return Origin::Chart;
     }
-    let was_inline = locked.is_some_and(|locked| locked.origin == Origin::Inline);
-    if inline && (was_inline || catalog::service(&spec.name).is_none()) { Origin::Inline } else { Origin::Catalog }
+    let carried = catalog::service(&spec.name).is_some();
+    match locked {
+        Some(locked) if inline && locked.origin == Origin::Inline => Origin::Inline,
+        // Under another chart's name it was `from` that is gone from kilter.yaml.
+        Some(locked) if locked.origin == Origin::Catalog && locked.chart == spec.name => Origin::Catalog,
+        _ if inline && !carried => Origin::Inline,
+        _ => Origin::Catalog,
+    }
 }
 
 fn users_chart(spec: &ServiceSpec, locked: Option<&LockedService>) -> ChartSource {
@@ -127,8 +134,12 @@ fn about<'a>(name: &str, service: &Name, chart: &ChartSource, input: &'a Input<'
 
 /// The error for a locked chart that is nowhere to be had.
 pub(crate) fn not_carried(name: &str, service: &str, digest: &Digest) -> Error {
+    let ours = match catalog::chart(name) {
+        Some(_) => format!("Move to the chart of this kilter, diff first: `kilter upgrade {service}`."),
+        None => format!("This kilter has no `{name}` at all: `kilter catalog` lists what can stand in for it."),
+    };
     Error::missing(format!("kilter.lock holds chart `{name}` {}, which this kilter does not carry", short(digest)))
-        .help(format!("Move to the chart of this kilter, diff first: `kilter upgrade {service}`."))
+        .help(ours)
         .help("Or use the kilter that wrote the lock, or a mirror (`KILTER_MIRROR`) that has the chart.")
 }
 

@@ -57,8 +57,13 @@ impl Fill {
         while let Some(start) = rest.find("{{") {
             let end = rest[start..].find("}}").ok_or_else(|| format!("`{text}`: `{{{{` without `}}}}`"))? + start;
             out.push_str(&rest[..start]);
-            let filled = self.placeholder(rest[start + 2..end].trim(), addresses)?;
-            let in_url = text.contains("://") && rest[start + 2..end].trim().starts_with(".Values.");
+            let name = rest[start + 2..end].trim();
+            let filled = self.placeholder(name, addresses)?;
+            if name.starts_with(".Port.") && matches!(addresses, Addresses::Localhost(_)) {
+                // The number is one of this machine already, and may be another port's in the cluster.
+                out = self.localized_end(out);
+            }
+            let in_url = text.contains("://") && name.starts_with(".Values.");
             out.push_str(&if in_url { percent_encoded(&filled) } else { filled });
             rest = &rest[end + 2..];
         }
@@ -107,10 +112,7 @@ impl Fill {
             ".Namespace" => self.namespace.clone(),
             ".Password" => self.password.clone(),
             ".Database" => self.database.clone(),
-            ".Host" => match addresses {
-                Addresses::InCluster(_) => self.host(),
-                Addresses::Localhost(_) => "127.0.0.1".into(),
-            },
+            ".Host" => self.host(),
             other => {
                 let known = ".Name, .Project, .Namespace, .Host, .Port.<port>, .Values.<path>, .Password, .Database";
                 return Err(format!("`{{{{ {other} }}}}` is unknown; known are {known}"));
@@ -118,17 +120,28 @@ impl Fill {
         })
     }
 
-    /// Replaces `<name>.<namespace>.svc:<port>`, as users write it in `provides`, by the address on this machine.
+    /// Replaces the service's host and a colon at the end of a text by those of this machine.
+    fn localized_end(&self, text: String) -> String {
+        match text.strip_suffix(':').map(|rest| rest.strip_suffix(".cluster.local").unwrap_or(rest)) {
+            Some(rest) if rest.ends_with(&self.host()) => {
+                format!("{}:", replace_whole(rest, &self.host(), "127.0.0.1", |after| !after.is_empty()))
+            }
+            _ => text,
+        }
+    }
+
+    /// Replaces the service's host, as `.Host` gives it or users write it in `provides`, by the address on this machine:
+    /// with one of its ports after it both, else the host alone.
     fn localized(&self, text: String, addresses: &Addresses) -> String {
         let Addresses::Localhost(ports) = addresses else { return text };
+        let hosts = [format!("{}.cluster.local", self.host()), self.host()];
         let mut out = text;
-        for suffix in [".svc.cluster.local", ".svc"] {
+        for host in &hosts {
             for (port, host_port) in ports.values() {
-                let from = format!("{}.{}{suffix}:{port}", self.name, self.namespace);
-                out = replace_whole(&out, &from, &format!("127.0.0.1:{host_port}"));
+                out = replace_whole(&out, &format!("{host}:{port}"), &format!("127.0.0.1:{host_port}"), more_digits);
             }
         }
-        out
+        hosts.iter().fold(out, |out, host| replace_whole(&out, host, "127.0.0.1", more_host))
     }
 }
 
@@ -140,18 +153,38 @@ fn percent_encoded(text: &str) -> String {
     encoded.collect()
 }
 
-/// Replaces `from` where no further digit follows it, so that port 80 does not match 8080.
-fn replace_whole(text: &str, from: &str, to: &str) -> String {
+/// Replaces `from` where no longer name begins before it (`db` is not in `users-db`) and what follows does not go on.
+fn replace_whole(text: &str, from: &str, to: &str, goes_on: fn(&str) -> bool) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find(from) {
-        let after = &rest[at + from.len()..];
-        let whole = !after.starts_with(|c: char| c.is_ascii_digit());
-        out.push_str(&rest[..at]);
+        let (before, after) = (&rest[..at], &rest[at + from.len()..]);
+        out.push_str(before);
+        let whole = !(out.ends_with(in_name) && !ends_encoded(&out)) && !goes_on(after);
         out.push_str(if whole { to } else { from });
         rest = after;
     }
     out + rest
+}
+
+fn in_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_')
+}
+
+/// Tells whether a text ends with `%XX`: one character, whose digits are no part of a name.
+fn ends_encoded(text: &str) -> bool {
+    let end = &text.as_bytes()[text.len().saturating_sub(3)..];
+    matches!(end, [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
+}
+
+/// Tells whether a port number has further digits: 80 is not in 8080.
+fn more_digits(after: &str) -> bool {
+    after.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// Tells whether a host's name goes on, or it has a port: one that is none of the service's stays what it is.
+fn more_host(after: &str) -> bool {
+    after.starts_with(in_name) || after.strip_prefix(':').is_some_and(more_digits)
 }
 
 #[cfg(test)]
@@ -190,5 +223,29 @@ mod tests {
         assert_eq!(fill().text(written, &local).unwrap(), "http://127.0.0.1:20003/x http://cache.shop-dev.svc:63790");
         assert!(fill().text("{{ .Nope }}", &inside).is_err());
         assert!(fill().text("{{ .Name", &inside).is_err());
+    }
+
+    #[test]
+    fn the_host_and_a_port_in_digits_are_an_address_on_this_machine() {
+        let local = Addresses::Localhost([("api".into(), (8080, 20001)), ("web".into(), (20001, 20002))].into());
+        let filled = |template: &str| fill().text(template, &local).unwrap();
+        assert_eq!(filled("http://{{ .Host }}:8080/x"), "http://127.0.0.1:20001/x");
+        assert_eq!(filled("{{ .Host }}.cluster.local:8080"), "127.0.0.1:20001");
+        assert_eq!(filled("{{ .Host }}"), "127.0.0.1");
+        assert_eq!(filled("http://cache.shop-dev.svc.cluster.local/"), "http://127.0.0.1/");
+        assert_eq!(filled("u=http%3A%2F%2F{{ .Host }}%2F"), "u=http%3A%2F%2F127.0.0.1%2F");
+        // The host port of one is the port of the other in the cluster.
+        assert_eq!(filled("{{ .Host }}:{{ .Port.api }}"), "127.0.0.1:20001");
+        assert_eq!(filled("{{ .Host }}:20001,{{ .Port.web }}"), "127.0.0.1:20002,20002");
+    }
+
+    #[test]
+    fn other_services_whose_names_end_or_begin_alike_stay() {
+        let local = Addresses::Localhost([("redis".into(), (6379, 20003))].into());
+        for text in ["redis://my-cache.shop-dev.svc:6379", "x.cache.shop-dev.svc", "cache.shop-dev.svc.example.com"] {
+            assert_eq!(fill().text(text, &local).unwrap(), text);
+        }
+        let two = "my-cache.shop-dev.svc:6379,cache.shop-dev.svc:6379";
+        assert_eq!(fill().text(two, &local).unwrap(), "my-cache.shop-dev.svc:6379,127.0.0.1:20003");
     }
 }

@@ -136,9 +136,42 @@ fn overrides_reach_the_manifest() {
 #[test]
 fn the_environment_a_person_gives_goes_over_the_charts_own() {
     let Some(helm) = support::helm() else { return };
-    for (name, variable) in [("postgres", "PGDATA"), ("mailpit", "MP_DATABASE")] {
-        let objects = objects(&helm, &chart(name), "x", &json!({"env": {variable: "/elsewhere"}}));
-        assert_eq!(env(&containers(workload(&objects, "x"))[0], variable).as_deref(), Some("/elsewhere"));
+    for (name, variable) in [("postgres", "PGDATA"), ("mailpit", "MP_DATABASE"), ("rabbitmq", "ERL_MAX_PORTS")] {
+        for said in ["/elsewhere", ""] {
+            let objects = objects(&helm, &chart(name), "x", &json!({"env": {variable: said}}));
+            assert_eq!(env(&containers(workload(&objects, "x"))[0], variable).as_deref(), Some(said), "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_auth_decides_is_refused_in_the_environment() {
+    let Some(helm) = support::helm() else { return };
+    for (name, variable, instead) in [
+        ("postgres", "POSTGRES_PASSWORD", "set auth.password under values"),
+        ("postgres", "POSTGRES_USER", "the user is postgres"),
+        ("postgres", "POSTGRES_DB", "set auth.database under values"),
+        ("mysql", "MYSQL_ROOT_PASSWORD", "set auth.password under values"),
+        ("mysql", "MYSQL_DATABASE", "set auth.database under values"),
+        ("mongodb", "MONGO_INITDB_ROOT_PASSWORD", "set auth.password under values"),
+        ("mongodb", "MONGO_INITDB_ROOT_USERNAME", "the user is root"),
+        ("mongodb", "KILTER_KEYFILE", "it is made from auth.password"),
+        ("rabbitmq", "RABBITMQ_DEFAULT_USER", "set auth.user under values"),
+        ("rabbitmq", "RABBITMQ_DEFAULT_PASS", "set auth.password under values"),
+        ("redis", "REDISCLI_AUTH", "set auth.password under values"),
+        ("valkey", "VALKEYCLI_AUTH", "set auth.password under values"),
+        ("valkey", "REDISCLI_AUTH", "set auth.password under values"),
+        ("garage", "GARAGE_RPC_SECRET", "it is made from auth.secretKey"),
+        ("garage", "GARAGE_DEFAULT_ACCESS_KEY", "set auth.accessKey under values"),
+        ("garage", "GARAGE_DEFAULT_SECRET_KEY", "set auth.secretKey under values"),
+        ("garage", "GARAGE_DEFAULT_BUCKET", "set auth.bucket under values"),
+    ] {
+        let refusal = format!("left out; {instead}");
+        for value in ["x", "", &refusal] {
+            let said = run(&helm, &chart(name), "x", &json!({"env": {variable: value}}));
+            assert!(!said.ok() && said.stderr.contains(&format!("/env/{variable}")), "{variable}: {}", said.stderr);
+            assert!(value == refusal || said.stderr.contains(&refusal), "{variable}: {}", said.stderr);
+        }
     }
 }
 

@@ -106,6 +106,21 @@ fn the_app_and_its_components_have_each_their_own_objects() {
 }
 
 #[test]
+fn a_component_has_a_port_of_its_own_or_none() {
+    let Some(helm) = support::helm() else { return };
+    let components = json!([{"name": "worker"}, {"name": "admin", "port": 4000},
+        {"name": "mail", "port": 4001, "env": {"PORT": "5000"}}, {"name": "quiet", "env": {"A": "", "PORT": ""}}]);
+    let values = json!({"port": 3001, "env": {"A": "1", "PORT": "3001"}, "components": components});
+    let objects = objects(&helm, &chart("dev-app"), "shop", &values);
+    let data = |name: &str| find(&objects, "ConfigMap", name)["data"].clone();
+    assert_eq!(data("shop-env"), json!({"A": "1", "PORT": "3001"}));
+    assert_eq!(data("shop-worker-env"), json!({"A": "1"}));
+    assert_eq!(data("shop-admin-env"), json!({"A": "1", "PORT": "4000"}));
+    assert_eq!(data("shop-mail-env"), json!({"A": "1", "PORT": "5000"}));
+    assert_eq!(data("shop-quiet-env"), json!({"A": "", "PORT": ""}));
+}
+
+#[test]
 fn the_app_is_ready_by_its_path_or_its_port_or_at_once() {
     let Some(helm) = support::helm() else { return };
     let chart = chart("dev-app");

@@ -45,7 +45,6 @@ fn a_change_of_its_configuration_rolls_a_service() {
     let changes = [
         ("postgres", json!({"auth": {"password": "another"}})),
         ("postgres", json!({"auth": {"databases": ["another"]}})),
-        ("postgres", json!({"env": {"POSTGRES_PASSWORD": "another"}})),
         ("redis", json!({"auth": {"password": "another"}})),
         ("redis", json!({"config": {"maxmemory": "1mb"}})),
         ("valkey", json!({"config": {"maxmemory": "1mb"}})),

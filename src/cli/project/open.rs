@@ -1,11 +1,12 @@
 //! Finding and reading a project: its root, kilter.yaml, kilter.lock, name and instance.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::catalog;
 use crate::cli::context::Context;
 use crate::cluster::{Instance, linked_worktree};
-use crate::config::lock::{self, Lock};
+use crate::config::lock::{self, Lock, Origin};
 use crate::config::model::{Config, Provider};
 use crate::config::{self, Loaded};
 use crate::detect::{self, Detection, Stack};
@@ -55,7 +56,6 @@ impl Project {
     pub(crate) fn open(ctx: &Context) -> Result<Self> {
         let root = find_root(&ctx.directory()?, ctx.var("HOME").map(Path::new));
         let text = read_config(&root)?;
-        let Loaded { config, .. } = load(text.as_deref().unwrap_or_default())?;
         let lock_text = fsx::read_text(&root.join(KILTER_LOCK), MAX_LOCK)?;
         let (lock, warnings) = match &lock_text {
             Some(text) => {
@@ -64,6 +64,7 @@ impl Project {
             }
             None => (None, Vec::new()),
         };
+        let Loaded { config, .. } = load(text.as_deref().unwrap_or_default(), lock.as_ref())?;
         let directory = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let name = plan::project_name(&config, lock.as_ref(), &directory)?;
         let instance = match ctx.global.instance.as_deref().filter(|text| !text.is_empty()) {
@@ -105,7 +106,7 @@ impl Project {
     /// # Errors
     /// When the new text is wrong.
     pub(crate) fn with_text(self, text: String) -> Result<Self> {
-        let Loaded { config, .. } = load(&text)?;
+        let Loaded { config, .. } = load(&text, self.lock.as_ref())?;
         let directory = self.root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let name = plan::project_name(&config, self.lock.as_ref(), &directory)?;
         Ok(Self { text: Some(text), config, name, ..self })
@@ -177,7 +178,7 @@ impl Project {
 
     /// Claims the project's ports on this machine.
     pub(crate) fn claim(&self, ctx: &Context, plan: &Plan) -> Result<Instance> {
-        let slots = plan.slots().into_iter().map(|(_, slot)| slot + 1).max().unwrap_or(1);
+        let slots = plan.slots().into_iter().map(|(_, slot)| slot.saturating_add(1)).max().unwrap_or(1);
         Instance::claim(&ctx.state_dir()?, &self.name, self.instance.as_ref(), &self.root, slots)
     }
 
@@ -203,8 +204,8 @@ pub(crate) fn facts_of(found: Detection) -> (Facts, Option<Stack>) {
     (facts, found.stack)
 }
 
-/// Reads and checks the text of a kilter.yaml.
-pub(crate) fn load(text: &str) -> Result<Loaded> {
+/// Reads and checks the text of a kilter.yaml. A service that is locked is known, though a later catalog may not have it.
+pub(crate) fn load(text: &str, lock: Option<&Lock>) -> Result<Loaded> {
     if let Some(line) = text.lines().position(|line| line.starts_with("<<<<<<< ")) {
         let place = Place {
             file: KILTER_YAML.into(),
@@ -217,7 +218,9 @@ pub(crate) fn load(text: &str) -> Result<Loaded> {
             .at(place)
             .help("Settle the merge in your editor, then run the same command again."));
     }
-    let names: Vec<&str> = catalog::services().keys().copied().collect();
+    let locked = lock.iter().flat_map(|lock| lock.services.values()).filter(|s| s.origin == Origin::Catalog);
+    let names: BTreeSet<&str> = catalog::services().keys().copied().chain(locked.map(|s| s.chart.as_str())).collect();
+    let names: Vec<&str> = names.into_iter().collect();
     config::load(KILTER_YAML, text, &names)
 }
 

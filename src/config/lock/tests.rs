@@ -125,6 +125,21 @@ fn a_clean_merge_with_one_slot_twice_is_mended() {
 }
 
 #[test]
+fn a_slot_beyond_all_ports_is_mended() {
+    for wild in [480, 9983, u16::MAX] {
+        let text = lock().to_text().replace("\"on/http\": 2", &format!("\"on/http\": {wild}"));
+        let parsed = parse("kilter.lock", &text).unwrap();
+        assert_eq!(parsed.lock.slots["on/http"], 2);
+        let said = format!("`on/http` had port slot {wild}, which no project needs: `on/http` moves to slot 2");
+        assert_eq!(parsed.warnings, [said]);
+    }
+    let mut many = lock();
+    many.slots = (0..500).map(|slot| (format!("s{slot}/main"), slot)).collect();
+    let parsed = parse("kilter.lock", &many.to_text()).unwrap();
+    assert_eq!((parsed.lock, parsed.warnings), (many, vec![]));
+}
+
+#[test]
 fn sides_that_differ_keep_ours_and_say_so() {
     let text = lock().to_text();
     let line = text.lines().find(|line| line.contains("\"on\":")).unwrap();
@@ -137,7 +152,7 @@ fn sides_that_differ_keep_ours_and_say_so() {
 
 proptest! {
     #[test]
-    fn any_text_survives(dev in any::<String>(), image in "\\PC{0,20}", key in "[a-z]{1,5}/[a-z]{1,5}", slot: u16) {
+    fn any_text_survives(dev in any::<String>(), image in "\\PC{0,20}", key in "[a-z]{1,5}/[a-z]{1,5}", slot in 0..480u16) {
         let mut lock = lock();
         lock.project.dev = Some(dev);
         lock.project.stack = Some(serde_json::json!({"manifests": ["package.json"]}));

@@ -1,10 +1,11 @@
-{{/* The processes of the project as a list of {name, container, role, image, command, port, env, health, resources}: the app, then its components. */}}
+{{/* The processes of the project as a list of {name, container, role, image, command, port, env, health, resources}: the app, then its components. A component has the
+     environment of the app, but for the app's PORT, under its own. */}}
 {{- define "dev-app.processes" -}}
 {{- $app := dict "name" .Release.Name "container" "app" "role" "app" "image" .Values.image "command" .Values.command "env" .Values.env "port" .Values.port "health" .Values.health "resources" .Values.resources }}
 {{- $processes := list $app }}
 {{- range .Values.components }}
 {{- $process := dict "name" (printf "%s-%s" $.Release.Name .name) "container" .name "role" "component" "image" (.image | default $.Values.image) "command" (.command | default list) }}
-{{- $_ := set $process "env" (merge (dict) (.env | default dict) $.Values.env) }}
+{{- $_ := set $process "env" (mergeOverwrite (dict) (omit $.Values.env "PORT") (.env | default dict)) }}
 {{- $_ := set $process "port" .port }}
 {{- $_ := set $process "resources" (.resources | default $.Values.resources) }}
 {{- $processes = append $processes $process }}

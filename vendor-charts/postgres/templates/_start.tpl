@@ -1,8 +1,3 @@
-{{/* The password: POSTGRES_PASSWORD of the environment that the user gave, else `auth.password`. */}}
-{{- define "postgres.password" -}}
-{{- get .Values.env "POSTGRES_PASSWORD" | default .Values.auth.password }}
-{{- end }}
-
 {{/* What is made true at each start of the server: the password, and that the databases are there. */}}
 {{- define "postgres.start" -}}
 \set ON_ERROR_STOP on
