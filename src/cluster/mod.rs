@@ -5,5 +5,5 @@ mod kind;
 mod ports;
 
 pub use instance::{Instance, linked_worktree};
-pub use kind::kind_yaml;
+pub use kind::{kind_settings, kind_yaml};
 pub use ports::{BLOCK, FIRST_HOST_PORT, Machine};

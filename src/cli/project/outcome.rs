@@ -132,11 +132,9 @@ fn texts(prepared: &Prepared, manifests: &[(String, Vec<u8>)], files: &mut Files
     };
     files.insert("Tiltfile".into(), text);
     if prepared.project.with_kind() {
-        let text = match ejected.read(&Thing::Kind)? {
-            Some(own) => own,
-            None => kind_yaml(&prepared.instance, &Pins::builtin().kind_node)?.into_bytes(),
-        };
-        files.insert("kind.yaml".into(), text);
+        let own = ejected.read(&Thing::Kind)?;
+        let text = kind_yaml(&prepared.instance, &Pins::builtin().kind_node, own.as_deref())?;
+        files.insert("kind.yaml".into(), text.into_bytes());
     }
     Ok(())
 }
