@@ -97,7 +97,7 @@ pub(super) fn finish(ctx: &Context, project: Project, text: String, ending: &End
         true => error,
         false => error.help("kilter.yaml is as it was: these lines would have been written."),
     })?;
-    let prepared = Prepared::new(ctx, project)?;
+    let mut prepared = Prepared::new(ctx, project)?;
     if ending.dry_run {
         match ctx.ui.json {
             true => ctx.ui.json(&json!({"services": ending.added, "kilterYaml": text, "dryRun": true})),
@@ -105,6 +105,7 @@ pub(super) fn finish(ctx: &Context, project: Project, text: String, ending: &End
         }
         return Ok(());
     }
+    prepared.claim(ctx)?;
     let rendered = prepared.render(ctx)?;
     let outcome = Outcome::new(ctx, &prepared, &rendered)?;
     if !diff.is_empty() {

@@ -44,12 +44,16 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let project = Project::open(ctx)?;
-    let _lock = match args.check || args.stdout || args.out.is_some() {
+    let only_looks = args.check || args.stdout || args.out.is_some();
+    let _lock = match only_looks {
         true => None,
         false => Some(lock(ctx, &project)?),
     };
     let mut prepared = Prepared::new(ctx, project)?;
     prepared.only(&args.services)?;
+    if !only_looks {
+        prepared.claim(ctx)?;
+    }
     let rendered = prepared.render(ctx)?;
     let outcome = Outcome::new(ctx, &prepared, &rendered)?;
     if args.locked {

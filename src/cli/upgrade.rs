@@ -44,7 +44,10 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     if let Some(lock) = project.lock.take() {
         project.lock = Some(moved(args, &project, lock)?);
     }
-    let prepared = Prepared::new(ctx, project)?;
+    let mut prepared = Prepared::new(ctx, project)?;
+    if !args.dry_run {
+        prepared.claim(ctx)?;
+    }
     let rendered = prepared.render(ctx)?;
     let outcome = Outcome::new(ctx, &prepared, &rendered)?;
     let (changed, diff) = compare(&before, &outcome);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::ports::{self, Machine};
+use super::ports::{self, Entry, Machine};
 use crate::diag::{Error, Result};
 use crate::ids::Name;
 
@@ -36,13 +36,25 @@ impl Instance {
     /// When another directory that still exists has the name, or the table cannot be read or written.
     pub fn claim(state: &Path, project: &Name, instance: Option<&Name>, dir: &Path, slots: u16) -> Result<Self> {
         let key = Self::key(project, instance);
-        let entry = Machine::claim(state, &key, dir, slots)?;
-        Ok(Self {
+        Ok(Self::of(project, instance, Machine::claim(state, &key, dir, slots)?))
+    }
+
+    /// Returns the instance that [`Instance::claim`] would give, and claims nothing: for commands that only look.
+    ///
+    /// # Errors
+    /// When another directory that still exists has the name, or the table cannot be read.
+    pub fn look(state: &Path, project: &Name, instance: Option<&Name>, dir: &Path, slots: u16) -> Result<Self> {
+        let key = Self::key(project, instance);
+        Ok(Self::of(project, instance, Machine::look(state, &key, dir, slots)?))
+    }
+
+    fn of(project: &Name, instance: Option<&Name>, entry: Entry) -> Self {
+        Self {
             project: project.clone(),
             name: instance.cloned(),
             tilt_port: ports::tilt_port(&entry.blocks),
             blocks: entry.blocks,
-        })
+        }
     }
 
     /// Returns the host port of a slot.

@@ -72,7 +72,13 @@ impl Machine {
         Ok(entry)
     }
 
-    fn entry(&self, key: &str, dir: &Path, blocks: usize) -> Result<Entry> {
+    /// Returns the entry that [`Self::claim`] would give, and writes nothing.
+    pub(super) fn look(state: &Path, key: &str, dir: &Path, slots: u16) -> Result<Entry> {
+        Self::read(state)?.entry(key, dir, usize::from(slots.max(1).div_ceil(BLOCK)))
+    }
+
+    /// Works out the entry of an instance. Where no block is free, entries whose directory is gone lose theirs.
+    fn entry(&mut self, key: &str, dir: &Path, blocks: usize) -> Result<Entry> {
         let old = self.instances.get(key);
         if let Some(old) = old
             && old.dir != dir
@@ -89,18 +95,26 @@ impl Machine {
             .help("If it is another project, give it another `name:` in kilter.yaml."));
         }
         let mut entry = Entry { dir: dir.to_path_buf(), blocks: old.map(|old| old.blocks.clone()).unwrap_or_default() };
-        let taken: BTreeSet<u16> = self.instances.values().flat_map(|entry| entry.blocks.iter().copied()).collect();
         while entry.blocks.len() < blocks {
-            let first = preferred(key, entry.blocks.len());
-            let free = (0..BLOCKS)
-                .map(|step| FIRST_HOST_PORT + ((first + step) % BLOCKS) * BLOCK)
-                .find(|port| !taken.contains(port) && !entry.blocks.contains(port));
+            let free = self.free(key, &entry).or_else(|| {
+                self.instances.retain(|other, entry| other == key || entry.dir.is_dir());
+                self.free(key, &entry)
+            });
             entry.blocks.push(free.ok_or_else(|| {
                 Error::missing(format!("all {BLOCKS} blocks of host ports on this machine are taken"))
-                    .help("Free some: `kilter destroy` in projects you no longer need.")
+                    .help("Delete the directories of projects you no longer need: their blocks become free.")
             })?);
         }
         Ok(entry)
+    }
+
+    /// Finds the first port of the next block for an entry; `None` when all are taken.
+    fn free(&self, key: &str, entry: &Entry) -> Option<u16> {
+        let taken: BTreeSet<u16> = self.instances.values().flat_map(|entry| entry.blocks.iter().copied()).collect();
+        let first = preferred(key, entry.blocks.len());
+        (0..BLOCKS)
+            .map(|step| FIRST_HOST_PORT + ((first + step) % BLOCKS) * BLOCK)
+            .find(|port| !taken.contains(port) && !entry.blocks.contains(port))
     }
 }
 
@@ -138,6 +152,28 @@ mod tests {
         assert_eq!(Machine::claim(state.path(), "a", a.path(), 3).unwrap(), first);
         let grown = Machine::claim(state.path(), "a", a.path(), 60).unwrap();
         assert_eq!((grown.blocks[0], grown.blocks.len()), (first.blocks[0], 2));
+    }
+
+    #[test]
+    fn blocks_of_directories_that_are_gone_are_given_anew() {
+        let state = tempfile::tempdir().unwrap();
+        let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let gone = a.path().join("gone");
+        fsx::create_dir(&gone).unwrap();
+        let kept = Machine::claim(state.path(), "kept", a.path(), 1).unwrap();
+        for n in 1..BLOCKS {
+            Machine::claim(state.path(), &format!("gone{n}"), &gone, 1).unwrap();
+        }
+        let error = Machine::claim(state.path(), "new", b.path(), 1).unwrap_err();
+        assert!(error.to_string().contains("all 208 blocks"), "{error}");
+        fsx::remove(&gone).unwrap();
+        let seen = Machine::look(state.path(), "new", b.path(), 60).unwrap();
+        let full = Machine::read(state.path()).unwrap();
+        assert_eq!(full.instances.len(), usize::from(BLOCKS), "looking changes nothing");
+        assert_eq!(Machine::claim(state.path(), "new", b.path(), 60).unwrap(), seen);
+        assert!(!seen.blocks.contains(&kept.blocks[0]));
+        let left: Vec<String> = Machine::read(state.path()).unwrap().instances.into_keys().collect();
+        assert_eq!(left, ["kept", "new"]);
     }
 
     #[test]
