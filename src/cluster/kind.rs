@@ -10,6 +10,12 @@ use super::{BLOCK, Instance};
 use crate::diag::{Error, Result};
 use crate::plan::FIRST_NODE_PORT;
 
+/// What kind puts behind the cluster's name for the first node.
+const NODE_SUFFIX: &str = "-control-plane";
+
+/// Longest name of a cluster: a node's name is a label of 63 characters (RFC 1123).
+const MAX_NAME: usize = 63 - NODE_SUFFIX.len();
+
 /// Returns kind's settings as they can be ejected: one node, without anything of this machine.
 ///
 /// # Errors
@@ -25,14 +31,14 @@ pub fn kind_settings(node_image: &str) -> Result<String> {
 /// the copy says about these.
 ///
 /// # Errors
-/// When the copy is not a map of settings with a list of nodes.
+/// When the copy is not a map of settings with a list of nodes, or the cluster's name gets too long.
 pub fn kind_yaml(instance: &Instance, node_image: &str, own: Option<&[u8]>) -> Result<String> {
     let (header, settings) = match own {
         Some(own) => ("# Written by kilter from kilter/kind.yaml, which is yours.\n", parse(own)?),
         None => ("# Written by kilter; `kilter eject kind` makes it yours.\n", settings(node_image)),
     };
     let Value::Object(settings) = settings else { return Err(not_settings("it is no map")) };
-    let name = format!("kilter-{}", Instance::key(&instance.project, instance.name.as_ref()).replace('@', "-"));
+    let name = cluster_name(instance)?;
     let mut cluster = Map::new();
     for key in ["kind", "apiVersion"] {
         cluster.extend(settings.get(key).map(|value| (key.to_owned(), value.clone())));
@@ -41,6 +47,22 @@ pub fn kind_yaml(instance: &Instance, node_image: &str, own: Option<&[u8]>) -> R
     cluster.extend(settings.into_iter().filter(|(key, _)| key != "kind" && key != "apiVersion" && key != "name"));
     map_ports(&mut cluster, instance)?;
     Ok(header.to_owned() + &crate::yaml::emit(&Value::Object(cluster))?)
+}
+
+/// Returns the name of an instance's cluster. kind makes node names of it, which Kubernetes takes up to 63 characters of.
+fn cluster_name(instance: &Instance) -> Result<String> {
+    let name = format!("kilter-{}", super::flat(&Instance::key(&instance.project, instance.name.as_ref())));
+    if name.len() <= MAX_NAME {
+        return Ok(name);
+    }
+    let error = Error::project(format!(
+        "the cluster name `{name}` has {} characters; with kind's `{NODE_SUFFIX}` behind it, {MAX_NAME} are the most",
+        name.len()
+    ));
+    Err(error.help(match instance.name {
+        Some(_) => "Take a shorter `--instance NAME`, or a shorter `name:` in kilter.yaml.",
+        None => "Take a shorter `name:` in kilter.yaml.",
+    }))
 }
 
 fn settings(node_image: &str) -> Value {
@@ -88,4 +110,27 @@ fn map_ports(cluster: &mut Map<String, Value>, instance: &Instance) -> Result<()
 fn not_settings(why: &str) -> Error {
     Error::project(format!("`kilter/kind.yaml` is not kind's settings: {}", why.lines().next().unwrap_or_default()))
         .help("Correct it, or delete it to go back to kilter's default.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Name;
+
+    #[test]
+    fn the_name_of_a_node_fits() {
+        let of = |project: usize, instance: usize| Instance {
+            project: Name::new(&"p".repeat(project)).unwrap(),
+            name: Name::new(&"i".repeat(instance)).ok(),
+            blocks: vec![20000],
+            tilt_port: 11000,
+        };
+        let longest = kind_yaml(&of(30, 11), "node", None).unwrap();
+        let kind: Value = serde_yaml::from_str(&longest).unwrap();
+        assert_eq!(format!("{}-control-plane", kind["name"].as_str().unwrap()).len(), 63);
+        let error = kind_yaml(&of(30, 12), "node", None).unwrap_err();
+        assert!(error.to_string().contains("has 50 characters"), "{error}");
+        assert!(error.problems()[0].help[0].contains("`--instance NAME`"), "{error:?}");
+        kind_yaml(&of(40, 0), "node", None).unwrap();
+    }
 }

@@ -94,6 +94,8 @@ impl Machine {
             ))
             .help("If it is another project, give it another `name:` in kilter.yaml."));
         }
+        self.require_own_cluster(key, dir)?;
+        let old = self.instances.get(key);
         let mut entry = Entry { dir: dir.to_path_buf(), blocks: old.map(|old| old.blocks.clone()).unwrap_or_default() };
         while entry.blocks.len() < blocks {
             let free = self.free(key, &entry).or_else(|| {
@@ -106,6 +108,27 @@ impl Machine {
             })?);
         }
         Ok(entry)
+    }
+
+    /// Refuses an instance whose cluster and namespace another directory has: `shop@review` and `shop-review` both are
+    /// `shop-review` there.
+    fn require_own_cluster(&self, key: &str, dir: &Path) -> Result<()> {
+        let flat = super::flat(key);
+        let same = |(other, entry): &(&String, &Entry)| {
+            *other != key && super::flat(other) == flat && entry.dir != dir && entry.dir.is_dir()
+        };
+        let Some((other, entry)) = self.instances.iter().find(same) else { return Ok(()) };
+        let words = |key: &str| match key.split_once('@') {
+            Some((project, instance)) => format!("the instance `{instance}` of `{project}`"),
+            None => format!("the project `{key}`"),
+        };
+        Err(Error::project(format!(
+            "{} and {} in `{}` would share the cluster and the namespaces `{flat}`",
+            words(key),
+            words(other),
+            entry.dir.display()
+        ))
+        .help("Take another `--instance NAME`, or another `name:` in kilter.yaml."))
     }
 
     /// Finds the first port of the next block for an entry; `None` when all are taken.
@@ -174,6 +197,22 @@ mod tests {
         assert!(!seen.blocks.contains(&kept.blocks[0]));
         let left: Vec<String> = Machine::read(state.path()).unwrap().instances.into_keys().collect();
         assert_eq!(left, ["kept", "new"]);
+    }
+
+    #[test]
+    fn two_directories_do_not_share_a_cluster() {
+        let state = tempfile::tempdir().unwrap();
+        let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for (first, second) in [("shop@review", "shop-review"), ("a-b@c", "a@b-c")] {
+            Machine::claim(state.path(), first, a.path(), 1).unwrap();
+            for act in [Machine::claim, Machine::look] {
+                let error = act(state.path(), second, b.path(), 1).unwrap_err().to_string();
+                assert!(error.contains(&a.path().display().to_string()), "{error}");
+            }
+        }
+        Machine::claim(state.path(), "shop-review", a.path(), 1).unwrap(); // renamed: nobody else is there
+        drop(a);
+        Machine::claim(state.path(), "a@b-c", b.path(), 1).unwrap();
     }
 
     #[test]
