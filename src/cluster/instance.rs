@@ -64,6 +64,14 @@ impl Instance {
     }
 }
 
+/// Tells a linked worktree by the directory that its `.git` file points to: `REPOSITORY/worktrees/NAME`. That of a
+/// submodule is `.git/modules/PATH`, which may end like it; only a worktree's has `commondir` (gitrepository-layout).
+fn is_worktree(git: &Path) -> bool {
+    let inside = git.parent().is_some_and(|parent| parent.ends_with("worktrees"));
+    let submodule = git.ancestors().any(|above| above.ends_with(".git/modules"));
+    inside && (!submodule || git.join("commondir").is_file())
+}
+
 /// Returns the folder's name when `dir` is in a linked git worktree (its `.git` is a file that points into
 /// `worktrees/`): such a working copy is an instance by itself.
 ///
@@ -76,7 +84,7 @@ pub fn linked_worktree(dir: &Path) -> Result<Option<Name>> {
     }) else {
         return Ok(None);
     };
-    if !text.starts_with("gitdir:") || !text.contains("/worktrees/") {
+    if !text.strip_prefix("gitdir:").is_some_and(|to| is_worktree(&root.join(to.trim()))) {
         return Ok(None);
     }
     let folder = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -84,5 +92,30 @@ pub fn linked_worktree(dir: &Path) -> Result<Option<Name>> {
         Some(name) => Ok(Some(name)),
         None => Err(Error::project(format!("the worktree folder `{folder}` has nothing to make an instance name of"))
             .help("Name the instance yourself: `--instance NAME`.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fsx;
+
+    #[test]
+    fn only_a_linked_worktree_is_an_instance_by_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        let name = |to: &str| {
+            let root = dir.path().join("worktrees/fix");
+            fsx::write(&root.join(".git"), format!("gitdir: {to}\n").as_bytes()).unwrap();
+            linked_worktree(&root).unwrap().map(|name| name.to_string())
+        };
+        let fix = Some("fix".to_owned());
+        assert_eq!(name("/src/shop/.git/worktrees/fix"), fix);
+        assert_eq!(name("/src/shop.git/worktrees/fix"), fix, "of a bare repository");
+        assert_eq!(name("../../shop/.git/worktrees/fix"), fix, "relative");
+        assert_eq!(name("/src/worktrees/shop/.git/modules/fix"), None, "a submodule below such a folder");
+        assert_eq!(name("../.git/modules/worktrees/fix"), None, "a submodule in such a folder");
+        let linked = dir.path().join("shop/.git/modules/lib/worktrees/fix");
+        fsx::write(&linked.join("commondir"), b"../..\n").unwrap();
+        assert_eq!(name(&linked.to_string_lossy()), fix, "a worktree of a submodule");
     }
 }

@@ -50,10 +50,16 @@ impl Machine {
     pub fn read(state: &Path) -> Result<Self> {
         let path = file(state);
         let Some(text) = fsx::read_text(&path, 16 * 1024 * 1024)? else { return Ok(Self::default()) };
-        serde_json::from_str(&text).map_err(|error| {
-            Error::missing(format!("`{}` is damaged: {error}", path.display()))
+        let damaged = |why: String| {
+            Error::missing(format!("`{}` is damaged: {why}", path.display()))
                 .help("Remove the file: kilter allocates ports anew, and they may move.")
-        })
+        };
+        let machine: Self = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        let mut blocks = machine.instances.iter().flat_map(|(key, entry)| entry.blocks.iter().map(move |b| (key, b)));
+        match blocks.find(|(_, block)| !is_block(**block)) {
+            Some((key, block)) => Err(damaged(format!("no block of `{key}` begins at port {block}"))),
+            None => Ok(machine),
+        }
     }
 
     /// Claims an entry for a directory (see [`super::Instance::claim`]).
@@ -141,6 +147,11 @@ impl Machine {
     }
 }
 
+/// Tells whether a block begins at a port.
+fn is_block(port: u16) -> bool {
+    port.checked_sub(FIRST_HOST_PORT).is_some_and(|above| above % BLOCK == 0 && above / BLOCK < BLOCKS)
+}
+
 /// The block an instance would like to have, 0 to `BLOCKS` - 1.
 fn preferred(key: &str, nth: usize) -> u16 {
     let digest = Digest::of(format!("{key}\0{nth}").as_bytes());
@@ -213,6 +224,17 @@ mod tests {
         Machine::claim(state.path(), "shop-review", a.path(), 1).unwrap(); // renamed: nobody else is there
         drop(a);
         Machine::claim(state.path(), "a@b-c", b.path(), 1).unwrap();
+    }
+
+    #[test]
+    fn a_table_with_other_ports_is_damaged() {
+        let state = tempfile::tempdir().unwrap();
+        for block in [0_u16, 19_999, 20_001, 29_984, 65_535] {
+            let text = format!(r#"{{"instances": {{"shop": {{"dir": "/", "blocks": [20000, {block}]}}}}}}"#);
+            fsx::write(&file(state.path()), text.as_bytes()).unwrap();
+            let error = Machine::claim(state.path(), "shop", Path::new("/"), 1).unwrap_err().to_string();
+            assert!(error.contains(&format!("no block of `shop` begins at port {block}")), "{error}");
+        }
     }
 
     #[test]
