@@ -161,6 +161,33 @@ fn what_is_ejected_is_never_overwritten() {
 }
 
 #[test]
+fn a_copy_without_an_end_is_not_read_for_ever() {
+    let project = Project::new("shop").file("package.json", NODE).file("kilter.yaml", "services: [redis]\n");
+    let Some(_) = helm() else { return };
+    for copy in ["values/redis.yaml", "manifests/redis.yaml", "Tiltfile", "kind.yaml"] {
+        let place = project.root().join("kilter").join(copy);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &place).unwrap();
+        assert_eq!(
+            project
+                .kilter(&["render"])
+                .fails(1)
+                .replace("rendering redis, app\n", "")
+                .replace("rendering app, redis\n", ""),
+            format!(
+                "error: `[PROJECT]/kilter/{copy}` is larger than 64 MiB.\n  = Check that this is the file you meant.\n"
+            )
+        );
+        fs::remove_file(place).unwrap();
+    }
+    project.kilter(&["eject", "values/redis"]).succeeds();
+    fs::remove_file(project.root().join("kilter/.base/values/redis.yaml")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", project.root().join("kilter/.base/values/redis.yaml")).unwrap();
+    let words = project.kilter(&["eject", "--status", "values/redis"]).fails(1);
+    assert!(words.contains("kilter/.base/values/redis.yaml` is larger than 64 MiB"), "{words}");
+}
+
+#[test]
 fn messages_of_eject() {
     let Some(_) = helm() else { return };
     let project = shop();

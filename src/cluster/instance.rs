@@ -1,11 +1,14 @@
 //! Instances: several working copies of one project on one machine.
 
-use std::fs;
 use std::path::Path;
 
 use super::ports::{self, Entry, Machine};
 use crate::diag::{Error, Result};
+use crate::fsx;
 use crate::ids::Name;
+
+/// Largest `.git` file that is read: it holds a path.
+const MAX_GIT: u64 = 64 * 1024;
 
 /// A working copy of a project with what this machine gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +83,7 @@ fn is_worktree(git: &Path) -> bool {
 pub fn linked_worktree(dir: &Path) -> Result<Option<Name>> {
     let Some((root, text)) = dir.ancestors().find_map(|above| {
         let git = above.join(".git");
-        git.exists().then(|| (above, fs::read_to_string(git).unwrap_or_default()))
+        git.exists().then(|| (above, fsx::read_text(&git, MAX_GIT).ok().flatten().unwrap_or_default()))
     }) else {
         return Ok(None);
     };
@@ -98,7 +101,6 @@ pub fn linked_worktree(dir: &Path) -> Result<Option<Name>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fsx;
 
     #[test]
     fn only_a_linked_worktree_is_an_instance_by_itself() {

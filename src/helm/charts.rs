@@ -13,9 +13,7 @@ use crate::diag::{Error, Kind, Result};
 use crate::fsx;
 use crate::ids::{Digest, hex};
 
-/// Largest chart directory of a user, in bytes and in files: more is a mistake (a `node_modules` below it, say).
-pub const MAX_BYTES: u64 = 20 * 1024 * 1024;
-pub(super) const MAX_FILES: usize = 2000;
+pub use super::directory::{MAX_BYTES, read_files};
 
 /// Name of the catalog file beside a stored chart of the catalog, and in the chart's digest.
 const CATALOG: &str = "catalog.yaml";
@@ -258,64 +256,10 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0'])
 }
 
-/// Reads all files of a chart directory; `shown` names it in messages.
-///
-/// # Errors
-/// When a file cannot be read, there is too much, or links go in a circle.
-pub fn read_files(dir: &Path, shown: &str) -> Result<Files> {
-    let mut files = Files::new();
-    read_dir(dir, "", &mut Vec::new(), &mut files, &mut 0, shown)?;
-    Ok(files)
-}
-
 /// Reads name and version out of a Chart.yaml.
 fn read_about(text: &str) -> Option<(String, String)> {
     let about: serde_yaml::Value = serde_yaml::from_str(text).ok()?;
     Some((about["name"].as_str()?.to_owned(), about["version"].as_str()?.to_owned()))
-}
-
-/// Reads all files below `dir`. Links are followed, as helm does; `above` holds the real directories on the way, to
-/// notice a circle.
-fn read_dir(
-    dir: &Path,
-    prefix: &str,
-    above: &mut Vec<PathBuf>,
-    files: &mut Files,
-    total: &mut u64,
-    shown: &str,
-) -> Result<()> {
-    let fail = |error: &std::io::Error| Error::io(format!("read chart `{shown}`"), error);
-    let real = fs::canonicalize(dir).map_err(|error| fail(&error))?;
-    if above.contains(&real) {
-        return Err(Error::project(format!("chart `{shown}`: the link `{prefix}` leads back to a directory above it"))
-            .help("Remove the link."));
-    }
-    above.push(real);
-    for entry in fs::read_dir(dir).map_err(|error| fail(&error))? {
-        let entry = entry.map_err(|error| fail(&error))?;
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else {
-            return Err(
-                Error::project(format!("chart `{shown}` has a file whose name is not UTF-8")).help("Rename the file.")
-            );
-        };
-        let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
-        let meta = fs::metadata(entry.path())
-            .map_err(|error| Error::io(format!("read `{path}` of chart `{shown}`"), &error))?;
-        if meta.is_dir() {
-            read_dir(&entry.path(), &path, above, files, total, shown)?;
-            continue;
-        }
-        *total += meta.len();
-        if *total > MAX_BYTES || files.len() >= MAX_FILES || !meta.is_file() {
-            return Err(Error::project(format!("chart `{shown}` is not a chart kilter can take: see `{path}`")).help(
-                format!("A chart has ordinary files, at most {MAX_FILES} of them and {} in all.", fsx::size(MAX_BYTES)),
-            ));
-        }
-        files.insert(path, fs::read(entry.path()).map_err(|error| fail(&error))?);
-    }
-    above.pop();
-    Ok(())
 }
 
 #[cfg(test)]

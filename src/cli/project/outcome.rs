@@ -63,7 +63,7 @@ impl Outcome {
         match self.changes.iter().find(|change| change.path == path) {
             Some(change) if change.kind == ChangeKind::Removed => Ok(None),
             Some(change) => Ok(Some(change.new.clone())),
-            None => fsx::read(&self.directory.path(path), u64::MAX),
+            None => fsx::read(&self.directory.path(path), fsx::MAX_FILE),
         }
     }
 
@@ -94,7 +94,7 @@ fn keep_others(directory: &Directory, prepared: &Prepared, files: &mut Files) ->
         for path in
             [format!("values/{service}.yaml"), format!("manifests/{service}.yaml"), format!("receipts/{service}.json")]
         {
-            if let Some(bytes) = fsx::read(&directory.path(&path), u64::MAX)? {
+            if let Some(bytes) = fsx::read(&directory.path(&path), fsx::MAX_FILE)? {
                 files.insert(path, bytes);
             }
         }
