@@ -51,11 +51,12 @@ fn chart(folder: &Path, table: &mut String) {
     }
     let catalog = folder.join(CATALOG);
     println!("cargo::rerun-if-changed={}", catalog.display());
+    let text = if catalog.is_file() { format!("Some(include_str!({catalog:?}))") } else { "None".to_owned() };
     let catalog = catalog.is_file().then(|| read_yaml::<serde_json::Value>(&catalog).to_string());
     writeln!(
         table,
         "    EmbeddedChart {{\n        name: {name:?},\n        version: {version:?},\n        digest: \"sha256:{}\",\n        \
-         files: &[\n{rows}        ],\n        catalog: {catalog:?},\n    }},",
+         files: &[\n{rows}        ],\n        catalog: {catalog:?},\n        catalog_yaml: {text},\n    }},",
         hex(&digest.finalize())
     )
     .expect("a string");

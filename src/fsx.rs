@@ -14,6 +14,10 @@ pub static COMMIT: Mutex<()> = Mutex::new(());
 /// Ends the name of every file that is still being written; leftovers of a killed process are swept away.
 pub const TEMP_SUFFIX: &str = ".kilter-tmp";
 
+/// Largest file of a project, or artifact, that is read. What is larger is no file that kilter has to do with: a link to
+/// a device, say.
+pub const MAX_FILE: u64 = 64 * 1024 * 1024;
+
 /// Reads a file of at most `limit` bytes; `None` when there is none.
 ///
 /// # Errors
@@ -54,7 +58,7 @@ pub fn read_text(path: &Path, limit: u64) -> Result<Option<String>> {
 /// When the file cannot be written.
 pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool> {
     let same = match fs::metadata(path) {
-        Ok(meta) if meta.len() == bytes.len() as u64 => fs::read(path).is_ok_and(|old| old == bytes),
+        Ok(meta) if meta.is_file() && meta.len() == bytes.len() as u64 => fs::read(path).is_ok_and(|old| old == bytes),
         _ => false,
     };
     if same {

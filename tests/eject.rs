@@ -54,7 +54,6 @@ fn everything_can_be_ejected_and_comes_back_when_the_copy_goes() {
     for (thing, copy, artifact_path) in [
         ("tiltfile", "kilter/Tiltfile", "Tiltfile"),
         ("dockerfile", "kilter/Dockerfile.dev", "Dockerfile.dev"),
-        ("kind", "kilter/kind.yaml", "kind.yaml"),
         ("values/redis", "kilter/values/redis.yaml", "values/redis.yaml"),
         ("manifest/redis", "kilter/manifests/redis.yaml", "manifests/redis.yaml"),
     ] {
@@ -83,6 +82,67 @@ fn everything_can_be_ejected_and_comes_back_when_the_copy_goes() {
     }
 }
 
+/// A kind.yaml without what is this machine's; the comments above it are left out as well.
+fn shared(text: &str) -> Value {
+    let mut kind: Value = serde_yaml::from_str(text).unwrap();
+    kind.as_object_mut().unwrap().remove("name");
+    kind["nodes"][0].as_object_mut().unwrap().remove("extraPortMappings");
+    kind
+}
+
+#[test]
+fn ejected_kind_settings_hold_nothing_of_a_machine_and_work_on_another() {
+    let Some(_) = helm() else { return };
+    let project = shop();
+    let before = artifact(&project, "kind.yaml");
+    assert_eq!(project.kilter(&["eject", "kind"]).succeeds().stdout, "kilter/kind.yaml\n");
+    let own = project.read("kilter/kind.yaml");
+    assert_eq!(project.read("kilter/.base/kind.yaml"), own);
+    assert!(!own.contains("\nname:") && !own.contains("hostPort"), "{own}");
+    assert_eq!(serde_yaml::from_str::<Value>(&own).unwrap(), shared(&before));
+    project.kilter(&["render"]).succeeds();
+    let parsed = |text: &str| serde_yaml::from_str::<Value>(text).unwrap();
+    assert_eq!(parsed(&artifact(&project, "kind.yaml")), parsed(&before), "the same cluster");
+
+    // A mapping and a node of the user's; a copy that was taken with another machine's name and ports in it.
+    let mut mine = parsed(&before);
+    mine["name"] = "kilter-elsewhere".into();
+    for port in mine["nodes"][0]["extraPortMappings"].as_array_mut().unwrap() {
+        port["hostPort"] = 1.into();
+    }
+    let http = serde_json::json!({"containerPort": 80, "hostPort": 8080});
+    mine["nodes"][0]["extraPortMappings"].as_array_mut().unwrap().push(http.clone());
+    mine["nodes"].as_array_mut().unwrap().push(serde_json::json!({"role": "worker"}));
+    project.write("kilter/kind.yaml", kilter::yaml::emit(&mine).unwrap());
+    project.kilter(&["render"]).succeeds();
+    let mut expected = parsed(&before);
+    expected["nodes"][0]["extraPortMappings"].as_array_mut().unwrap().push(http);
+    expected["nodes"].as_array_mut().unwrap().push(serde_json::json!({"role": "worker"}));
+    assert_eq!(parsed(&artifact(&project, "kind.yaml")), expected);
+
+    project.write("kilter/kind.yaml", own);
+    let second = project.outside("work/shop-2");
+    crate::support::project::copy_tree(&project.root(), &second);
+    for args in [&["render"][..], &["eject", "--status", "kind"], &["eject", "--status"]] {
+        project.kilter(args).cwd(&second).env("KILTER_INSTANCE", "review").succeeds();
+    }
+    let diff = project.kilter(&["eject", "--diff", "kind", "--instance", "review"]).cwd(&second).succeeds().stdout;
+    assert_eq!(diff, "");
+    let there = parsed(&artifact(&project, "../shop@review/kind.yaml"));
+    assert_eq!(there["name"], "kilter-shop-review");
+    let first_port = |kind: &Value| kind["nodes"][0]["extraPortMappings"][0]["hostPort"].clone();
+    assert_ne!(first_port(&there), first_port(&parsed(&before)));
+
+    fs::remove_file(project.root().join("kilter/kind.yaml")).unwrap();
+    project.kilter(&["render"]).succeeds();
+    assert_eq!(artifact(&project, "kind.yaml"), before);
+    project.write("kilter/kind.yaml", "nodes: 3\n");
+    insta::assert_snapshot!(project.kilter(&["render"]).fails(1), @r"
+    error: `kilter/kind.yaml` is not kind's settings: its `nodes` is no list of maps.
+      = Correct it, or delete it to go back to kilter's default.
+    ");
+}
+
 #[test]
 fn what_is_ejected_is_never_overwritten() {
     let Some(_) = helm() else { return };
@@ -98,6 +158,33 @@ fn what_is_ejected_is_never_overwritten() {
         project.kilter(command).succeeds();
         assert_eq!(project.read("kilter/values/redis.yaml"), "image: redis:7\n", "{command:?}");
     }
+}
+
+#[test]
+fn a_copy_without_an_end_is_not_read_for_ever() {
+    let project = Project::new("shop").file("package.json", NODE).file("kilter.yaml", "services: [redis]\n");
+    let Some(_) = helm() else { return };
+    for copy in ["values/redis.yaml", "manifests/redis.yaml", "Tiltfile", "kind.yaml"] {
+        let place = project.root().join("kilter").join(copy);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &place).unwrap();
+        assert_eq!(
+            project
+                .kilter(&["render"])
+                .fails(1)
+                .replace("rendering redis, app\n", "")
+                .replace("rendering app, redis\n", ""),
+            format!(
+                "error: `[PROJECT]/kilter/{copy}` is larger than 64 MiB.\n  = Check that this is the file you meant.\n"
+            )
+        );
+        fs::remove_file(place).unwrap();
+    }
+    project.kilter(&["eject", "values/redis"]).succeeds();
+    fs::remove_file(project.root().join("kilter/.base/values/redis.yaml")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", project.root().join("kilter/.base/values/redis.yaml")).unwrap();
+    let words = project.kilter(&["eject", "--status", "values/redis"]).fails(1);
+    assert!(words.contains("kilter/.base/values/redis.yaml` is larger than 64 MiB"), "{words}");
 }
 
 #[test]

@@ -17,6 +17,16 @@ fn twice(yaml: &str) -> (Project, PathBuf) {
     (project, second)
 }
 
+/// Claims the ports of a project, as a render does.
+fn claim(project: &Project, dir: &Path, instance: Option<&str>) {
+    let name = |text: &str| kilter::ids::Name::new(text).unwrap();
+    let shop = env(project, dir, &instance.map_or_else(Vec::new, |name| vec!["--instance", name]));
+    let project_name = name(shop["project"].as_str().unwrap());
+    let state = project.state().join("kilter");
+    let instance = instance.map(name);
+    kilter::cluster::Instance::claim(&state, &project_name, instance.as_ref(), dir, 4).unwrap();
+}
+
 fn env(project: &Project, dir: &Path, args: &[&str]) -> Value {
     let args: Vec<&str> = ["env", "--json"].iter().chain(args).copied().collect();
     serde_json::from_str(&project.kilter(&args).cwd(dir).succeeds().stdout).unwrap()
@@ -30,7 +40,7 @@ fn ports(env: &Value) -> BTreeSet<String> {
 #[test]
 fn a_second_directory_of_one_name_is_refused() {
     let (project, second) = twice("services: [postgres, redis]\n");
-    project.kilter(&["env"]).succeeds();
+    claim(&project, &project.root(), None);
     insta::assert_snapshot!(project.kilter(&["env"]).cwd(&second).fails(1), @r"
     error: `[PROJECT]` already is the project `shop` on this machine.
       = Work on a second copy of `shop` beside it: add `--instance NAME` or set `KILTER_INSTANCE`.
@@ -42,6 +52,7 @@ fn a_second_directory_of_one_name_is_refused() {
 #[test]
 fn an_instance_has_ports_of_its_own_by_flag_or_variable() {
     let (project, second) = twice("services: [postgres, redis]\n");
+    claim(&project, &project.root(), None);
     let first = ports(&env(&project, &project.root(), &[]));
     let flagged = ports(&env(&project, &second, &["--instance", "review"]));
     assert_eq!((first.len(), flagged.len()), (3, 3));
@@ -102,10 +113,11 @@ fn with_a_context_an_instance_has_a_namespace_of_its_own() {
 #[test]
 fn when_the_first_directory_is_gone_the_second_takes_over_its_ports() {
     let (project, second) = twice("services: [postgres, redis]\n");
+    claim(&project, &project.root(), None);
     let first = ports(&env(&project, &project.root(), &[]));
     fs::remove_dir_all(project.root()).unwrap();
-    let run = project.kilter(&["env", "--json"]).cwd(&second).succeeds();
-    assert_eq!(ports(&serde_json::from_str(&run.stdout).unwrap()), first);
+    assert_eq!(ports(&env(&project, &second, &[])), first);
+    claim(&project, &second, None);
     fs::create_dir_all(project.root()).unwrap();
     project.write("kilter.yaml", "name: shop\nservices: [redis]\n");
     let message = project.kilter(&["env"]).fails(1);
@@ -127,6 +139,7 @@ fn a_linked_worktree_is_an_instance_by_itself() {
     git(&["commit", "-qm", "First"]);
     let worktree = project.outside("work/Fix Login");
     git(&["worktree", "add", "-q", "-b", "fix", &worktree.to_string_lossy()]);
+    claim(&project, &project.root(), None);
     let first = ports(&env(&project, &project.root(), &[]));
     let linked = ports(&env(&project, &worktree, &[]));
     assert!(first.is_disjoint(&linked));
@@ -146,6 +159,7 @@ fn no_two_projects_share_a_port() {
     for n in 0..12 {
         let dir = all.outside(&format!("work/p{n}"));
         kilter::fsx::write(&dir.join("kilter.yaml"), b"services: [postgres, mailpit]\n").unwrap();
+        claim(&all, &dir, None);
         for port in ports(&env(&all, &dir, &[])) {
             assert!(seen.insert(port.clone()), "{port} is used twice");
         }
@@ -166,4 +180,38 @@ fn with_a_context_an_instance_leaves_the_locked_digests_alone() {
     there(&["render", "--locked"]);
     assert_eq!(std::fs::read_to_string(other.join("kilter.lock")).unwrap(), lock);
     there(&["verify"]);
+}
+
+#[test]
+fn what_only_looks_claims_nothing() {
+    let Some(_) = helm() else { return };
+    let (project, second) = twice("services: [redis]\n");
+    let table = project.state().join("kilter/machine.json");
+    let out = project.outside("out").to_string_lossy().into_owned();
+    let looks = [
+        &["env"][..],
+        &["render", "--stdout"],
+        &["render", "--out", &out],
+        &["add", "mailpit", "--dry-run"],
+        &["remove", "redis", "--dry-run"],
+        &["upgrade", "--dry-run"],
+        &["eject", "--list"],
+        &["doctor"],
+    ];
+    for args in looks {
+        project.kilter(args).succeeds();
+        assert!(!table.exists(), "{args:?}");
+    }
+    assert_eq!(project.kilter(&["render", "--check"]).run().code, 1);
+    assert!(!table.exists());
+    let seen = env(&project, &project.root(), &[]);
+    project.kilter(&["render"]).succeeds();
+    assert_eq!(env(&project, &project.root(), &[]), seen, "what was looked at is what it got");
+    let before = fs::read(&table).unwrap();
+    project.kilter(&["verify"]).succeeds();
+    for args in looks {
+        let words = project.kilter(args).cwd(&second).run().stderr;
+        assert!(args == ["doctor"] || project.shown(&words).contains("`[PROJECT]` already is"), "{args:?}: {words}");
+    }
+    assert_eq!(fs::read(&table).unwrap(), before);
 }

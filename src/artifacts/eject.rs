@@ -194,7 +194,7 @@ fn contents(path: &Path) -> Result<Option<Contents>> {
     if path.is_dir() {
         return read_files(path, &path.to_string_lossy()).map(Some);
     }
-    Ok(fsx::read(path, u64::MAX)?.map(|bytes| Contents::from([(String::new(), bytes)])))
+    Ok(fsx::read(path, fsx::MAX_FILE)?.map(|bytes| Contents::from([(String::new(), bytes)])))
 }
 
 /// Makes a place hold exactly these contents. A directory is made beside and swapped in: at no moment is there none.

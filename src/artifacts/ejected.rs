@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::diag::{Error, Result};
+use crate::fsx;
 use crate::ids::did_you_mean;
 
 /// Directory of ejected copies in the project.
@@ -136,9 +137,9 @@ impl Ejected {
     /// Reads the user's copy of a file, when there is one.
     ///
     /// # Errors
-    /// When it is there and cannot be read.
+    /// When it is there and cannot be read, or is larger than [`fsx::MAX_FILE`].
     pub fn read(&self, thing: &Thing) -> Result<Option<Vec<u8>>> {
         let Some(path) = self.path(thing) else { return Ok(None) };
-        fs::read(&path).map(Some).map_err(|error| Error::io(format!("read `{}`", path.display()), &error))
+        fsx::read(&path, fsx::MAX_FILE)
     }
 }

@@ -57,9 +57,9 @@ impl Directory {
 
     /// Reads what is stored for a service: its receipt and manifest, when both are there.
     pub fn stored(&self, service: &str) -> Option<(Receipt, Vec<u8>)> {
-        let receipt = fs::read(self.path(&format!("receipts/{service}.json"))).ok()?;
-        let receipt = serde_json::from_slice(&receipt).ok()?;
-        let manifest = fs::read(self.path(&format!("manifests/{service}.yaml"))).ok()?;
+        let read = |path: String| fsx::read(&self.path(&path), fsx::MAX_FILE).ok().flatten();
+        let receipt = serde_json::from_slice(&read(format!("receipts/{service}.json"))?).ok()?;
+        let manifest = read(format!("manifests/{service}.yaml"))?;
         Some((receipt, manifest))
     }
 
@@ -70,7 +70,7 @@ impl Directory {
     pub fn changes(&self, files: &Files) -> Result<Vec<Change>> {
         let mut changes = Vec::new();
         for (path, new) in files {
-            let old = fsx::read(&self.path(path), u64::MAX)?;
+            let old = fsx::read(&self.path(path), fsx::MAX_FILE)?;
             let kind = match &old {
                 None => ChangeKind::Added,
                 Some(old) if old != new => ChangeKind::Changed,
@@ -80,7 +80,7 @@ impl Directory {
         }
         for path in self.existing()? {
             if !files.contains_key(&path) {
-                let old = fsx::read(&self.path(&path), u64::MAX)?.unwrap_or_default();
+                let old = fsx::read(&self.path(&path), fsx::MAX_FILE)?.unwrap_or_default();
                 changes.push(Change { path, kind: ChangeKind::Removed, old, new: Vec::new() });
             }
         }

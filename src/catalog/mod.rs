@@ -32,6 +32,8 @@ pub struct EmbeddedChart {
     pub files: &'static [ChartFile],
     /// `catalog.yaml` as JSON, for the services of the catalog.
     pub catalog: Option<&'static str>,
+    /// `catalog.yaml` as it is in the repository: the digest is over these bytes.
+    pub catalog_yaml: Option<&'static str>,
 }
 
 impl EmbeddedChart {

@@ -103,7 +103,7 @@ pub(super) fn finish(ctx: &Context, project: Project, text: String, ending: &End
         true => error,
         false => error.help("Nothing was written; kilter.yaml is as it was."),
     };
-    let prepared = Prepared::new(ctx, project).map_err(as_it_was)?;
+    let mut prepared = Prepared::new(ctx, project).map_err(as_it_was)?;
     if ending.dry_run {
         match ctx.ui.json {
             true => ctx.ui.json(&json!({"services": ending.added, "kilterYaml": text, "dryRun": true})),
@@ -111,6 +111,7 @@ pub(super) fn finish(ctx: &Context, project: Project, text: String, ending: &End
         }
         return Ok(());
     }
+    prepared.claim(ctx).map_err(as_it_was)?;
     let rendered = prepared.render(ctx).map_err(as_it_was)?;
     let outcome = Outcome::new(ctx, &prepared, &rendered)?;
     if !diff.is_empty() {

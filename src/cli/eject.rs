@@ -6,8 +6,10 @@ use super::context::Context;
 use super::project::{Outcome, Prepared, Project};
 use crate::artifacts::eject::{Contents, Copy, Merged, State};
 use crate::artifacts::{Ejected, Thing};
+use crate::cluster::kind_settings;
 use crate::diag::{Error, Result};
 use crate::helm::charts::read_files;
+use crate::toolchain::Pins;
 use crate::values;
 
 /// Hands one artifact to you for good: a copy under `kilter/` that kilter uses and never overwrites.
@@ -113,7 +115,9 @@ fn default_of(ctx: &Context, prepared: Prepared, thing: &Thing) -> Result<(Prepa
             let draft = draft.ok_or_else(|| Error::bug("a service without values"))?;
             Contents::from([(String::new(), draft.values_file()?)])
         }
-        Thing::Tiltfile | Thing::Dockerfile | Thing::Kind | Thing::Manifest(_) => {
+        // Without the name and the ports of this machine: the copy is committed.
+        Thing::Kind => Contents::from([(String::new(), kind_settings(&Pins::builtin().kind_node)?.into_bytes())]),
+        Thing::Tiltfile | Thing::Dockerfile | Thing::Manifest(_) => {
             let rendered = prepared.render(ctx)?;
             let outcome = Outcome::new(ctx, &prepared, &rendered)?;
             let path = match thing {

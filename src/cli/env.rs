@@ -39,7 +39,7 @@ enum Format {
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let project = Project::open(ctx)?;
     let (plan, ..) = project.plan(ctx)?;
-    let instance = project.claim(ctx, &plan)?;
+    let instance = project.look(ctx, &plan)?;
     let local = localhost(&plan, &instance)?;
     let format = args.format.map(|format| if ctx.ui.json { Format::Json } else { format });
     match format {

@@ -49,12 +49,16 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
-    let (project, _lock) = match args.check || args.stdout || args.out.is_some() {
+    let only_looks = args.check || args.stdout || args.out.is_some();
+    let (project, _lock) = match only_looks {
         true => (Project::open(ctx)?, None),
         false => Project::open_locked(ctx).map(|(project, lock)| (project, Some(lock)))?,
     };
     let mut prepared = Prepared::new(ctx, project)?;
     prepared.only(&args.services)?;
+    if !only_looks {
+        prepared.claim(ctx)?;
+    }
     let rendered = prepared.render(ctx)?;
     let outcome = Outcome::new(ctx, &prepared, &rendered)?;
     if args.locked {

@@ -43,7 +43,10 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     if let Some(lock) = project.lock.take() {
         project.lock = Some(moved(args, &project, lock)?);
     }
-    let prepared = Prepared::new(ctx, project)?;
+    let mut prepared = Prepared::new(ctx, project)?;
+    if !args.dry_run {
+        prepared.claim(ctx)?;
+    }
     let rendered = prepared.render(ctx)?;
     let outcome = Outcome::new(ctx, &prepared, &rendered)?;
     let (changed, mut diff) = compare(&before, &outcome);

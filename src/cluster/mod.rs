@@ -5,5 +5,10 @@ mod kind;
 mod ports;
 
 pub use instance::{Instance, linked_worktree};
-pub use kind::kind_yaml;
+pub use kind::{kind_settings, kind_yaml};
 pub use ports::{BLOCK, FIRST_HOST_PORT, Machine};
+
+/// Returns the name that clusters and namespaces have of an instance's key: they take no `@`.
+fn flat(key: &str) -> String {
+    key.replace('@', "-")
+}

@@ -8,17 +8,18 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use super::Chart;
-use crate::catalog::{CatalogService, EmbeddedChart};
-use crate::diag::{Error, Result};
+use crate::catalog::{CatalogService, ChartFile, EmbeddedChart};
+use crate::diag::{Error, Kind, Result};
 use crate::fsx;
 use crate::ids::{Digest, hex};
 
-/// Largest chart directory of a user, in bytes and in files: more is a mistake (a `node_modules` below it, say).
-pub const MAX_BYTES: u64 = 20 * 1024 * 1024;
-pub(super) const MAX_FILES: usize = 2000;
+pub use super::directory::{MAX_BYTES, read_files};
 
-/// Name of the catalog file beside a stored chart of the catalog.
-const CATALOG: &str = "catalog.json";
+/// Name of the catalog file beside a stored chart of the catalog, and in the chart's digest.
+const CATALOG: &str = "catalog.yaml";
+
+/// Its name in stores of before, which held the same as JSON. The digest cannot be computed from that.
+const OLD_CATALOG: &str = "catalog.json";
 
 /// Files of a chart by their path inside it.
 pub type Files = BTreeMap<String, Vec<u8>>;
@@ -67,19 +68,23 @@ impl ChartStore {
     pub fn embedded(&self, chart: &EmbeddedChart) -> Result<Chart> {
         let digest = chart.digest();
         let dir = self.dir(&digest).join(chart.name);
+        let catalog = self.dir(&digest).join(CATALOG);
         if !dir.is_dir() {
             let mut files: Vec<(String, &[u8])> =
                 chart.files.iter().map(|file| (format!("{}/{}", chart.name, file.path), file.bytes)).collect();
-            if let Some(catalog) = chart.catalog {
-                files.push((CATALOG.to_owned(), catalog.as_bytes()));
-            }
+            files.extend(chart.catalog_yaml.map(|text| (CATALOG.to_owned(), text.as_bytes())));
             self.put(&digest, &files)?;
+        } else if let Some(text) = chart.catalog_yaml.filter(|_| !catalog.is_file()) {
+            let _ = fsx::write(&catalog, text.as_bytes()); // a later kilter needs it; the store may be read-only
         }
         Ok(Chart { name: chart.name.into(), version: chart.version.into(), digest, dir })
     }
 
-    /// Returns a stored chart by its digest; `None` when it is not there.
+    /// Returns a stored chart by its digest; `None` when it is not there, or `name` is not the name of a chart.
     pub fn stored(&self, name: &str, digest: &Digest) -> Option<Chart> {
+        if !is_name(name) {
+            return None;
+        }
         let dir = self.dir(digest).join(name);
         let about = read_about(&fs::read_to_string(dir.join("Chart.yaml")).ok()?)?;
         Some(Chart { name: about.0, version: about.1, digest: digest.clone(), dir })
@@ -94,7 +99,12 @@ impl ChartStore {
 
     /// Returns the catalog file of a stored chart of the catalog.
     pub fn catalog(&self, digest: &Digest) -> Option<CatalogService> {
-        serde_json::from_slice(&fs::read(self.dir(digest).join(CATALOG)).ok()?).ok()
+        let read = |file: &str| fs::read(self.dir(digest).join(file)).ok();
+        let about: serde_json::Value = match read(CATALOG) {
+            Some(yaml) => serde_yaml::from_slice(&yaml).ok()?,
+            None => serde_json::from_slice(&read(OLD_CATALOG)?).ok()?,
+        };
+        serde_json::from_value(about).ok()
     }
 
     /// Copies a chart directory of the user's into the store; `shown` is the directory as kilter.yaml has it.
@@ -113,7 +123,8 @@ impl ChartStore {
         Err(Error::project(why).help("Correct `chart:` in kilter.yaml; it is relative to the project's root."))
     }
 
-    /// Puts the files of a chart into the store; `shown` names the chart in messages.
+    /// Puts the files of a chart into the store; `shown` names the chart in messages. A stored copy that is not these
+    /// files any more is replaced.
     ///
     /// # Errors
     /// When they are no chart, or cannot be written.
@@ -127,12 +138,15 @@ impl ChartStore {
             Error::project(format!("Chart.yaml of `{shown}` does not say `name` and `version`"))
                 .help("Write both into Chart.yaml.")
         })?;
-        if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0']) {
+        if !is_name(&name) {
             return Err(Error::project(format!("Chart.yaml of `{shown}`: `{name}` is not a name"))
                 .help("Use letters, digits and `-`."));
         }
         let digest = digest_of(files);
         let dir = self.dir(&digest).join(&name);
+        if read_files(&dir, &name).is_ok_and(|stored| stored != *files) {
+            fsx::remove(&self.dir(&digest))?;
+        }
         if !dir.is_dir() {
             let placed: Vec<(String, &[u8])> =
                 files.iter().map(|(path, bytes)| (format!("{name}/{path}"), bytes.as_slice())).collect();
@@ -149,19 +163,11 @@ impl ChartStore {
     pub fn carried_elsewhere(&self, files: &Files, digest: &Digest, shown: &str) -> Result<Chart> {
         require_digest(files, digest, shown)?;
         let about = files.get("Chart.yaml").and_then(|bytes| read_about(&String::from_utf8_lossy(bytes)));
-        let (name, version) = about.ok_or_else(|| {
+        let (name, version) = about.filter(|(name, _)| is_name(name)).ok_or_else(|| {
             Error::missing(format!("`{shown}` is no chart")).help("Check the mirror (`KILTER_MIRROR`).")
         })?;
-        let mut placed: Vec<(String, &[u8])> = files
-            .iter()
-            .filter(|(path, _)| *path != "catalog.yaml")
-            .map(|(path, bytes)| (format!("{name}/{path}"), bytes.as_slice()))
-            .collect();
-        let catalog = files.get("catalog.yaml").and_then(|bytes| serde_yaml::from_slice(bytes).ok());
-        let catalog = catalog.map(|about: serde_json::Value| about.to_string());
-        if let Some(catalog) = &catalog {
-            placed.push((CATALOG.to_owned(), catalog.as_bytes()));
-        }
+        let place = |path: &String| if path == CATALOG { path.clone() } else { format!("{name}/{path}") };
+        let placed: Vec<(String, &[u8])> = files.iter().map(|(path, bytes)| (place(path), bytes.as_slice())).collect();
         self.put(digest, &placed)?;
         Ok(Chart { name: name.clone(), version, digest: digest.clone(), dir: self.dir(digest).join(name) })
     }
@@ -196,41 +202,58 @@ impl ChartStore {
 }
 
 /// Checks before helm renders a stored chart that it still is what its digest says: anything may have changed it since. A
-/// changed one leaves the store, so that the next run stores it anew.
+/// changed one that is compiled in leaves the store, so that the next run stores it anew; any other is left to the user,
+/// who may have no other copy.
 ///
 /// # Errors
-/// When it is another chart now.
+/// When it is another chart now, or cannot be read.
 pub(super) fn require_whole(chart: &Chart) -> Result<()> {
     let entry = chart.dir.parent().filter(|dir| dir.ends_with(chart.digest.hex()));
-    let whole = |files: Files| match crate::catalog::chart(&chart.name) {
-        Some(own) if own.digest() == chart.digest => {
-            own.files.len() == files.len()
-                && own.files.iter().all(|file| files.get(file.path).is_some_and(|bytes| bytes == file.bytes))
-        }
-        // The digest of a chart of an older catalog has the catalog file in it as it was written; the store does not.
-        _ if entry.is_some_and(|entry| entry.join(CATALOG).is_file()) => true,
-        _ => digest(files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()))) == chart.digest,
-    };
-    if read_files(&chart.dir, &chart.name).is_ok_and(whole) {
-        return Ok(());
-    }
-    if let Some(entry) = entry {
-        fsx::remove(entry)?;
+    let carried = crate::catalog::chart(&chart.name).filter(|own| own.digest() == chart.digest);
+    match read_files(&chart.dir, &chart.name) {
+        Ok(files) if is_whole(&files, chart, entry, carried)? => return Ok(()),
+        Ok(_) => {}
+        // What is in the way is no chart's; or there is nothing. That it cannot be read says nothing about it.
+        Err(error) if error.kind() == Kind::Project || !chart.dir.exists() => {}
+        Err(error) => return Err(error),
     }
     let name = &chart.name;
-    Err(Error::missing(format!("kilter's stored copy of chart `{name}` was changed or damaged"))
-        .help("It was removed: run the same command again, and the chart is stored anew.")
-        .help("To change a chart, make it yours: `kilter eject chart/SERVICE`."))
+    let error = Error::missing(format!("kilter's stored copy of chart `{name}` was changed or damaged"));
+    let error = match (entry, carried) {
+        (Some(entry), Some(_)) => {
+            fsx::remove(entry)?;
+            error.help("It was removed: run the same command again, and the chart is stored anew.")
+        }
+        _ => error.help(format!(
+            "Remove `{}`, then run the same command again: the chart is got anew from its registry or the mirror (`KILTER_MIRROR`).",
+            entry.unwrap_or(&chart.dir).display()
+        )),
+    };
+    Err(error.help("To change a chart, make it yours: `kilter eject chart/SERVICE`."))
 }
 
-/// Reads all files of a chart directory; `shown` names it in messages.
-///
-/// # Errors
-/// When a file cannot be read, there is too much, or links go in a circle.
-pub fn read_files(dir: &Path, shown: &str) -> Result<Files> {
-    let mut files = Files::new();
-    read_dir(dir, "", &mut Vec::new(), &mut files, &mut 0, shown)?;
-    Ok(files)
+/// Tells whether the files of a stored chart are those of its digest; the catalog file beside it belongs to them.
+fn is_whole(files: &Files, chart: &Chart, entry: Option<&Path>, carried: Option<&EmbeddedChart>) -> Result<bool> {
+    if let Some(own) = carried {
+        let same = |file: &ChartFile| files.get(file.path).is_some_and(|bytes| bytes == file.bytes);
+        return Ok(own.files.len() == files.len() && own.files.iter().all(same));
+    }
+    let beside = |file: &str| entry.map(|entry| entry.join(file));
+    let catalog = match beside(CATALOG) {
+        Some(path) => fsx::read(&path, MAX_BYTES)?,
+        None => None,
+    };
+    if catalog.is_none() && beside(OLD_CATALOG).is_some_and(|path| path.is_file()) {
+        return Ok(true); // nothing to compute the digest from
+    }
+    let mut all: BTreeMap<&str, &[u8]> = files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())).collect();
+    all.extend(catalog.as_deref().map(|bytes| (CATALOG, bytes)));
+    Ok(digest(all.into_iter()) == chart.digest)
+}
+
+/// Tells whether a chart can have this name: it becomes the name of a directory.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0'])
 }
 
 /// Reads name and version out of a Chart.yaml.
@@ -239,46 +262,86 @@ fn read_about(text: &str) -> Option<(String, String)> {
     Some((about["name"].as_str()?.to_owned(), about["version"].as_str()?.to_owned()))
 }
 
-/// Reads all files below `dir`. Links are followed, as helm does; `above` holds the real directories on the way, to
-/// notice a circle.
-fn read_dir(
-    dir: &Path,
-    prefix: &str,
-    above: &mut Vec<PathBuf>,
-    files: &mut Files,
-    total: &mut u64,
-    shown: &str,
-) -> Result<()> {
-    let fail = |error: &std::io::Error| Error::io(format!("read chart `{shown}`"), error);
-    let real = fs::canonicalize(dir).map_err(|error| fail(&error))?;
-    if above.contains(&real) {
-        return Err(Error::project(format!("chart `{shown}`: the link `{prefix}` leads back to a directory above it"))
-            .help("Remove the link."));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(list: &[(&str, &str)]) -> Files {
+        list.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect()
     }
-    above.push(real);
-    for entry in fs::read_dir(dir).map_err(|error| fail(&error))? {
-        let entry = entry.map_err(|error| fail(&error))?;
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else {
-            return Err(
-                Error::project(format!("chart `{shown}` has a file whose name is not UTF-8")).help("Rename the file.")
-            );
-        };
-        let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
-        let meta = fs::metadata(entry.path())
-            .map_err(|error| Error::io(format!("read `{path}` of chart `{shown}`"), &error))?;
-        if meta.is_dir() {
-            read_dir(&entry.path(), &path, above, files, total, shown)?;
-            continue;
-        }
-        *total += meta.len();
-        if *total > MAX_BYTES || files.len() >= MAX_FILES || !meta.is_file() {
-            return Err(Error::project(format!("chart `{shown}` is not a chart kilter can take: see `{path}`")).help(
-                format!("A chart has ordinary files, at most {MAX_FILES} of them and {} in all.", fsx::size(MAX_BYTES)),
-            ));
-        }
-        files.insert(path, fs::read(entry.path()).map_err(|error| fail(&error))?);
+
+    fn older() -> Files {
+        files(&[
+            ("Chart.yaml", "name: old\nversion: 1.0.0\n"),
+            ("catalog.yaml", "# as written\ndescription: old\n"),
+            ("values.yaml", "a: 1\n"),
+        ])
     }
-    above.pop();
-    Ok(())
+
+    #[test]
+    fn a_chart_of_an_older_catalog_is_checked_with_its_catalog_file_and_kept() {
+        let root = tempfile::tempdir().unwrap();
+        let store = ChartStore { root: root.path().to_path_buf() };
+        let chart = store.carried_elsewhere(&older(), &digest_of(&older()), "old").unwrap();
+        require_whole(&chart).unwrap();
+        let entry = chart.dir.parent().unwrap();
+        for (file, right) in
+            [(entry.join("catalog.yaml"), "catalog.yaml"), (chart.dir.join("values.yaml"), "values.yaml")]
+        {
+            fsx::write(&file, b"edited: by hand\n").unwrap();
+            let error = require_whole(&chart).unwrap_err();
+            assert!(error.problems()[0].help[0].contains(&format!("Remove `{}`", entry.display())), "{error:?}");
+            assert_eq!(fs::read(&file).unwrap(), b"edited: by hand\n", "there may be no other copy");
+            fsx::write(&file, &older()[right]).unwrap();
+            require_whole(&chart).unwrap();
+        }
+        // A store of before has the same as JSON, and the digest cannot be computed.
+        fsx::remove(&entry.join("catalog.yaml")).unwrap();
+        fsx::write(&entry.join("catalog.json"), b"{}").unwrap();
+        require_whole(&chart).unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_taken_for_damaged() {
+        let root = tempfile::tempdir().unwrap();
+        let store = ChartStore { root: root.path().to_path_buf() };
+        let chart = store.embedded(crate::catalog::chart("redis").unwrap()).unwrap();
+        fsx::remove(&chart.dir.join("values.yaml")).unwrap();
+        // A link to itself fails with ELOOP, for root as well.
+        std::os::unix::fs::symlink("values.yaml", chart.dir.join("values.yaml")).unwrap();
+        let error = require_whole(&chart).unwrap_err();
+        assert!(error.to_string().contains("cannot read `values.yaml`"), "{error}");
+        assert!(chart.dir.is_dir());
+        fsx::remove(&chart.dir.join("values.yaml")).unwrap();
+        assert!(require_whole(&chart).unwrap_err().to_string().contains("changed or damaged"));
+        assert!(!chart.dir.exists(), "it is compiled in");
+    }
+
+    #[test]
+    fn a_changed_copy_of_a_users_chart_is_replaced() {
+        let root = tempfile::tempdir().unwrap();
+        let store = ChartStore { root: root.path().to_path_buf() };
+        let own = files(&[("Chart.yaml", "name: own\nversion: 1.0.0\n"), ("values.yaml", "a: 1\n")]);
+        let chart = store.files(&own, "own").unwrap();
+        fsx::write(&chart.dir.join("values.yaml"), b"edited: by hand\n").unwrap();
+        assert_eq!(store.files(&own, "own").unwrap(), chart);
+        assert_eq!(read_files(&chart.dir, "own").unwrap(), own);
+    }
+
+    #[test]
+    fn the_name_of_a_chart_leads_nowhere() {
+        let root = tempfile::tempdir().unwrap();
+        let store = ChartStore { root: root.path().join("charts") };
+        for name in ["../../../x", "..", ".x", "a/b", "/x", "a\\\\b", ""] {
+            let about = format!("name: \"{name}\"\nversion: 1.0.0\n");
+            let evil = files(&[("Chart.yaml", &about)]);
+            let error = store.carried_elsewhere(&evil, &digest_of(&evil), "it").unwrap_err().to_string();
+            assert!(error.contains("`it` is no chart"), "{name}: {error}");
+            store.files(&evil, "it").unwrap_err();
+            // What the lock may say.
+            fsx::write(&store.dir(&digest_of(&evil)).join("x/Chart.yaml"), about.as_bytes()).unwrap();
+            assert_eq!(store.stored(&format!("{name}/x"), &digest_of(&evil)), None, "{name}");
+            assert_eq!(store.stored(&format!("../{}/x", digest_of(&evil).hex()), &digest_of(&evil)), None, "{name}");
+        }
+    }
 }

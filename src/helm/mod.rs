@@ -1,6 +1,7 @@
 //! Releases in, helm's own bytes out: one `helm template` process per release whose inputs changed, none otherwise.
 
 pub mod charts;
+mod directory;
 mod invocation;
 #[cfg(feature = "cli")]
 mod pull;

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Helm;
-use super::charts::{Files, MAX_BYTES, MAX_FILES};
+use super::charts::{Files, MAX_BYTES};
+use super::directory::MAX_FILES;
 use crate::diag::{Error, Result};
 use crate::exec::{Environment, Invocation};
 use crate::fsx;

@@ -110,7 +110,7 @@ impl Renderer {
         {
             return Some(Rendered { manifest: Arc::new(manifest), receipt, source: Source::Unchanged });
         }
-        let entry = fsx::read(&cache.join(key.hex()), u64::MAX).ok()??;
+        let entry = fsx::read(&cache.join(key.hex()), fsx::MAX_FILE).ok()??;
         let manifest = check_entry(entry)?;
         let receipt = Receipt::new(&self.helm, release, Digest::of(&manifest));
         Some(Rendered { manifest: Arc::new(manifest), receipt, source: Source::Cache })

@@ -176,10 +176,14 @@ impl Project {
         Ok((plan, facts, stack))
     }
 
-    /// Claims the project's ports on this machine.
+    /// Claims the project's ports on this machine: for commands that write artifacts.
     pub(crate) fn claim(&self, ctx: &Context, plan: &Plan) -> Result<Instance> {
-        let slots = plan.slots().into_iter().map(|(_, slot)| slot.saturating_add(1)).max().unwrap_or(1);
-        Instance::claim(&ctx.state_dir()?, &self.name, self.instance.as_ref(), &self.root, slots)
+        Instance::claim(&ctx.state_dir()?, &self.name, self.instance.as_ref(), &self.root, slots(plan))
+    }
+
+    /// Returns the ports that the project has on this machine, or would get. Nothing is written.
+    pub(crate) fn look(&self, ctx: &Context, plan: &Plan) -> Result<Instance> {
+        Instance::look(&ctx.state_dir()?, &self.name, self.instance.as_ref(), &self.root, slots(plan))
     }
 
     /// Returns the directory of the project's artifacts.
@@ -202,6 +206,11 @@ pub(crate) fn facts_of(found: Detection) -> (Facts, Option<Stack>) {
         health: found.health.map(|f| f.value),
     };
     (facts, found.stack)
+}
+
+/// How many slots a plan uses.
+fn slots(plan: &Plan) -> u16 {
+    plan.slots().into_iter().map(|(_, slot)| slot.saturating_add(1)).max().unwrap_or(1)
 }
 
 /// Reads and checks the text of a kilter.yaml. A service that is locked is known, though a later catalog may not have it.

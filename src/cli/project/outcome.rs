@@ -63,7 +63,7 @@ impl Outcome {
         match self.changes.iter().find(|change| change.path == path) {
             Some(change) if change.kind == ChangeKind::Removed => Ok(None),
             Some(change) => Ok(Some(change.new.clone())),
-            None => fsx::read(&self.directory.path(path), u64::MAX),
+            None => fsx::read(&self.directory.path(path), fsx::MAX_FILE),
         }
     }
 
@@ -94,7 +94,7 @@ fn keep_others(directory: &Directory, prepared: &Prepared, files: &mut Files) ->
         for path in
             [format!("values/{service}.yaml"), format!("manifests/{service}.yaml"), format!("receipts/{service}.json")]
         {
-            if let Some(bytes) = fsx::read(&directory.path(&path), u64::MAX)? {
+            if let Some(bytes) = fsx::read(&directory.path(&path), fsx::MAX_FILE)? {
                 files.insert(path, bytes);
             }
         }
@@ -132,11 +132,9 @@ fn texts(prepared: &Prepared, manifests: &[(String, Vec<u8>)], files: &mut Files
     };
     files.insert("Tiltfile".into(), text);
     if prepared.project.with_kind() {
-        let text = match ejected.read(&Thing::Kind)? {
-            Some(own) => own,
-            None => kind_yaml(&prepared.instance, &Pins::builtin().kind_node)?.into_bytes(),
-        };
-        files.insert("kind.yaml".into(), text);
+        let own = ejected.read(&Thing::Kind)?;
+        let text = kind_yaml(&prepared.instance, &Pins::builtin().kind_node, own.as_deref())?;
+        files.insert("kind.yaml".into(), text.into_bytes());
     }
     Ok(())
 }

@@ -29,7 +29,7 @@ pub(crate) struct Prepared {
     pub(crate) stack: Option<Stack>,
     /// What is known about the app without kilter.yaml.
     pub(crate) facts: Facts,
-    /// The ports of this machine.
+    /// The ports of this machine, claimed only by [`Prepared::claim`].
     pub(crate) instance: Instance,
     /// What is the user's.
     pub(crate) ejected: Ejected,
@@ -65,7 +65,7 @@ impl Prepared {
             ctx.ui.warn(&warning);
         }
         let (plan, facts, stack) = project.plan(ctx)?;
-        let instance = project.claim(ctx, &plan)?;
+        let instance = project.look(ctx, &plan)?;
         let names: Vec<String> = values::drafts(&plan).iter().map(|draft| draft.service.to_owned()).collect();
         let things =
             Thing::all(names.iter().map(String::as_str)).into_iter().filter(|thing| !not_ejected.contains(thing));
@@ -96,6 +96,15 @@ impl Prepared {
             releases.push(draft.release(&plan, chart, values));
         }
         Ok(Self { project, plan, facts, stack, instance, ejected, helm, releases, hidden, own_manifests })
+    }
+
+    /// Claims the ports of this machine: whoever writes artifacts does, before it works them out.
+    ///
+    /// # Errors
+    /// When another directory has the project's name by now, or the table of ports cannot be written.
+    pub(crate) fn claim(&mut self, ctx: &Context) -> Result<()> {
+        self.instance = self.project.claim(ctx, &self.plan)?;
+        Ok(())
     }
 
     /// Leaves only these services to be rendered; none named means all.
