@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use crate::diag::{Error, Result};
 
@@ -109,8 +110,12 @@ fn sync_dir(dir: &Path) {
     }
 }
 
+/// Nothing is written for this long.
+const ABANDONED: Duration = Duration::from_secs(3600);
+
 /// Removes what killed processes left in `parent` while they wrote `name`: entries `.<name>.<pid>-….kilter-tmp` whose
-/// process is gone.
+/// process is gone and that are older than an hour. The process of a container is not seen from outside, so that it
+/// seems to be gone does not mean it is.
 pub fn sweep(parent: &Path, name: &str) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
@@ -120,10 +125,15 @@ pub fn sweep(parent: &Path, name: &str) {
             continue;
         }
         let pid = rest.split('-').next().and_then(|pid| pid.parse::<i32>().ok());
-        if pid.is_some_and(|pid| !process_lives(pid)) {
+        if pid.is_some_and(|pid| !process_lives(pid)) && is_abandoned(&entry) {
             let _ = remove(&entry.path()); // another process may have been faster
         }
     }
+}
+
+fn is_abandoned(entry: &fs::DirEntry) -> bool {
+    let modified = entry.metadata().and_then(|meta| meta.modified());
+    modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > ABANDONED))
 }
 
 /// Tells whether a process with this id runs now.
@@ -216,6 +226,10 @@ mod tests {
         let file = dir.path().join("kilter.yaml");
         let left = dir.path().join(".kilter.yaml.2147483646-abc.kilter-tmp"); // above the largest pid of Linux
         write(&left, b"half").unwrap();
+        write(&file, b"part").unwrap();
+        assert!(left.exists(), "its writer may live where its process is not seen");
+        let old = std::time::SystemTime::now() - Duration::from_secs(3601);
+        File::open(&left).unwrap().set_modified(old).unwrap();
         write(&file, b"whole").unwrap();
         assert!(!left.exists());
         assert_eq!(fs::read(&file).unwrap(), b"whole");

@@ -168,16 +168,9 @@ fn a_copy_without_an_end_is_not_read_for_ever() {
         let place = project.root().join("kilter").join(copy);
         fs::create_dir_all(place.parent().unwrap()).unwrap();
         std::os::unix::fs::symlink("/dev/zero", &place).unwrap();
-        assert_eq!(
-            project
-                .kilter(&["render"])
-                .fails(1)
-                .replace("rendering redis, app\n", "")
-                .replace("rendering app, redis\n", ""),
-            format!(
-                "error: `[PROJECT]/kilter/{copy}` is larger than 64 MiB.\n  = Check that this is the file you meant.\n"
-            )
-        );
+        let words = project.kilter(&["render"]).fails(1);
+        let expected = format!("error: `[PROJECT]/kilter/{copy}` is larger than 64 MiB.\n  = Check that");
+        assert!(words.contains(&expected), "{words}");
         fs::remove_file(place).unwrap();
     }
     project.kilter(&["eject", "values/redis"]).succeeds();

@@ -355,3 +355,20 @@ fn env_cannot_give_the_app_another_port_than_it_is_expected_on() {
     project.write("kilter.yaml", "port: 3000\ndev: npm start\nenv: {PORT: 3000}\n");
     project.kilter(&["env"]).succeeds();
 }
+
+#[test]
+fn what_the_values_decide_reaches_the_variables_of_the_app() {
+    let Some(_) = helm() else { return };
+    let own = "{name: postgres, values: {auth: {password: 'p@ss', database: mine}}, provides: {PAIR: '{{ .Password }}/{{ .Database }}'}}";
+    let project = rendered(&format!("services: [{own}]\n"));
+    let variables = env(&project);
+    assert_eq!(variables["inCluster"]["PAIR"], "p@ss/mine");
+    let url = variables["inCluster"]["DATABASE_URL"].as_str().unwrap();
+    assert!(url.starts_with("postgresql://postgres:p%40ss@") && url.contains("/mine?"), "{url}");
+    // And so does an ejected values file.
+    project.kilter(&["eject", "values/postgres"]).succeeds();
+    let text = project.read("kilter/values/postgres.yaml").replace("p@ss", "other");
+    project.write("kilter/values/postgres.yaml", text);
+    project.kilter(&["render"]).succeeds();
+    assert_eq!(env(&project)["inCluster"]["PAIR"], "other/mine");
+}

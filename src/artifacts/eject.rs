@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -210,17 +211,20 @@ fn replace(path: &Path, new: &Contents) -> Result<()> {
     let temp = tempfile::Builder::new()
         .prefix(&format!(".{name}.{}-", std::process::id()))
         .suffix(fsx::TEMP_SUFFIX)
+        .permissions(fs::Permissions::from_mode(0o777)) // less what the umask takes
         .tempdir_in(parent)
         .map_err(|error| fail(&error))?;
-    let fresh = temp.path().join("new");
+    let fresh = temp.path();
     for (file, bytes) in new {
-        fsx::write(&fresh.join(file), bytes).map_err(|error| error.made_for(&fresh, path))?;
+        fsx::write(&fresh.join(file), bytes).map_err(|error| error.made_for(fresh, path))?;
     }
     let held = fsx::COMMIT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if !path.exists() {
-        return fs::rename(&fresh, path).map_err(|error| fail(&error));
+        fs::rename(fresh, path).map_err(|error| fail(&error))?;
+        let _ = temp.keep(); // renamed: nothing is left to remove
+        return Ok(());
     }
-    let swapped = renameat_with(CWD, &fresh, CWD, path, RenameFlags::EXCHANGE);
+    let swapped = renameat_with(CWD, fresh, CWD, path, RenameFlags::EXCHANGE);
     drop(held);
     match swapped {
         Ok(()) => Ok(()),

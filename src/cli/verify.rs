@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::context::Context;
-use super::project::{Prepared, Project, chart_store};
+use super::project::{Prepared, Project};
 use crate::diag::{Error, Kind, Problem, Result};
 use crate::helm::{Verdict, verify};
 use crate::ids::{Digest, Name};
@@ -25,7 +25,6 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let mut prepared = Prepared::new(ctx, Project::open(ctx)?)?;
     prepared.only(&args.services)?;
-    let store = chart_store(ctx)?;
     let mut problems = Vec::new();
     let mut kind = Kind::Project;
     let mut rows = Vec::new();
@@ -35,7 +34,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     }
     for release in &prepared.releases {
         let work = ctx.ui.work(&format!("verifying {}", release.service));
-        let verdict = verify(&prepared.helm, release, &store);
+        let verdict = verify(&prepared.helm, release);
         drop(work);
         let verdict = match verdict {
             Ok(verdict) => verdict,

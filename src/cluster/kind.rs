@@ -35,7 +35,10 @@ pub fn kind_settings(node_image: &str) -> Result<String> {
 pub fn kind_yaml(instance: &Instance, node_image: &str, own: Option<&[u8]>) -> Result<String> {
     let (header, settings) = match own {
         Some(own) => ("# Written by kilter from kilter/kind.yaml, which is yours.\n", parse(own)?),
-        None => ("# Written by kilter; `kilter eject kind` makes it yours.\n", settings(node_image)),
+        None => (
+            "# kilter's settings of the cluster; a copy at kilter/kind.yaml (`kilter eject kind`) is yours and is used in their place.\n",
+            settings(node_image),
+        ),
     };
     let Value::Object(settings) = settings else { return Err(not_settings("it is no map")) };
     let name = cluster_name(instance)?;

@@ -84,12 +84,11 @@ pub struct Verdict {
     pub reads_build: Vec<String>,
 }
 
-/// Renders a release anew and looks for anything that is not a function of its inputs. `store` takes the changed copy
-/// of a chart that reads the clock.
+/// Renders a release anew and looks for anything that is not a function of its inputs.
 ///
 /// # Errors
 /// When helm fails.
-pub fn verify(helm: &Helm, release: &Release, store: &ChartStore) -> Result<Verdict> {
+pub fn verify(helm: &Helm, release: &Release) -> Result<Verdict> {
     require_whole(&release.chart)?;
     let templates = templates(release)?;
     let first = run(helm, release, None)?;
@@ -110,7 +109,9 @@ pub fn verify(helm: &Helm, release: &Release, store: &ChartStore) -> Result<Verd
             return Ok(verdict);
         }
     }
-    let Some(other) = changed(release, &templates, store)? else { return Ok(verdict) };
+    let temp = temporary()?;
+    let store = ChartStore { root: temp.path().to_path_buf() };
+    let Some(other) = changed(release, &templates, &store)? else { return Ok(verdict) };
     let other = Release { chart: other, ..release.clone() };
     for _ in 0..if some(&ORDER) { REVERSED } else { 1 } {
         if let Some(template) = first_difference(&verdict.manifest, &run(helm, &other, None)?) {
@@ -121,10 +122,15 @@ pub fn verify(helm: &Helm, release: &Release, store: &ChartStore) -> Result<Verd
     Ok(verdict)
 }
 
+/// Makes a directory that goes with its value.
+fn temporary() -> Result<tempfile::TempDir> {
+    tempfile::tempdir().map_err(|error| Error::io("make a temporary directory", &error))
+}
+
 /// Renders a release anew; with a zone, as another user in another place.
 fn run(helm: &Helm, release: &Release, zone: Option<i32>) -> Result<Vec<u8>> {
     let mut call = helm.template(release, ValuesFrom::Stdin);
-    let other = tempfile::tempdir().map_err(|error| Error::io("make a temporary directory", &error))?;
+    let other = temporary()?;
     if let (Some(hours), Environment::Only(vars)) = (zone, &mut call.env) {
         // A file of kilter's own: a machine need not have a database of time zones.
         let file = other.path().join("zone");
@@ -282,7 +288,7 @@ fn words(text: &str, action: Range<usize>) -> Vec<Range<usize>> {
     found
 }
 
-/// Puts a copy of the chart into the store in which the clock shows another time and maps have the reverse order; `None`
+/// Puts a copy of the chart into a store in which the clock shows another time and maps have the reverse order; `None`
 /// when no template reads either.
 fn changed(release: &Release, templates: &BTreeMap<String, String>, store: &ChartStore) -> Result<Option<Chart>> {
     let read = [&CLOCK[..], &ORDER].concat();

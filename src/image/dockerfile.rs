@@ -29,8 +29,8 @@ pub const CONTEXT_IGNORE: [&str; 11] = [
 pub fn dockerfile_dev(stack: Option<&Stack>, base: &str, dev: Option<&str>, port: Option<u16>) -> String {
     let user = user(base);
     let mut lines = vec![
-        "# Made by kilter: the development image of the app. It is written again by each `kilter render`.".to_owned(),
-        "# To change it, run `kilter eject dockerfile`; to change the image or the command, set `image:` or `dev:` in kilter.yaml."
+        "# The development image of the app, as kilter makes it. A copy at kilter/Dockerfile.dev (`kilter eject dockerfile`) is yours and".to_owned(),
+        "# is used in its place. For another base image or command, set `image:` or `dev:` in kilter.yaml."
             .to_owned(),
         format!("FROM {}", reference(base)),
     ];

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
+use serde_json::Value;
 
 use super::{APP, Origin, Plan, SLOTS, ServicePlan, app, service};
 use crate::catalog::CatalogService;
@@ -42,6 +43,8 @@ pub struct Input<'a> {
     pub instance: Option<&'a Name>,
     /// Catalog files of locked charts that this kilter no longer carries, by chart digest.
     pub older: &'a BTreeMap<Digest, CatalogService>,
+    /// Values files that are ejected, by service: the user's, read for what the app gets from the service.
+    pub own_values: &'a BTreeMap<String, Value>,
     /// The Kubernetes version charts see when nothing else says it, for example `v1.37.0`.
     pub kubernetes: &'a str,
 }

@@ -71,6 +71,9 @@ pub(super) fn plan(spec: &ServiceSpec, input: &Input<'_>, plan: &Plan) -> Result
         merge(&mut service.values, &Value::Object(values.clone()));
     }
     service.fill.values = service.values.clone();
+    if let Some(own) = input.own_values.get(name.as_str()) {
+        merge(&mut service.fill.values, own);
+    }
     Ok(service)
 }
 

@@ -63,7 +63,8 @@ impl Fill {
                 // The number is one of this machine already, and may be another port's in the cluster.
                 out = self.localized_end(out);
             }
-            let in_url = text.contains("://") && name.starts_with(".Values.");
+            let value = name.starts_with(".Values.") || matches!(name, ".Password" | ".Database");
+            let in_url = value && text.contains("://");
             out.push_str(&if in_url { percent_encoded(&filled) } else { filled });
             rest = &rest[end + 2..];
         }
@@ -88,6 +89,10 @@ impl Fill {
         })
     }
 
+    fn of_values(&self, pointer: &str) -> Option<&str> {
+        self.values.pointer(pointer).and_then(Value::as_str)
+    }
+
     fn placeholder(&self, name: &str, addresses: &Addresses) -> Result<String, String> {
         if let Some(port) = name.strip_prefix(".Port.") {
             let found = match addresses {
@@ -110,8 +115,9 @@ impl Fill {
             ".Name" => self.name.clone(),
             ".Project" => self.project.clone(),
             ".Namespace" => self.namespace.clone(),
-            ".Password" => self.password.clone(),
-            ".Database" => self.database.clone(),
+            // What the values decide beats what kilter would have chosen.
+            ".Password" => self.of_values("/auth/password").unwrap_or(&self.password).to_owned(),
+            ".Database" => self.of_values("/auth/database").unwrap_or(&self.database).to_owned(),
             ".Host" => self.host(),
             other => {
                 let known = ".Name, .Project, .Namespace, .Host, .Port.<port>, .Values.<path>, .Password, .Database";
@@ -160,7 +166,8 @@ fn replace_whole(text: &str, from: &str, to: &str, goes_on: fn(&str) -> bool) ->
     while let Some(at) = rest.find(from) {
         let (before, after) = (&rest[..at], &rest[at + from.len()..]);
         out.push_str(before);
-        let whole = !(out.ends_with(in_name) && !ends_encoded(&out)) && !goes_on(after);
+        let begins = !out.ends_with(in_name) || ends_encoded(&out);
+        let whole = begins && !goes_on(after);
         out.push_str(if whole { to } else { from });
         rest = after;
     }
@@ -217,8 +224,8 @@ mod tests {
         let inside = Addresses::InCluster([("redis".into(), 6379)].into());
         let local = Addresses::Localhost([("redis".into(), (6379, 20003))].into());
         let template = "redis://:{{ .Password }}@{{.Host}}:{{ .Port.redis }}/0";
-        assert_eq!(fill().text(template, &inside).unwrap(), "redis://:pw@cache.shop-dev.svc:6379/0");
-        assert_eq!(fill().text(template, &local).unwrap(), "redis://:pw@127.0.0.1:20003/0");
+        assert_eq!(fill().text(template, &inside).unwrap(), "redis://:p%40ss%2Fword@cache.shop-dev.svc:6379/0");
+        assert_eq!(fill().text(template, &local).unwrap(), "redis://:p%40ss%2Fword@127.0.0.1:20003/0");
         let written = "http://{{ .Name }}.{{ .Namespace }}.svc:6379/x http://cache.shop-dev.svc:63790";
         assert_eq!(fill().text(written, &local).unwrap(), "http://127.0.0.1:20003/x http://cache.shop-dev.svc:63790");
         assert!(fill().text("{{ .Nope }}", &inside).is_err());

@@ -41,7 +41,7 @@ fn quote(text: &str) -> String {
 /// Returns the text of the Tiltfile.
 pub fn tiltfile(input: &TiltInput<'_>) -> String {
     let mut out = String::from(
-        "# Written by kilter from kilter.yaml; `kilter eject tiltfile` makes it yours.\n\
+        "# kilter's Tiltfile; a copy at kilter/Tiltfile (`kilter eject tiltfile`) is yours and is used in its place.\n\
          # kilter sets these before it starts Tilt.\n\
          artifacts = os.environ['KILTER_ARTIFACTS']\n\
          project = os.environ['KILTER_PROJECT']\n\

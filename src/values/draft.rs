@@ -6,8 +6,8 @@ use super::{Chart, Release};
 use crate::diag::Result;
 use crate::plan::{APP, ChartSource, Plan};
 
-/// First line of every values file.
-const HEADER: &str = "# Written by kilter from kilter.yaml; `kilter eject values/NAME` makes it yours.\n";
+/// First line of every values file: true of kilter's and of an ejected copy, which has the same bytes at first.
+const HEADER: &str = "# kilter's values, from kilter.yaml; a copy at kilter/values/ (`kilter eject`) is yours and is used in their place.\n";
 
 /// What a release still needs before it can be rendered: its chart on disk.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use kilter::ids::Digest;
 use rustix::process::Signal;
@@ -92,6 +92,7 @@ impl Bench {
                 continue;
             }
             self.span = self.span.mul_f64(1.02);
+            age(&self.project);
             check(&self.project);
             done += 1;
             if done == kills {
@@ -124,6 +125,14 @@ fn unfinished(dir: &Path) -> Vec<String> {
         }
     }
     found
+}
+
+/// Makes what was left look as old as what is swept away.
+fn age(project: &Project) {
+    let old = SystemTime::now() - Duration::from_secs(2 * 3600);
+    for left in unfinished(&project.outside("")) {
+        fs::File::open(left).unwrap().set_modified(old).unwrap();
+    }
 }
 
 /// Checks that every file is as it was before the command or as it is after it.

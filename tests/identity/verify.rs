@@ -70,7 +70,12 @@ fn a_function_of_a_helper_is_named_where_it_stands() {
 fn what_is_not_reached_or_does_not_move_is_fine() {
     let template = "  b: {{ if false }}{{ randAlphaNum 8 }}{{ now }}{{ end }}\n  c: {{ date \"2006-01-02\" (toDate \"2006-01-02\" \"2020-01-01\") | quote }}\n  d: {{ keys .Values.many | sortAlpha | join \"-\" }}";
     let Some(project) = chart(template, "{{ define \"unused\" }}{{ uuidv4 }}{{ end }}") else { return };
-    let said = project.kilter(&["verify", "--quiet"]).succeeds();
+    let stored = || fs::read_dir(project.cache().join(".store/charts")).unwrap().count();
+    let (before, temporary) = (stored(), project.outside("tmp"));
+    fs::create_dir_all(&temporary).unwrap();
+    let said = project.kilter(&["verify", "--quiet"]).env("TMPDIR", &temporary).succeeds();
+    let left = fs::read_dir(&temporary).unwrap().count();
+    assert_eq!((stored(), left), (before, 0), "the changed copy of the chart does not stay");
     let digest = kilter::ids::Digest::of(&fs::read(project.cache().join("lab/manifests/x.yaml")).unwrap());
     assert_eq!((said.stdout, said.stderr.as_str()), (format!("x  verified  {digest}\n"), ""));
 }

@@ -8,4 +8,4 @@ mod store;
 pub(crate) use open::{Project, facts_of, load, unknown_catalog_service};
 pub(crate) use outcome::Outcome;
 pub(crate) use prepare::{Prepared, unknown_service, wanted};
-pub(crate) use store::{chart_store, older_catalogs};
+pub(crate) use store::older_catalogs;

@@ -1,8 +1,11 @@
 //! Finding and reading a project: its root, kilter.yaml, kilter.lock, name and instance.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
+use crate::artifacts::Thing;
 use crate::catalog;
 use crate::cli::context::Context;
 use crate::cluster::{Instance, linked_worktree};
@@ -171,9 +174,23 @@ impl Project {
             name: &self.name,
             instance: self.instance.as_ref(),
             older: &older,
+            own_values: &self.own_values()?,
             kubernetes: Pins::builtin().kubernetes(),
         })?;
         Ok((plan, facts, stack))
+    }
+
+    /// Reads the values files that are ejected. One that cannot be read is helm's to refuse.
+    fn own_values(&self) -> Result<BTreeMap<String, Value>> {
+        let mut own = BTreeMap::new();
+        for entry in self.config.services.iter().flatten() {
+            let path = self.root.join(format!("kilter/{}", Thing::Values(entry.name().to_owned()).path()));
+            let text = fsx::read_text(&path, MAX_LOCK)?;
+            if let Some(values) = text.and_then(|text| serde_yaml::from_str(&text).ok()) {
+                own.insert(entry.name().to_owned(), values);
+            }
+        }
+        Ok(own)
     }
 
     /// Claims the project's ports on this machine: for commands that write artifacts.
