@@ -6,8 +6,14 @@
 use crate::catalog::Ecosystem;
 use crate::detect::{Stack, is_plain_command};
 
-/// What the build context leaves out: what is installed or built again in the container, git's own files, secrets.
-pub const CONTEXT_IGNORE: [&str; 11] = [
+/// What the build context leaves out, in the syntax of .dockerignore, where the last pattern that fits decides: secrets,
+/// but not the files that show how they look; what is installed or built again in the container; git's own files.
+pub const CONTEXT_IGNORE: [&str; 14] = [
+    "**/.env",
+    "**/.env.*",
+    "!**/.env.example",
+    "!**/.env.sample",
+    "!**/.env.template",
     ".git",
     "**/node_modules",
     "**/.venv",
@@ -17,8 +23,6 @@ pub const CONTEXT_IGNORE: [&str; 11] = [
     "**/.nuxt",
     "**/.svelte-kit",
     "**/.turbo",
-    "**/.env",
-    "**/.env.local",
 ];
 
 /// Writes Dockerfile.dev: the dependencies in layers of their own, then the sources, then the dev command.

@@ -97,6 +97,7 @@ pub fn build(input: &Input<'_>) -> Result<Plan> {
         app: app::facts(input)?,
         services: Vec::new(),
         env: IndexMap::new(),
+        secret_files: input.config.environments.values().flat_map(|e| e.secrets.values().cloned()).collect(),
     };
     for entry in input.config.services.iter().flatten() {
         plan.services.push(service::plan(&entry.spec(), input, &plan)?);

@@ -7,6 +7,8 @@ mod build;
 mod service;
 mod template;
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
@@ -46,6 +48,8 @@ pub struct Plan {
     pub services: Vec<ServicePlan>,
     /// The app's environment in the cluster, PORT included, in a stable order.
     pub env: IndexMap<String, String>,
+    /// Files that hold secrets of an environment, relative to the project's root: no image gets them.
+    pub secret_files: BTreeSet<String>,
 }
 
 /// The app in dev.

@@ -77,7 +77,9 @@ fn image(out: &mut String, input: &TiltInput<'_>, app: &AppPlan) {
         if input.own_dockerfile { "project + '/kilter/Dockerfile.dev'" } else { "artifacts + '/Dockerfile.dev'" };
     line(out, "\ndocker_build(");
     let _ = writeln!(out, "    {},\n    project,\n    dockerfile={dockerfile},", quote(input.app_image));
-    let ignored: Vec<String> = CONTEXT_IGNORE.iter().chain(&KILTERS).map(|pattern| quote(pattern)).collect();
+    let secrets: Vec<String> = input.plan.secret_files.iter().map(|path| pattern(path)).collect();
+    let ignored = CONTEXT_IGNORE.iter().chain(&KILTERS).copied().chain(secrets.iter().map(String::as_str));
+    let ignored: Vec<String> = ignored.map(quote).collect();
     let _ = writeln!(out, "    ignore=[{}],", ignored.join(", "));
     if app.dev.is_some() {
         line(out, "    live_update=[");
@@ -88,6 +90,19 @@ fn image(out: &mut String, input: &TiltInput<'_>, app: &AppPlan) {
         line(out, "    ],");
     }
     line(out, ")");
+}
+
+/// Writes a path as a pattern of .dockerignore that fits it alone.
+fn pattern(path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    let mut out = String::new();
+    for c in parts.join("/").chars() {
+        if matches!(c, '*' | '?' | '[' | ']' | '!' | '\\') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
 }
 
 /// Writes the resources of a service. The first workload has the service's name, forwards and links, and the objects

@@ -172,6 +172,25 @@ fn tilt_takes_a_chart_without_workloads_and_one_that_wants_no_pods() {
     assert_eq!(kinds(&resources["uncategorized"]), ["ConfigMap", "Service"]);
 }
 
+#[test]
+fn no_image_gets_files_of_secrets() {
+    let (Some(_), Some(tilt)) = (support::helm(), tilt()) else { return };
+    let project = Project::new("shop").file("package.json", "{\"scripts\": {\"dev\": \"node x.js\"}}").file(
+        "kilter.yaml",
+        "environments:\n  prod: {secrets: {stripe: ./ops/stripe.txt, odd: \"!a[1]*\"}}\n  stage: {secrets: {stripe: .env.example}}\n",
+    );
+    let resources = rendered(&tilt, &project, "shop");
+    let image = &resources["app"]["ImageTargets"][0];
+    for ignored in [&image["FileWatchIgnores"], &image["BuildDetails"]["contextIgnores"]] {
+        let ignored = ignored.as_array().unwrap().iter().find_map(|ignored| ignored["patterns"].as_array()).unwrap();
+        let at = |pattern: &str| ignored.iter().position(|p| p == pattern).unwrap_or_else(|| panic!("no {pattern}"));
+        // The last that fits decides.
+        assert!(at("**/.env.*") < at("!**/.env.example") && at("!**/.env.example") < at("**/node_modules"));
+        assert!(at("!**/.env.example") < at(".env.example") && at("**/.env") < at("!**/.env.template"));
+        assert_eq!((at("ops/stripe.txt"), at("\\!a\\[1\\]\\*")), (ignored.len() - 2, ignored.len() - 3));
+    }
+}
+
 fn text(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
 }
