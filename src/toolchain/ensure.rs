@@ -35,7 +35,7 @@ pub fn ensure(settings: &Settings, want: &Want, progress: &dyn Progress) -> Resu
     if let Some(installed) = find(settings, want)? {
         return Ok(installed);
     }
-    sweep(&slot, want.tool)?;
+    sweep(&slot)?;
     get(settings, want, &slot, progress)
 }
 
@@ -188,12 +188,12 @@ pub(super) fn record(
 }
 
 /// Removes what killed kilters left; the caller holds the lock, so nobody is writing now.
-fn sweep(slot: &Slot, tool: Tool) -> Result<()> {
+fn sweep(slot: &Slot) -> Result<()> {
     let Ok(entries) = fs::read_dir(&slot.dir) else { return Ok(()) };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let program = name.starts_with(&format!(".{tool}.")) && name.ends_with(fsx::TEMP_SUFFIX);
-        if program || name.starts_with(source::BUILD_DIR) {
+        let unfinished = name.starts_with('.') && name.ends_with(fsx::TEMP_SUFFIX);
+        if unfinished || name.starts_with(source::BUILD_DIR) {
             fsx::remove(&entry.path())?;
         }
     }
