@@ -1,7 +1,11 @@
 //! What a `catalog.yaml` says.
+//!
+//! Those of earlier and later kilters are read too, out of the store: what they do not have is left out, what they have
+//! beside is passed over. A test holds the folders of this kilter to every field.
 
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 /// A service of the catalog: the contents of its `catalog.yaml`.
@@ -12,19 +16,23 @@ use serde_json::Value;
 /// (the project's name). In `provides` and `credentials` also
 /// `{{ .Values.<path> }}`: the value that goes to helm, the user's overrides included, percent-encoded inside a URL.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct CatalogService {
     /// Group it is listed in, for example `database`.
+    #[serde(default)]
     pub category: String,
     /// One line: what it is and what it brings along.
+    #[serde(default)]
     pub description: String,
     /// Address of the product's own documentation.
+    #[serde(default)]
     pub docs: String,
     /// Default image, exact tag; equals `image` of the chart's values.yaml.
     pub image: String,
     /// Ports of the Kubernetes Service; the first is the main one. Names are stable: slots in kilter.lock hang on them.
     pub ports: Vec<PortSpec>,
     /// Variables the app gets.
+    #[serde(default)]
     pub provides: IndexMap<String, String>,
     /// What a person types to log in, shown by `kilter env`.
     #[serde(default)]
@@ -33,7 +41,7 @@ pub struct CatalogService {
     #[serde(default)]
     pub values: Value,
     /// Which packages reveal the service, per ecosystem.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "known_ecosystems")]
     pub detect: IndexMap<Ecosystem, Rules>,
     /// The kind of service of which a project uses one, if it is of such a kind.
     #[serde(default)]
@@ -45,7 +53,7 @@ pub struct CatalogService {
 
 /// One port of a service.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct PortSpec {
     /// Name of the port in the Kubernetes Service and in `values.ports`, `values.nodePorts`.
     pub name: String,
@@ -65,12 +73,13 @@ pub enum Protocol {
     /// A page or an API over HTTP.
     Http,
     /// Anything else over TCP.
+    #[serde(other)]
     Tcp,
 }
 
 /// One line of `kilter env` for a person: user, password and the like.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct Credential {
     /// What it is, for example `password`.
     pub name: String,
@@ -80,7 +89,7 @@ pub struct Credential {
 
 /// A service that another one needs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct Requirement {
     /// Name of the catalog service.
     pub service: String,
@@ -102,9 +111,19 @@ pub enum Ecosystem {
     Prisma,
 }
 
+/// Reads the rules of the ecosystems that this kilter knows.
+fn known_ecosystems<'de, D: Deserializer<'de>>(input: D) -> Result<IndexMap<Ecosystem, Rules>, D::Error> {
+    let all = IndexMap::<String, Value>::deserialize(input)?;
+    let known = all.into_iter().filter_map(|(name, rules)| {
+        let ecosystem = Ecosystem::deserialize(Value::from(name)).ok()?;
+        Some(Rules::deserialize(rules).map(|rules| (ecosystem, rules)).map_err(D::Error::custom))
+    });
+    known.collect()
+}
+
 /// The packages of one ecosystem that reveal a service, by whole name.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Rules {
     /// Packages that speak to this kind of service alone: selected. `name[extra]` asks for an extra.
     pub strong: Vec<String>,
@@ -116,10 +135,67 @@ pub struct Rules {
 
 /// A kind of service of which a project uses one: packages for two of them in one manifest are alternatives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct OneOf {
     /// Name of the kind, for example `relational database`.
     pub kind: String,
     /// Of several in one manifest the one with the lowest rank is selected.
     pub rank: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::catalog::CHARTS;
+
+    /// Tells whether everything that is said is in what was understood; names the first that is not.
+    fn passed_over(said: &Value, understood: &Value, at: &str) -> Option<String> {
+        match (said, understood) {
+            (Value::Object(said), Value::Object(_)) => said
+                .iter()
+                .find_map(|(key, value)| passed_over(value, &understood[key.as_str()], &format!("{at}/{key}"))),
+            (Value::Array(said), Value::Array(understood)) if said.len() == understood.len() => said
+                .iter()
+                .zip(understood)
+                .enumerate()
+                .find_map(|(n, (said, understood))| passed_over(said, understood, &format!("{at}/{n}"))),
+            _ => (said != understood).then(|| at.to_owned()),
+        }
+    }
+
+    fn read(said: &Value) -> (CatalogService, Option<String>) {
+        let service = CatalogService::deserialize(said).unwrap();
+        let understood = serde_json::to_value(&service).unwrap();
+        (service, passed_over(said, &understood, ""))
+    }
+
+    #[test]
+    fn nothing_in_our_own_catalog_is_passed_over() {
+        for chart in CHARTS {
+            let Some(catalog) = chart.catalog else { continue };
+            let (service, passed_over) = read(&serde_json::from_str(catalog).unwrap());
+            assert_eq!(passed_over, None, "{}", chart.name);
+            for text in [&service.category, &service.description, &service.docs] {
+                assert!(!text.is_empty(), "{}", chart.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_catalogs_of_other_kilters_are_read() {
+        let least = json!({"image": "x:1", "ports": [{"name": "x", "port": 1, "protocol": "tcp"}]});
+        assert_eq!(read(&least).0.ports[0].protocol, Protocol::Tcp);
+        for (pointer, key, value) in [
+            ("", "tier", json!(1)),
+            ("", "detect", json!({"rust": {"strong": ["x"]}})),
+            ("/ports/0", "internal", json!(true)),
+            ("/ports/0", "protocol", json!("udp")),
+        ] {
+            let mut later = least.clone();
+            later.pointer_mut(pointer).unwrap()[key] = value;
+            assert_eq!(read(&later).1.unwrap().split('/').nth(1), Some(if pointer.is_empty() { key } else { "ports" }));
+        }
+    }
 }

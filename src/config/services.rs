@@ -146,6 +146,18 @@ fn user_chart(rules: &mut Rules<'_>, entry: &Node, chart: &Node) {
     let Some(text) = chart.as_text() else { return };
     let version = given(entry, "version");
     if is_remote(text) {
+        if has_user(text) {
+            let login = "`\"$(kilter tools path helm)\" registry login HOST`";
+            let help = if text.starts_with("oci://") {
+                format!("Take it out, kilter.lock and command lines would show it, and log in once: {login}.")
+            } else {
+                format!(
+                    "Take it out, kilter.lock and command lines would show it. A chart that wants a login can come from `oci://`, after {login}."
+                )
+            };
+            rules.value(chart, None, "the address of the chart has a user or password in it".into(), help);
+            return;
+        }
         if version.is_none() {
             let help = "Add `version:` with the exact version, so that everyone renders the same chart.";
             rules.value(chart, None, format!("the remote chart `{text}` has no `version`"), help);
@@ -183,6 +195,12 @@ fn exact_version(rules: &mut Rules<'_>, node: &Node) {
         let help = "Write all three numbers, for example `version: 1.2.3`.";
         rules.value(node, None, format!("`{text}` is not an exact version of a chart"), help);
     }
+}
+
+/// Tells whether an address names a user before its host.
+fn has_user(address: &str) -> bool {
+    let (_, rest) = address.split_once("://").unwrap_or_default();
+    rest.split(['/', '?', '#', '\\']).next().is_some_and(|authority| authority.contains('@'))
 }
 
 /// Tells whether an address without its scheme is of this machine.

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::wrong;
+use super::{load, wrong};
 
 #[test]
 fn services() {
@@ -170,6 +170,16 @@ fn services() {
        |                                                    ^^
       = Use letters, digits and `_`, with no digit first.
     "#);
+}
+
+#[test]
+fn an_address_of_a_chart_holds_no_login() {
+    for address in ["https://u:p@h/x", "oci://u@h/a/x", "http://u:p@localhost/x"] {
+        let said = wrong(&format!("services: [{{name: x, chart: '{address}', version: 1.0.0}}]\n"));
+        assert!(said.starts_with("the address of the chart has a user or password in it.\n"), "{said}");
+        assert!(said.contains("registry login HOST") && said.matches("  = ").count() == 1, "{said}");
+    }
+    load("services: [{name: x, chart: 'https://h/a@b/x', version: 1.0.0}]\n");
 }
 
 #[test]
