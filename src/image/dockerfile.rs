@@ -7,13 +7,15 @@ use crate::catalog::Ecosystem;
 use crate::detect::{Stack, is_plain_command};
 
 /// What the build context leaves out, in the syntax of .dockerignore, where the last pattern that fits decides: secrets,
-/// but not the files that show how they look; what is installed or built again in the container; git's own files.
-pub const CONTEXT_IGNORE: [&str; 14] = [
+/// but neither the files that show how they look nor those that projects commit for dev (Vite's and Next's modes); what is installed or built again in the container; git's own files.
+pub const CONTEXT_IGNORE: [&str; 16] = [
     "**/.env",
     "**/.env.*",
     "!**/.env.example",
     "!**/.env.sample",
     "!**/.env.template",
+    "!**/.env.development",
+    "!**/.env.test",
     ".git",
     "**/node_modules",
     "**/.venv",

@@ -185,7 +185,7 @@ impl Project {
         let mut own = BTreeMap::new();
         for entry in self.config.services.iter().flatten() {
             let path = self.root.join(format!("kilter/{}", Thing::Values(entry.name().to_owned()).path()));
-            let text = fsx::read_text(&path, MAX_LOCK)?;
+            let text = fsx::read_text(&path, fsx::MAX_FILE)?;
             if let Some(values) = text.and_then(|text| serde_yaml::from_str(&text).ok()) {
                 own.insert(entry.name().to_owned(), values);
             }
