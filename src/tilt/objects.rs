@@ -46,17 +46,79 @@ pub struct Object {
 }
 
 /// Reads which objects a manifest has, those of lists among them.
+///
+/// A render with nothing changed looks at every manifest, so only documents that are laid out in another way than charts
+/// lay them out go through a YAML parser.
 pub fn objects(manifest: &[u8]) -> Vec<Object> {
     let text = String::from_utf8_lossy(manifest);
     let mut found = Vec::new();
-    for document in serde_yaml::Deserializer::from_str(&text) {
-        let Ok(object) = Value::deserialize(document) else { continue };
-        match (object["kind"].as_str(), object["items"].as_sequence()) {
-            (Some("List"), Some(items)) => found.extend(items.iter().filter_map(Object::read)),
-            _ => found.extend(Object::read(&object)),
+    for document in documents(&text) {
+        match plain(document) {
+            Some(object) => found.push(object),
+            None => found.extend(parsed(document)),
         }
     }
     found
+}
+
+/// Splits a stream of YAML documents at its `---` lines, which stand at the left margin and nothing else does there.
+fn documents(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = text.find("\n---").map(|at| at + 1);
+        rest = end.map(|end| &text[end + 3..]);
+        Some(&text[..end.unwrap_or(text.len())])
+    })
+}
+
+fn parsed(document: &str) -> Vec<Object> {
+    let Ok(object) = Value::deserialize(serde_yaml::Deserializer::from_str(document)) else { return Vec::new() };
+    match (object["kind"].as_str(), object["items"].as_sequence()) {
+        (Some("List"), Some(items)) => items.iter().filter_map(Object::read).collect(),
+        _ => Object::read(&object).into_iter().collect(),
+    }
+}
+
+/// Reads an object in plain block style; `None` when it needs a parser.
+fn plain(document: &str) -> Option<Object> {
+    let kind = scalar(document.lines().find_map(|line| line.strip_prefix("kind: "))?)?;
+    let metadata = block(document, "metadata:")?;
+    let name = scalar(field(&metadata, "name: ")?)?.to_owned();
+    let namespace = match field(&metadata, "namespace: ") {
+        Some(text) => Some(scalar(text)?.to_owned()),
+        None => None,
+    };
+    let idle = match block(document, "spec:").as_deref().and_then(|spec| field(spec, "replicas: ")) {
+        Some(text) => scalar(text)? == "0",
+        None => false,
+    };
+    (kind != "List").then(|| Object { kind: kind.to_owned(), name, namespace, idle })
+}
+
+/// The lines below a key at the left margin that are its own fields: those with the first one's indentation.
+fn block<'a>(document: &'a str, key: &str) -> Option<Vec<&'a str>> {
+    let mut lines = document.lines().skip_while(|line| line.trim_end() != key).skip(1).peekable();
+    let first = lines.peek()?;
+    let indent = first.len() - first.trim_start().len();
+    let inside = lines.take_while(|line| line.is_empty() || line.starts_with([' ', '#']));
+    let own = inside.filter(|line| indent > 0 && line.len() > indent && line[..indent].trim().is_empty());
+    let own = own.map(|line| &line[indent..]).filter(|line| !line.starts_with(' '));
+    (indent > 0).then(|| own.collect())
+}
+
+fn field<'a>(block: &[&'a str], key: &str) -> Option<&'a str> {
+    block.iter().find_map(|line| line.strip_prefix(key))
+}
+
+/// Takes the quotes off a simple scalar; anything that needs a parser is `None`.
+fn scalar(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let inner = match text.chars().next()? {
+        quote @ ('"' | '\'') => text.strip_prefix(quote)?.strip_suffix(quote)?,
+        _ => text,
+    };
+    inner.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c)).then_some(inner)
 }
 
 impl Object {
@@ -128,6 +190,31 @@ impl Census {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plain_documents_read_as_the_parser_reads_them() {
+        let charts = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/charts")).unwrap();
+        let mut plainly = 0;
+        for chart in charts {
+            let text = std::fs::read_to_string(chart.unwrap().path()).unwrap();
+            for document in documents(&text) {
+                if let Some(object) = plain(document) {
+                    assert_eq!(vec![object], parsed(document), "{document}");
+                    plainly += 1;
+                }
+            }
+        }
+        assert!(plainly > 30, "{plainly} documents went without the parser");
+        let odd = "kind: Deployment\nmetadata:\n  labels:\n    name: not-this\n  name: \"b\"\nspec:\n  template:\n    replicas: 0\n  replicas: 0\n";
+        assert_eq!(plain(odd).map(|o| (o.name, o.idle)), Some(("b".to_owned(), true)));
+        for needs_parser in [
+            "{kind: Job, metadata: {name: c}}",
+            "kind: &a Job\nmetadata:\n  name: c\n",
+            "kind: Job\nmetadata: {name: c}\n",
+        ] {
+            assert!(plain(needs_parser).is_none(), "{needs_parser}");
+        }
+    }
 
     #[test]
     fn objects_of_lists_are_objects_and_comments_are_not() {
