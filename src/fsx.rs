@@ -75,6 +75,20 @@ pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool> {
 /// # Errors
 /// When the file cannot be written; the old content is then untouched.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    put(path, bytes, true)
+}
+
+/// Writes a file whole like [`write`], but leaves it to the system when it reaches the disk: for what is checked by its
+/// digest before it is used and can be made again. A process that is killed leaves it whole; a machine that loses power
+/// may not.
+///
+/// # Errors
+/// When the file cannot be written; the old content is then untouched.
+pub fn write_cached(path: &Path, bytes: &[u8]) -> Result<()> {
+    put(path, bytes, false)
+}
+
+fn put(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let fail = |error: &std::io::Error| Error::io(format!("write `{}`", path.display()), error);
     let parent = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -85,13 +99,17 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         .permissions(fs::Permissions::from_mode(0o644))
         .tempfile_in(parent)
         .map_err(|e| fail(&e))?;
-    temp.write_all(bytes).and_then(|()| temp.as_file().sync_all()).map_err(|e| fail(&e))?;
+    temp.write_all(bytes)
+        .and_then(|()| if durable { temp.as_file().sync_all() } else { Ok(()) })
+        .map_err(|e| fail(&e))?;
     if let Ok(there) = fs::metadata(&target) {
         temp.as_file().set_permissions(there.permissions()).map_err(|e| fail(&e))?;
     }
     let _held = COMMIT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     temp.persist(&target).map_err(|e| fail(&e.error))?;
-    sync_dir(parent);
+    if durable {
+        sync_dir(parent);
+    }
     if let Some(name) = target.file_name() {
         sweep(parent, &name.to_string_lossy());
     }

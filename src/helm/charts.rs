@@ -187,7 +187,7 @@ impl ChartStore {
             .tempdir_in(&self.root)
             .map_err(|error| fail(&error))?;
         for (path, bytes) in files {
-            fsx::write(&temp.path().join(path), bytes)
+            fsx::write_cached(&temp.path().join(path), bytes)
                 .map_err(|error| error.made_for(temp.path(), &self.dir(digest)))?;
         }
         match fs::rename(temp.path(), self.dir(digest)) {

@@ -125,7 +125,7 @@ impl Renderer {
         if let Some(cache) = &self.cache {
             // The cache may be read-only or full: then the next run renders again, and whoever stores the manifest
             // reports it.
-            let _ = fsx::write(&cache.join(receipt.key.hex()), &cache_entry(&manifest));
+            let _ = fsx::write_cached(&cache.join(receipt.key.hex()), &cache_entry(&manifest));
         }
         Ok(Rendered { manifest: Arc::new(manifest), receipt, source: Source::Helm })
     }
