@@ -58,6 +58,15 @@ pub struct Place {
     pub width: usize,
 }
 
+/// What of a project a problem is about, before its place in kilter.yaml is looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The service, `app` for the app itself.
+    pub service: String,
+    /// The keys from its entry down, for example `values`, `auth`, `password`; empty for the entry.
+    pub keys: Vec<String>,
+}
+
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -65,6 +74,8 @@ pub struct Problem {
     pub what: String,
     /// Where, if it is a place in a file.
     pub place: Option<Place>,
+    /// What it is about, for finding the place.
+    pub subject: Option<Subject>,
     /// The words of a tool, or other lines that explain; printed indented as they are.
     pub detail: Option<String>,
     /// What to do: full sentences, commands in backticks.
@@ -74,13 +85,21 @@ pub struct Problem {
 impl Problem {
     /// Creates a problem that only says what is wrong.
     pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), place: None, detail: None, help: Vec::new() }
+        Self { what: what.into(), place: None, subject: None, detail: None, help: Vec::new() }
     }
 
     /// Adds the place in a file.
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {
         self.place = Some(place);
+        self
+    }
+
+    /// Says which service it is about, and which keys of its entry.
+    #[must_use]
+    pub fn about(mut self, service: impl Into<String>, keys: &[&str]) -> Self {
+        let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+        self.subject = Some(Subject { service: service.into(), keys });
         self
     }
 
@@ -185,6 +204,24 @@ impl Error {
     pub fn at(mut self, place: Place) -> Self {
         if let Some(last) = self.0.1.last_mut() {
             last.place = Some(place);
+        }
+        self
+    }
+
+    /// Says which service every problem is about that does not say it yet.
+    #[must_use]
+    pub fn about(mut self, service: &str, keys: &[&str]) -> Self {
+        for problem in self.0.1.iter_mut().filter(|problem| problem.subject.is_none()) {
+            *problem = std::mem::replace(problem, Problem::new("")).about(service, keys);
+        }
+        self
+    }
+
+    /// Looks up the place of every problem that only says what it is about.
+    #[must_use]
+    pub fn located(mut self, place_of: impl Fn(&Subject) -> Option<Place>) -> Self {
+        for problem in self.0.1.iter_mut().filter(|problem| problem.place.is_none()) {
+            problem.place = problem.subject.as_ref().and_then(&place_of);
         }
         self
     }

@@ -218,7 +218,7 @@ fn chosen(args: &Args, ctx: &Context, project: &Project) -> Result<Vec<ServiceEn
         return Err(Error::usage("no service is named, and nobody can be asked here")
             .help("Name the services: `kilter add postgres redis`. List them: `kilter catalog`."));
     }
-    let there: Vec<&str> = project.config.services.iter().flatten().map(ServiceEntry::name).collect();
+    let there: Vec<&str> = project.loaded.config.services.iter().flatten().map(ServiceEntry::name).collect();
     let found = project.detect()?.findings;
     let names: Vec<&str> = catalog::services().keys().copied().filter(|name| !there.contains(name)).collect();
     let items: Vec<(String, bool)> = names

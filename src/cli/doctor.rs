@@ -92,7 +92,7 @@ fn detected(project: &Project) -> Option<Check> {
         Ok(found) => found,
         Err(error) => return Some(Check::failed("detected", &error)),
     };
-    let config = &project.config;
+    let config = &project.loaded.config;
     let text = |port: u16| port.to_string();
     let facts = [
         ("dev", config.dev.is_some(), locked.dev.clone(), found.dev.map(|f| f.value)),

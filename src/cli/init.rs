@@ -90,7 +90,7 @@ fn nobody_to_ask() -> Error {
 
 /// Which findings kilter.yaml lacks, and why others are left out: what is written there beats what is found.
 fn news<'a>(project: &Project, found: &'a Detection) -> (Vec<&'a Finding>, BTreeMap<&'a str, String>) {
-    let specs: Vec<ServiceSpec> = project.config.services.iter().flatten().map(ServiceEntry::spec).collect();
+    let specs: Vec<ServiceSpec> = project.loaded.config.services.iter().flatten().map(ServiceEntry::spec).collect();
     let is = |spec: &ServiceSpec, name: &str| spec.name == name || spec.from.as_deref() == Some(name);
     let mut news = Vec::new();
     let mut covered = BTreeMap::new();
@@ -102,7 +102,7 @@ fn news<'a>(project: &Project, found: &'a Detection) -> (Vec<&'a Finding>, BTree
         let giver = variables.into_iter().find_map(|variable| {
             let by = specs.iter().find(|spec| matches!(spec.provides.get(variable), Some(Some(_))));
             let by = by.map(|spec| format!("`{}`", spec.name));
-            Some((variable, by.or_else(|| project.config.env.contains_key(variable).then(|| "`env`".to_owned()))?))
+            Some((variable, by.or_else(|| project.loaded.config.env.contains_key(variable).then(|| "`env`".to_owned()))?))
         });
         match giver {
             Some((variable, by)) => {
@@ -118,7 +118,7 @@ fn news<'a>(project: &Project, found: &'a Detection) -> (Vec<&'a Finding>, BTree
 /// The proposal; the fields are an interface for scripts.
 fn as_json(project: &Project, found: &Detection, covered: &BTreeMap<&str, String>) -> serde_json::Value {
     let selected = |f: &Finding| f.selected && !covered.contains_key(f.name.as_str());
-    let config = &project.config;
+    let config = &project.loaded.config;
     let services: Vec<_> = found
         .findings
         .iter()
@@ -138,7 +138,7 @@ fn as_json(project: &Project, found: &Detection, covered: &BTreeMap<&str, String
 fn show(ctx: &Context, project: &Project, found: &Detection) {
     let ui = &ctx.ui;
     ui.result(&format!("{}  {}", ui.strong("name  "), project.name));
-    let config = &project.config;
+    let config = &project.loaded.config;
     let facts = [
         ("dev   ", config.dev.clone(), found.dev.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note))),
         (

@@ -115,7 +115,7 @@ fn compare(before: &BTreeMap<String, Vec<u8>>, outcome: &Outcome) -> (Vec<String
 
 /// Takes out of the lock what is to move; what is gone from it is decided anew.
 fn moved(args: &Args, project: &Project, mut lock: Lock) -> Result<Lock> {
-    let entries = project.config.services.iter().flatten().map(|entry| entry.name().to_owned());
+    let entries = project.loaded.config.services.iter().flatten().map(|entry| entry.name().to_owned());
     let known: Vec<String> = std::iter::once(APP.to_owned()).chain(entries).collect();
     if let Some(unknown) = args.services.iter().find(|service| !known.contains(service)) {
         return Err(unknown_service(unknown, &known));

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let name = &args.service;
     let asked = asked(&project, name)?;
     // An entry with `from` is there for what is found of that service.
-    let entry = project.config.services.iter().flatten().map(ServiceEntry::spec).find(|spec| spec.name == *name);
+    let entry = project.loaded.config.services.iter().flatten().map(ServiceEntry::spec).find(|spec| spec.name == *name);
     let kind = entry.and_then(|spec| spec.from).unwrap_or_else(|| name.clone());
     let found = project.detect()?.findings.into_iter().find(|finding| finding.name == kind);
     if asked.is_none() && found.is_none() && catalog::service(name).is_none() {

@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 
-use super::model::Config;
+use super::model::{Config, ServiceEntry};
 use super::node::{Node, PathItem};
 use super::source::{self, Source};
 use super::{check, read, rules};
-use crate::diag::{Error, Kind, Place, Result};
+use crate::diag::{Error, Kind, Place, Result, Subject};
 
 /// A `kilter.yaml` that is right.
 #[derive(Debug, Clone)]
@@ -30,6 +30,30 @@ impl Loaded {
     pub fn place_of_key(&self, path: &[PathItem]) -> Option<Place> {
         let (key, _) = self.node.at(path)?;
         key.map(|key| self.source.place(&key.span))
+    }
+
+    /// Returns the place of what a problem is about: of the innermost of its keys that the file has, else of the
+    /// service's entry. `None` when the file has no such service.
+    pub fn place_of_subject(&self, subject: &Subject) -> Option<Place> {
+        let services = self.config.services.iter().flatten();
+        let start: Vec<PathItem> = match services.map(ServiceEntry::name).position(|name| name == subject.service) {
+            Some(index) => vec!["services".into(), index.into()],
+            None if subject.service == "app" => Vec::new(),
+            None => return None,
+        };
+        let keys: Vec<&str> = subject.keys.iter().map(String::as_str).collect();
+        // What `image: …` says reaches the chart as the value `image`, and so on.
+        let short: &[&str] = match keys.as_slice() {
+            ["values", "ports", ..] => &["port"],
+            ["values", rest @ ..] => rest,
+            _ => &[],
+        };
+        let path = |keys: &[&str]| start.iter().cloned().chain(keys.iter().map(|key| PathItem::from(*key))).collect();
+        let exact = [keys.as_slice(), short].into_iter().filter(|keys| !keys.is_empty());
+        let shorter = (1..keys.len()).rev().map(|length| &keys[..length]).filter(|keys| *keys != ["values"]);
+        let paths: Vec<Vec<PathItem>> = exact.chain(shorter).map(path).collect();
+        let entry = Some(start.clone()).filter(|start| !start.is_empty());
+        paths.iter().chain(&entry).find_map(|path| self.place_of(path))
     }
 
     /// Returns the text that was read.

@@ -7,6 +7,7 @@ mod invocation;
 mod pull;
 mod receipt;
 mod render;
+mod schema;
 mod verify;
 
 use crate::ids::Digest;

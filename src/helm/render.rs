@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use super::charts::require_whole;
-use super::{Helm, Receipt, Release, ValuesFrom};
+use super::{Helm, Receipt, Release, ValuesFrom, schema};
 use crate::diag::{Error, Result};
 use crate::exec::{Captured, Ending};
 use crate::fsx;
@@ -147,6 +147,9 @@ impl Renderer {
                     .help("Get them once: `\"$(kilter tools path helm)\" dependency build DIR` for the chart's directory, and commit `charts/`.")
                     .help("A published chart without its dependencies is incomplete: use another version of it."));
             }
+            Ending::Exited(_) if captured.stderr.contains(schema::WORDS) => {
+                return Err(schema::refused(release, &captured.stderr));
+            }
             Ending::Exited(code) => {
                 return Err(fail(format!("it ended with code {code}"))
                     .help("Correct the values or the chart that helm names, then run `kilter render` again."));
@@ -220,6 +223,7 @@ fn refuse_hooks(release: &Release, manifest: &[u8]) -> Result<()> {
         "chart `{}` of `{name}` has hooks, which nothing runs outside `helm install`",
         release.chart.name
     ))
+    .about(name, &[])
     .detail(hooks.join("\n"))
     .help(format!("Apply them as ordinary objects: add `hooks: apply` to `{name}` in kilter.yaml."))
     .help("Or leave them out: `hooks: drop`."))

@@ -148,7 +148,9 @@ fn environment(plan: &Plan, config: &Config) -> Result<IndexMap<String, String>>
     }
     for service in &plan.services {
         let provided = service.provided(&service.in_cluster()).map_err(|what| {
-            Error::project(what).help(format!("Correct `provides` of `{}` in kilter.yaml.", service.name))
+            Error::project(what)
+                .about(service.name.as_str(), &["provides"])
+                .help(format!("Correct `provides` of `{}` in kilter.yaml.", service.name))
         })?;
         for (variable, value) in provided {
             let decided = config.env.contains_key(&variable);
@@ -171,6 +173,7 @@ fn environment(plan: &Plan, config: &Config) -> Result<IndexMap<String, String>>
             "`env` gives the app `PORT={}`, but it is expected on port {}",
             port.0, app.port
         ))
+        .about(APP, &["env", "PORT"])
         .help(format!("Write `port: {}` in kilter.yaml in place of it; the app gets it as `PORT`.", port.0)));
     }
     env.extend(config.env.iter().map(|(name, value)| (name.clone(), value.0.clone())));
@@ -191,6 +194,7 @@ fn refuse_taken_names(plan: &Plan, config: &Config) -> Result<()> {
         };
         Some(
             Problem::new(format!("the service `{}` has the name that {of} has in the cluster", service.name))
+                .about(service.name.as_str(), &["name"])
                 .help("Give the service another name, or the project: `name:` in kilter.yaml."),
         )
     });
@@ -205,6 +209,7 @@ fn twice(variable: &str, first: &Name, second: &ServicePlan) -> Problem {
         _ => String::new(),
     };
     Problem::new(format!("`{variable}` is provided by both `{first}` and `{name}`"))
+        .about(name.as_str(), &["provides", variable])
         .help(format!(
             "Take it away from one: `- {{name: {name}{from}, provides: {{{variable}: null}}}}` under `services:`."
         ))

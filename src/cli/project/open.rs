@@ -10,7 +10,7 @@ use crate::catalog;
 use crate::cli::context::Context;
 use crate::cluster::{Instance, linked_worktree};
 use crate::config::lock::{self, Lock, Origin};
-use crate::config::model::{Config, Provider};
+use crate::config::model::Provider;
 use crate::config::{self, Loaded};
 use crate::detect::{self, Detection, Stack};
 use crate::diag::{Error, Place, Problem, Result};
@@ -37,8 +37,8 @@ pub(crate) struct Project {
     pub(crate) text: Option<String>,
     /// kilter.yaml as it was read.
     read: Option<String>,
-    /// kilter.yaml, checked.
-    pub(crate) config: Config,
+    /// kilter.yaml, checked, with the places of what it says.
+    pub(crate) loaded: Loaded,
     /// kilter.lock as it is, when there is one.
     pub(crate) lock_text: Option<String>,
     /// kilter.lock, when there is one.
@@ -67,9 +67,9 @@ impl Project {
             }
             None => (None, Vec::new()),
         };
-        let Loaded { config, .. } = load(text.as_deref().unwrap_or_default(), lock.as_ref())?;
+        let loaded = load(text.as_deref().unwrap_or_default(), lock.as_ref())?;
         let directory = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let name = plan::project_name(&config, lock.as_ref(), &directory)?;
+        let name = plan::project_name(&loaded.config, lock.as_ref(), &directory)?;
         let instance = match ctx.global.instance.as_deref().filter(|text| !text.is_empty()) {
             Some(text) => Some(Name::new(text).map_err(|words| {
                 Error::usage(words)
@@ -77,7 +77,7 @@ impl Project {
             })?),
             None => linked_worktree(&root)?,
         };
-        Ok(Self { root, read: text.clone(), text, config, lock_text, lock, name, instance, warnings })
+        Ok(Self { root, read: text.clone(), text, loaded, lock_text, lock, name, instance, warnings })
     }
 
     /// Opens the project and takes the lock of everything that kilter writes for it. What another kilter wrote while this
@@ -109,10 +109,10 @@ impl Project {
     /// # Errors
     /// When the new text is wrong.
     pub(crate) fn with_text(self, text: String) -> Result<Self> {
-        let Loaded { config, .. } = load(&text, self.lock.as_ref())?;
+        let loaded = load(&text, self.lock.as_ref())?;
         let directory = self.root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let name = plan::project_name(&config, self.lock.as_ref(), &directory)?;
-        Ok(Self { text: Some(text), config, name, ..self })
+        let name = plan::project_name(&loaded.config, self.lock.as_ref(), &directory)?;
+        Ok(Self { text: Some(text), loaded, name, ..self })
     }
 
     /// Writes kilter.yaml, whole or not at all.
@@ -157,7 +157,7 @@ impl Project {
         let stack = match stack {
             Some(Ok(stack)) if !detect::moved(&self.root, &stack) => Some(stack),
             Some(_) => self.detect()?.stack,
-            None if facts.dev.is_none() && self.config.dev.is_some() => self.detect()?.stack,
+            None if facts.dev.is_none() && self.loaded.config.dev.is_some() => self.detect()?.stack,
             None => None,
         };
         Ok((facts, stack))
@@ -168,7 +168,7 @@ impl Project {
         let (facts, stack) = self.facts(ctx)?;
         let older = super::older_catalogs(ctx, self.lock.as_ref())?;
         let plan = plan::build(&plan::Input {
-            config: &self.config,
+            config: &self.loaded.config,
             lock: self.lock.as_ref(),
             facts: &facts,
             name: &self.name,
@@ -176,14 +176,20 @@ impl Project {
             older: &older,
             own_values: &self.own_values()?,
             kubernetes: Pins::builtin().kubernetes(),
-        })?;
+        })
+        .map_err(|error| self.located(error))?;
         Ok((plan, facts, stack))
+    }
+
+    /// Gives the problems of an error their places in kilter.yaml.
+    pub(crate) fn located(&self, error: Error) -> Error {
+        error.located(|subject| self.loaded.place_of_subject(subject))
     }
 
     /// Reads the values files that are ejected. One that cannot be read is helm's to refuse.
     fn own_values(&self) -> Result<BTreeMap<String, Value>> {
         let mut own = BTreeMap::new();
-        for entry in self.config.services.iter().flatten() {
+        for entry in self.loaded.config.services.iter().flatten() {
             let path = self.root.join(format!("kilter/{}", Thing::Values(entry.name().to_owned()).path()));
             let text = fsx::read_text(&path, fsx::MAX_FILE)?;
             if let Some(values) = text.and_then(|text| serde_yaml::from_str(&text).ok()) {
@@ -210,7 +216,7 @@ impl Project {
 
     /// Tells whether kilter makes the cluster with kind.
     pub(crate) fn with_kind(&self) -> bool {
-        self.config.cluster.as_ref().is_none_or(|cluster| cluster.provider == Provider::Kind)
+        self.loaded.config.cluster.as_ref().is_none_or(|cluster| cluster.provider == Provider::Kind)
     }
 }
 

@@ -105,7 +105,7 @@ fn keep_others(directory: &Directory, prepared: &Prepared, files: &mut Files) ->
 /// Adds the artifacts that are not helm's: Tiltfile, Dockerfile.dev and kind.yaml, kilter's or the user's.
 fn texts(prepared: &Prepared, manifests: &[(String, Vec<u8>)], files: &mut Files) -> Result<()> {
     let (plan, ejected) = (&prepared.plan, &prepared.ejected);
-    let cluster = prepared.project.config.cluster.as_ref();
+    let cluster = prepared.project.loaded.config.cluster.as_ref();
     if let Some(app) = &plan.app {
         let text = match ejected.read(&Thing::Dockerfile)? {
             Some(own) => own,

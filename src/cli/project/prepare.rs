@@ -138,7 +138,14 @@ impl Prepared {
         let progress = crate::cli::ui::RenderProgress::new(&ctx.ui, self.releases.len());
         let results = renderer.render(&self.releases, &|release| directory.stored(&release.service), &progress);
         drop(progress);
-        collect(results)
+        collect(results).map_err(|error| {
+            // The values of an ejected file are not kilter.yaml's.
+            let own = |service: &str| self.ejected.path(&Thing::Values(service.to_owned())).is_some();
+            error.located(|subject| {
+                let place = || self.project.loaded.place_of_subject(subject);
+                (!own(&subject.service)).then(place).flatten()
+            })
+        })
     }
 
     /// Returns the services of the plan, the app included, in order.
@@ -221,7 +228,7 @@ pub(crate) fn tool(ctx: &Context, project: &Project, tool: Tool) -> Result<Insta
 /// Decides which version of a tool a project wants.
 pub(crate) fn wanted(project: &Project, tool: Tool) -> Result<Want> {
     let locked = project.lock.as_ref().filter(|_| tool == Tool::Helm).map(|lock| lock.helm.version.as_str());
-    match (project.config.tools.get(tool.name()), locked) {
+    match (project.loaded.config.tools.get(tool.name()), locked) {
         (Some(ToolPin::Version(version)), _) => Want::parse(tool, version, []),
         (Some(ToolPin::Checked(pin)), _) => {
             Want::parse(tool, &pin.version, pin.sha256.iter().map(|(k, v)| (k.as_str(), v.as_str())))

@@ -59,7 +59,10 @@ pub(super) fn chart(ctx: &Context, project: &Project, service: &str, source: &Ch
             Some(chart) if chart.digest() == *digest => store.embedded(chart),
             _ => stored(ctx, name, digest)?.ok_or_else(|| not_carried(name, service, digest)),
         },
-        ChartSource::Local(dir) => store.local(&project.root.join(dir), dir),
+        ChartSource::Local(dir) => {
+            let local = store.local(&project.root.join(dir), dir);
+            local.map_err(|error| project.located(error.about(service, &["chart"])))
+        }
         ChartSource::Remote { reference, version, digest } => {
             remote(ctx, project, &store, &RemoteChart { service, reference, version, digest: digest.as_ref() })
         }
