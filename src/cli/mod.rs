@@ -115,6 +115,10 @@ impl Command {
 
 /// Runs kilter on the arguments and environment of this process.
 pub fn main() -> ExitCode {
+    if let Some(error) = exec::become_detached(std::env::args_os()) {
+        ui::print_error(&error);
+        return ExitCode::from(error.kind().exit_code());
+    }
     clap_complete::CompleteEnv::with_factory(Cli::command).complete();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

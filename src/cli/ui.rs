@@ -43,6 +43,11 @@ pub(super) fn tell_call(call: &Invocation) {
     }
 }
 
+/// Prints a failure where nothing is known yet of how to talk.
+pub(super) fn print_error(error: &Error) {
+    let _ = std::io::stderr().lock().write_all(format!("error: {error}").as_bytes());
+}
+
 /// How kilter talks in this process.
 #[derive(Debug)]
 pub(crate) struct Ui {
