@@ -53,7 +53,7 @@ pub fn kind_yaml(instance: &Instance, node_image: &str, own: Option<&[u8]>) -> R
 }
 
 /// Returns the name of an instance's cluster. kind makes node names of it, which Kubernetes takes up to 63 characters of.
-fn cluster_name(instance: &Instance) -> Result<String> {
+pub(super) fn cluster_name(instance: &Instance) -> Result<String> {
     let name = format!("kilter-{}", super::flat(&Instance::key(&instance.project, instance.name.as_ref())));
     if name.len() <= MAX_NAME {
         return Ok(name);

@@ -32,8 +32,9 @@ impl Process {
     /// When the system does not say when it started.
     pub fn this() -> Result<Self> {
         let pid = std::process::id();
-        let started = started(pid)
-            .ok_or_else(|| Error::missing("the system does not say when this process started").help("Mount `/proc`."))?;
+        let started = started(pid).ok_or_else(|| {
+            Error::missing("the system does not say when this process started").help("Mount `/proc`.")
+        })?;
         Ok(Self { pid, started })
     }
 
