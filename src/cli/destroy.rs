@@ -35,7 +35,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let work = ctx.ui.work(&format!("deleting {what}"));
     dev.session.stop()?;
     match &dev.target {
-        Target::Kind { .. } => dev.destroy_kind(ctx, &project)?,
+        Target::Kind { .. } => dev.destroy_kind(ctx)?,
         Target::Context { .. } => destroy_namespace(ctx, &dev, &project)?,
     }
     drop(work);

@@ -25,7 +25,7 @@ pub(crate) fn run(_args: &Args, ctx: &Context) -> Result<()> {
     dev.session.stop()?;
     drop(work);
     match &dev.target {
-        Target::Kind { .. } => dev.stop_kind(ctx, &project)?,
+        Target::Kind { .. } => dev.stop_kind(ctx)?,
         Target::Context { .. } => {
             let kubectl = dev.kubectl_there(ctx, &project)?;
             let _work = ctx.ui.work("ending the pods");

@@ -183,8 +183,12 @@ fn resources(out: &mut String, plan: &Plan, service: &TiltService, census: &Cens
         line(out, &format!("{idle})"));
     }
     if workloads.is_empty() && !beside.is_empty() {
-        let _ =
-            writeln!(out, "k8s_resource(new_name={}, labels=[{}]{waits}{beside}{links})", quote(&service.name), quote(label));
+        let _ = writeln!(
+            out,
+            "k8s_resource(new_name={}, labels=[{}]{waits}{beside}{links})",
+            quote(&service.name),
+            quote(label)
+        );
     }
 }
 

@@ -74,8 +74,10 @@ fn hangup_starts_the_command_again_and_what_it_started_is_gone() {
 fn the_end_is_handed_on_and_waited_for() {
     let dir = scratch();
     for signal in ["TERM", "INT"] {
-        let mut running =
-            run(dir.path(), &["sh", "-c", "exec 2>&-; trap 'echo bye; exit 5' TERM; echo up; while :; do sleep 0.01; done"]);
+        let mut running = run(
+            dir.path(),
+            &["sh", "-c", "exec 2>&-; trap 'echo bye; exit 5' TERM; echo up; while :; do sleep 0.01; done"],
+        );
         assert_eq!(running.line(), "up");
         running.signal(signal);
         assert_eq!(running.line(), "bye");
