@@ -163,3 +163,101 @@ fn starting(resource: &Resource, state: Option<PodState>, late: bool) -> Verdict
         None => Verdict::Waiting("its pod".into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const BUDGETS: Budgets = Budgets { build: Duration::from_secs(100), ready: Duration::from_secs(50) };
+
+    fn tilt(name: &str, update: &str, runtime: &str, deployed: &str) -> Resource {
+        let value = json!({"metadata": {"name": name}, "status": {"updateStatus": update, "runtimeStatus": runtime,
+            "lastDeployTime": deployed, "buildHistory": [{"startTime": deployed}], "k8sResourceInfo": {"podName": format!("{name}-0")}}});
+        Resource::read(&value).unwrap()
+    }
+
+    fn board(expected: Expected, resources: impl IntoIterator<Item = Resource>) -> Board {
+        let mut board = Board::new(expected, BUDGETS);
+        resources.into_iter().for_each(|resource| board.resource(resource));
+        board
+    }
+
+    fn look(board: &mut Board, seconds: u64) -> Vec<(String, Verdict)> {
+        let outcomes = board.look(Duration::from_secs(seconds)).unwrap();
+        outcomes.into_iter().map(|outcome| (outcome.service, outcome.verdict)).collect()
+    }
+
+    fn reason(verdict: &Verdict) -> &str {
+        match verdict {
+            Verdict::Failed(failure) => &failure.reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn nothing_is_said_before_the_tiltfile_is_loaded_anew() {
+        let expected = Expected { tiltfile: "1".into(), ..Expected::default() };
+        let mut board = board(expected, [tilt("redis", "ok", "ok", "1")]);
+        assert_eq!(board.look(Duration::ZERO), None);
+        board.resource(tilt(TILTFILE, "ok", "not_applicable", "1"));
+        assert_eq!(board.look(Duration::ZERO), None, "that was the load before");
+        board.resource(tilt(TILTFILE, "in_progress", "not_applicable", "2"));
+        assert_eq!(board.look(Duration::ZERO), None);
+        board.resource(tilt(TILTFILE, "ok", "not_applicable", "2"));
+        assert_eq!(look(&mut board, 0), [("redis".into(), Verdict::Ready)]);
+    }
+
+    #[test]
+    fn a_service_that_is_to_be_applied_anew_is_not_ready_before() {
+        let expected = Expected { deployed: [("redis".into(), "1".into())].into(), ..Expected::default() };
+        let mut board = board(expected, [tilt(TILTFILE, "ok", "", "1"), tilt("redis", "ok", "ok", "1")]);
+        assert_eq!(look(&mut board, 0), [("redis".into(), Verdict::Waiting("its turn".into()))]);
+        board.resource(tilt("redis", "ok", "ok", "2"));
+        assert_eq!(look(&mut board, 0), [("redis".into(), Verdict::Ready)]);
+    }
+
+    #[test]
+    fn building_and_starting_have_budgets_of_their_own() {
+        let mut board = board(Expected::default(), [tilt(TILTFILE, "ok", "", "1"), tilt("app", "in_progress", "", "")]);
+        assert!(matches!(&look(&mut board, 0)[0].1, Verdict::Waiting(_)));
+        assert!(matches!(&look(&mut board, 99)[0].1, Verdict::Waiting(_)));
+        board.resource(tilt("app", "ok", "pending", "2"));
+        assert!(matches!(&look(&mut board, 100)[0].1, Verdict::Waiting(_)), "the time of starting begins now");
+        assert_eq!(reason(&look(&mut board, 150)[0].1), "it did not get ready in time");
+        board.resource(tilt("app", "in_progress", "", "2"));
+        assert!(matches!(&look(&mut board, 151)[0].1, Verdict::Waiting(_)), "an edit: it is built again");
+        assert_eq!(reason(&look(&mut board, 251)[0].1), "it was not built and applied in time");
+    }
+
+    #[test]
+    fn a_pods_trouble_is_the_services() {
+        let mut board = board(Expected::default(), [tilt(TILTFILE, "ok", "", "1"), tilt("db", "ok", "pending", "1")]);
+        let pod = |reason: &str| {
+            json!({"type": "MODIFIED", "object": {"metadata": {"name": "db-0"}, "status": {"containerStatuses": [
+                {"name": "db", "image": "nope:1", "state": {"waiting": {"reason": reason, "message": "not found"}}}]}}})
+        };
+        board.pod(&pod("ErrImagePull"));
+        assert_eq!(look(&mut board, 0)[0].1, Verdict::Waiting("the image nope:1 cannot be pulled".into()));
+        board.pod(&pod("ImagePullBackOff"));
+        assert_eq!(reason(&look(&mut board, 1)[0].1), "the image nope:1 cannot be pulled");
+        board.pod(&json!({"type": "DELETED", "object": {"metadata": {"name": "db-0"}}}));
+        assert_eq!(look(&mut board, 2)[0].1, Verdict::Waiting("its pod".into()));
+    }
+
+    #[test]
+    fn only_what_is_asked_for_counts() {
+        let expected = Expected { only: vec!["redis".into()], ..Expected::default() };
+        let resources = [tilt(TILTFILE, "ok", "", "1"), tilt("redis", "ok", "ok", "1"), tilt("app", "error", "", "1")];
+        assert_eq!(look(&mut board(expected, resources), 0), [("redis".into(), Verdict::Ready)]);
+    }
+
+    #[test]
+    fn a_tiltfile_that_does_not_load_is_the_one_failure() {
+        let value = json!({"metadata": {"name": TILTFILE}, "status": {"updateStatus": "error",
+            "buildHistory": [{"startTime": "1", "error": "Tiltfile:3: undefined: x"}]}});
+        let mut board = board(Expected::default(), [Resource::read(&value).unwrap()]);
+        assert_eq!(reason(&look(&mut board, 0)[0].1), "the Tiltfile cannot be loaded");
+    }
+}
