@@ -5,6 +5,7 @@
 
 mod architecture;
 mod charts;
+mod cluster;
 mod commands;
 mod config;
 mod detect_score;

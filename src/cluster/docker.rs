@@ -187,7 +187,7 @@ impl Docker {
         if names.is_empty() {
             return Ok(());
         }
-        let call = self.call(["container", "stop", "--time", &STOP_GRACE.to_string()]).args(names.iter().copied());
+        let call = self.call(["container", "stop", "-t", &STOP_GRACE.to_string()]).args(names.iter().copied());
         self.run(call.timeout(TIMEOUT + Duration::from_secs(STOP_GRACE))).map(drop)
     }
 

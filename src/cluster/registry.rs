@@ -119,7 +119,7 @@ impl Registry {
 fn running(container: Option<&Container>) -> Option<Registry> {
     let container = container.filter(|container| container.status == Status::Running)?;
     let inside = format!("{INSIDE}/tcp");
-    let port = container.published.iter().find(|port| port.container == inside)?;
+    let port = container.wanted.iter().find(|port| port.container == inside)?;
     Some(Registry { address: format!("127.0.0.1:{}", port.port) })
 }
 
