@@ -75,7 +75,15 @@ pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool> {
 /// # Errors
 /// When the file cannot be written; the old content is then untouched.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    put(path, bytes, true)
+    put(path, bytes, true, None)
+}
+
+/// Writes a file whole like [`write`]; nobody but the user can read it.
+///
+/// # Errors
+/// When the file cannot be written; the old content is then untouched.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    put(path, bytes, true, Some(0o600))
 }
 
 /// Writes a file whole like [`write`], but leaves it to the system when it reaches the disk: for what is checked by its
@@ -85,10 +93,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// When the file cannot be written; the old content is then untouched.
 pub fn write_cached(path: &Path, bytes: &[u8]) -> Result<()> {
-    put(path, bytes, false)
+    put(path, bytes, false, None)
 }
 
-fn put(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
+/// `mode` is that of the file in the end; without one, an existing file keeps its own.
+fn put(path: &Path, bytes: &[u8], durable: bool, mode: Option<u32>) -> Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let fail = |error: &std::io::Error| Error::io(format!("write `{}`", path.display()), error);
     let parent = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -96,13 +105,15 @@ fn put(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
     let mut temp = tempfile::Builder::new()
         .prefix(&temp_prefix(&target))
         .suffix(TEMP_SUFFIX)
-        .permissions(fs::Permissions::from_mode(0o644))
+        .permissions(fs::Permissions::from_mode(mode.unwrap_or(0o644)))
         .tempfile_in(parent)
         .map_err(|e| fail(&e))?;
     temp.write_all(bytes)
         .and_then(|()| if durable { temp.as_file().sync_all() } else { Ok(()) })
         .map_err(|e| fail(&e))?;
-    if let Ok(there) = fs::metadata(&target) {
+    if mode.is_none()
+        && let Ok(there) = fs::metadata(&target)
+    {
         temp.as_file().set_permissions(there.permissions()).map_err(|e| fail(&e))?;
     }
     let _held = COMMIT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -28,7 +28,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("helm", &["catalog", "config", "values"]),
     ("artifacts", &["helm", "values"]),
     ("image", &["catalog", "detect", "plan"]),
-    ("cluster", &["plan"]),
+    ("cluster", &["config", "plan"]),
     // What the image leaves out, Tilt does not watch.
     ("tilt", &["catalog", "detect", "image", "plan"]),
     (

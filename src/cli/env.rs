@@ -53,6 +53,22 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     Ok(())
 }
 
+/// Prints the table of every address.
+///
+/// # Errors
+/// When a template of a service cannot be filled in.
+pub(crate) fn show(ctx: &Context, plan: &Plan, instance: &Instance) -> Result<()> {
+    table(ctx, plan, instance, &localhost(plan, instance)?)
+}
+
+/// Returns every address as JSON.
+///
+/// # Errors
+/// As [`show`].
+pub(crate) fn as_json(plan: &Plan, instance: &Instance) -> Result<Value> {
+    everything(plan, instance, &localhost(plan, instance)?)
+}
+
 /// The app's environment with every address on this machine.
 fn localhost(plan: &Plan, instance: &Instance) -> Result<IndexMap<String, String>> {
     let mut env = plan.env.clone();

@@ -83,6 +83,19 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     Ok(())
 }
 
+/// Does what `kilter init` does when there is no kilter.yaml yet and the project's manifests name a service.
+///
+/// # Errors
+/// When consent is needed and nobody can be asked.
+pub(crate) fn first_run(ctx: &Context, yes: bool) -> Result<()> {
+    let project = Project::open(ctx)?;
+    if project.text.is_some() || project.detect()?.findings.iter().all(|finding| !finding.selected) {
+        return Ok(());
+    }
+    let args = Args { dry_run: false, yes: yes || !ctx.ui.interactive && ctx.global.no_input };
+    run(&args, ctx)
+}
+
 fn nobody_to_ask() -> Error {
     Error::usage("`kilter init` asks before it writes, and nobody can be asked here")
         .help("Take what is selected: `kilter init --yes`. Only look: `kilter init --dry-run`.")
@@ -102,7 +115,10 @@ fn news<'a>(project: &Project, found: &'a Detection) -> (Vec<&'a Finding>, BTree
         let giver = variables.into_iter().find_map(|variable| {
             let by = specs.iter().find(|spec| matches!(spec.provides.get(variable), Some(Some(_))));
             let by = by.map(|spec| format!("`{}`", spec.name));
-            Some((variable, by.or_else(|| project.loaded.config.env.contains_key(variable).then(|| "`env`".to_owned()))?))
+            Some((
+                variable,
+                by.or_else(|| project.loaded.config.env.contains_key(variable).then(|| "`env`".to_owned()))?,
+            ))
         });
         match giver {
             Some((variable, by)) => {

@@ -5,17 +5,26 @@ mod candidates;
 mod catalog;
 mod completions;
 mod context;
+mod destroy;
+mod dev;
 mod doctor;
+mod down;
 mod eject;
 mod env;
+mod exec;
 mod init;
+mod logs;
 mod man;
 mod project;
 mod remove;
 mod render;
+mod restart;
 mod schema;
+mod status;
+mod stop;
 mod tools;
 mod ui;
+mod up;
 mod upgrade;
 mod verify;
 mod version;
@@ -26,7 +35,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::diag::{Error, Kind, Result};
-use crate::{exec, fsx};
+use crate::exec as processes;
+use crate::fsx;
 use context::Context;
 
 /// Real backing services in development and a one-command deploy, from one small kilter.yaml.
@@ -81,6 +91,14 @@ pub(crate) enum Command {
     Verify(verify::Args),
     Upgrade(upgrade::Args),
     Eject(eject::Args),
+    Up(up::Args),
+    Status(status::Args),
+    Logs(logs::Args),
+    Exec(exec::Args),
+    Restart(restart::Args),
+    Down(down::Args),
+    Stop(stop::Args),
+    Destroy(destroy::Args),
     Env(env::Args),
     Doctor(doctor::Args),
     Tools(tools::Args),
@@ -102,6 +120,14 @@ impl Command {
             Self::Verify(args) => verify::run(args, ctx),
             Self::Upgrade(args) => upgrade::run(args, ctx),
             Self::Eject(args) => eject::run(args, ctx),
+            Self::Up(args) => up::run(args, ctx),
+            Self::Status(args) => status::run(args, ctx),
+            Self::Logs(args) => logs::run(args, ctx),
+            Self::Exec(args) => exec::run(args, ctx),
+            Self::Restart(args) => restart::run(args, ctx),
+            Self::Down(args) => down::run(args, ctx),
+            Self::Stop(args) => stop::run(args, ctx),
+            Self::Destroy(args) => destroy::run(args, ctx),
             Self::Env(args) => env::run(args, ctx),
             Self::Doctor(args) => doctor::run(args, ctx),
             Self::Tools(args) => tools::run(args, ctx),
@@ -115,6 +141,10 @@ impl Command {
 
 /// Runs kilter on the arguments and environment of this process.
 pub fn main() -> ExitCode {
+    if let Some(error) = processes::become_detached(std::env::args_os()) {
+        ui::print_error(&error);
+        return ExitCode::from(error.kind().exit_code());
+    }
     clap_complete::CompleteEnv::with_factory(Cli::command).complete();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -126,13 +156,13 @@ pub fn main() -> ExitCode {
     handle_signals();
     let ctx = Context::new(cli.global.clone());
     if cli.global.verbose {
-        exec::tell_calls(ui::tell_call);
+        processes::tell_calls(ui::tell_call);
     }
     let outcome =
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cli.command.run(&ctx).and_then(|()| ctx.ui.finish())));
     let result = outcome.unwrap_or_else(|_| Err(Error::bug("kilter stopped in the middle of its work")));
     match result {
-        _ if exec::interrupted() => ExitCode::from(Kind::Interrupted.exit_code()),
+        _ if processes::interrupted() => ExitCode::from(Kind::Interrupted.exit_code()),
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if error.kind() != Kind::Interrupted {
@@ -152,7 +182,7 @@ const ENDS_BY_ITSELF: std::time::Duration = std::time::Duration::from_secs(5);
 fn handle_signals() {
     // Fails only when a handler is already set, and this is the one place that sets it.
     let _ = ctrlc::set_handler(|| {
-        if exec::on_interrupt() {
+        if processes::on_interrupt() {
             std::thread::sleep(ENDS_BY_ITSELF);
         }
         let _held = fsx::COMMIT.lock();

@@ -16,6 +16,11 @@ const NODE_SUFFIX: &str = "-control-plane";
 /// Longest name of a cluster: a node's name is a label of 63 characters (RFC 1123).
 const MAX_NAME: usize = 63 - NODE_SUFFIX.len();
 
+/// Has the node's containerd look up registries in files, which is how the local registry is made known to it. The node
+/// images of kind 0.27 and newer do so without; an older one, or a containerd that looks in two places, does with it
+/// (https://kind.sigs.k8s.io/docs/user/local-registry/).
+const CERTS_D: &str = "[plugins.\"io.containerd.grpc.v1.cri\".registry]\n  config_path = \"/etc/containerd/certs.d\"\n";
+
 /// Returns kind's settings as they can be ejected: one node, without anything of this machine.
 ///
 /// # Errors
@@ -53,7 +58,7 @@ pub fn kind_yaml(instance: &Instance, node_image: &str, own: Option<&[u8]>) -> R
 }
 
 /// Returns the name of an instance's cluster. kind makes node names of it, which Kubernetes takes up to 63 characters of.
-fn cluster_name(instance: &Instance) -> Result<String> {
+pub(super) fn cluster_name(instance: &Instance) -> Result<String> {
     let name = format!("kilter-{}", super::flat(&Instance::key(&instance.project, instance.name.as_ref())));
     if name.len() <= MAX_NAME {
         return Ok(name);
@@ -72,6 +77,7 @@ fn settings(node_image: &str) -> Value {
     json!({
         "kind": "Cluster",
         "apiVersion": "kind.x-k8s.io/v1alpha4",
+        "containerdConfigPatches": [CERTS_D],
         "nodes": [{"role": "control-plane", "image": node_image}],
     })
 }

@@ -73,9 +73,27 @@ impl Machine {
         let mut machine = Self::read(state)?;
         let entry = machine.entry(key, dir, blocks)?;
         machine.instances.insert(key.to_owned(), entry.clone());
-        let text = serde_json::to_string_pretty(&machine).map_err(|error| Error::bug(error.to_string()))?;
-        fsx::write_if_changed(&file(state), (text + "\n").as_bytes())?;
+        machine.write(state)?;
         Ok(entry)
+    }
+
+    /// Gives up the entry of an instance, if it is this directory's: its ports are free for others.
+    ///
+    /// # Errors
+    /// When the table cannot be read or written.
+    pub fn forget(state: &Path, key: &str, dir: &Path) -> Result<()> {
+        let _lock = fsx::Lock::acquire(&state.join("machine.lock"), || {})?;
+        let mut machine = Self::read(state)?;
+        if machine.instances.get(key).is_none_or(|entry| entry.dir != dir) {
+            return Ok(());
+        }
+        machine.instances.remove(key);
+        machine.write(state)
+    }
+
+    fn write(&self, state: &Path) -> Result<()> {
+        let text = serde_json::to_string_pretty(self).map_err(|error| Error::bug(error.to_string()))?;
+        fsx::write_if_changed(&file(state), (text + "\n").as_bytes()).map(drop)
     }
 
     /// Returns the entry that [`Self::claim`] would give, and writes nothing.

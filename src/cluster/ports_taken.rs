@@ -76,8 +76,7 @@ pub fn holders(ports: &[u16]) -> BTreeMap<u16, Holder> {
 
 /// Tells whether a container is the node of an instance's own kind cluster.
 pub fn is_own(container: &Published, instance: &Instance) -> bool {
-    let key = Instance::key(&instance.project, instance.name.as_ref());
-    container.cluster == format!("kilter-{}", super::flat(&key))
+    super::kind::cluster_name(instance).is_ok_and(|name| container.cluster == name)
 }
 
 /// Looks into the kernel's tables; `None` where there are none.

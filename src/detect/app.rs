@@ -54,7 +54,7 @@ pub(super) fn describe(
         Ecosystem::Prisma => None,
     };
     let reloads = match &dev {
-        Some(dev) if from_procfile => command::reloads(&dev.value),
+        Some(dev) if from_procfile => command::reloads_as(&dev.value, app.reloads),
         Some(_) => app.reloads,
         None => false,
     };

@@ -84,14 +84,59 @@ pub(crate) fn is_plain(command: &str) -> bool {
 
 /// Tells whether the server that a command starts loads changed files by itself.
 pub(super) fn reloads(command: &str) -> bool {
-    const WATCHERS: [&str; 9] =
-        ["nodemon", "ts-node-dev", "tsnd", "node-dev", "air", "watchexec", "reflex", "wrangler", "watchmedo"];
-    const FLAGS: [&str; 7] = ["--watch", "-w", "--reload", "--hot", "--hmr", "--debug", "--auto-reload"];
+    // Streamlit (docs.streamlit.io/develop/concepts/architecture/run-your-app) and the rest watch what they run.
+    const WATCHERS: [&str; 16] = [
+        "nodemon",
+        "ts-node-dev",
+        "tsnd",
+        "node-dev",
+        "air",
+        "gow",
+        "wgo",
+        "CompileDaemon",
+        "watchexec",
+        "reflex",
+        "wrangler",
+        "watchmedo",
+        "watchfiles",
+        "streamlit",
+        "entr",
+        "modd",
+    ];
+    const FLAGS: [&str; 5] = ["--watch", "--reload", "--hot", "--hmr", "--auto-reload"];
+    const ONE_OF_SEVERAL: [&str; 2] = ["--watch=", "--watch-path"];
     WATCHERS.iter().any(|watcher| runs(command, watcher))
-        || words(command).any(|word| FLAGS.contains(&word) || word.starts_with("--watch="))
+        || words(command).any(|word| FLAGS.contains(&word) || ONE_OF_SEVERAL.iter().any(|flag| word.starts_with(flag)))
+        // Elsewhere `-w` is the workspace of npm or the workers of gunicorn, and `--debug` says more in the log.
+        || (runs(command, "nest") && words(command).any(|word| word == "-w"))
+        || (["flask", "quart", "sanic", "litestar"].iter().any(|server| runs(command, server))
+            && words(command).any(|word| ["--debug", "--dev", "FLASK_DEBUG=1"].contains(&word)))
         || (runs(command, "tsx") && runs(command, "watch"))
         || (runs(command, "runserver") && !command.contains("--noreload"))
         || (runs(command, "fastapi") && runs(command, "dev"))
+}
+
+/// Tells whether a command loads changed files by itself. It may be another than the one that was detected, of which
+/// `detected` says it: a package manager or a task runner starts the same scripts, but a program that is started plainly
+/// does what its own words say.
+pub(crate) fn reloads_as(command: &str, detected: bool) -> bool {
+    const PLAIN: [&str; 12] = [
+        "node",
+        "python",
+        "python3",
+        "go",
+        "deno",
+        "tsx",
+        "ts-node",
+        "gunicorn",
+        "uvicorn",
+        "hypercorn",
+        "flask",
+        "java",
+    ];
+    reloads(command)
+        || ((detected || super::node::starts_dev_server(command))
+            && !PLAIN.iter().any(|program| runs(command, program)))
 }
 
 /// Quotes a word for `/bin/sh` where it needs it.
@@ -151,6 +196,46 @@ mod tests {
         ] {
             assert_eq!(port(command), expected, "{command}");
         }
+    }
+
+    #[test]
+    fn who_loads_changed_files_is_told_from_the_words() {
+        for command in [
+            "nodemon server.js",
+            "node --watch server.js",
+            "node --watch-path=src server.js",
+            "tsx watch src/index.ts",
+            "nest start -w",
+            "bun --hot index.ts",
+            "uvicorn main:app --reload",
+            "flask --app main run --debug",
+            "python manage.py runserver 0.0.0.0:8000",
+            "fastapi dev",
+            "streamlit run app.py",
+            "air -c .air.toml",
+        ] {
+            assert!(reloads(command) && reloads_as(command, false), "{command}");
+        }
+        for command in [
+            "node server.js",
+            "gunicorn -w 4 app:app",
+            "npm run -w web start",
+            "go run . --debug",
+            "uvicorn main:app",
+            "python manage.py runserver --noreload",
+            "tsx src/index.ts",
+            "flask --app main run",
+        ] {
+            assert!(!reloads(command) && !reloads_as(command, false), "{command}");
+        }
+    }
+
+    #[test]
+    fn another_command_than_the_detected_one_may_load_files_in_another_way() {
+        assert!(reloads_as("pnpm --filter web dev", true) && reloads_as("make dev", true));
+        assert!(reloads_as("yarn vite --port 3001", false) && reloads_as("npx next dev", false));
+        assert!(!reloads_as("node server.js", true) && !reloads_as("cd web && python3 -m x", true));
+        assert!(!reloads_as("npm start", false) && !reloads_as("./serve", false));
     }
 
     #[test]

@@ -173,6 +173,7 @@ pub(super) fn stack(files: &Files<'_>, dir: &str) -> Option<Stack> {
         ecosystem: Ecosystem::Go,
         manager: "go".into(),
         manifests,
+        rebuild_on: Vec::new(),
         install: command::in_dir(dir, "go mod download"),
         reloads: false,
     })

@@ -32,6 +32,7 @@ mod testing;
 
 pub(crate) use command::is_plain as is_plain_command;
 pub(crate) use command::port as port_of_command;
+pub(crate) use command::reloads_as;
 pub use confidence::SELECT;
 pub use disk::DiskTree;
 pub use model::{Detection, Evidence, Finding, Found, Stack, Tree};

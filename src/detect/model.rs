@@ -101,6 +101,9 @@ pub struct Stack {
     /// Files that name the dependencies, relative to the root, copied before everything else, so that a source edit does
     /// not install again. Empty: the installation needs the sources, so everything is copied first.
     pub manifests: Vec<String>,
+    /// Where `manifests` is empty: the files known to name the dependencies, an edit of which needs the installation again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rebuild_on: Vec<String>,
     /// Command that installs the dependencies, from the project's root; a line for `/bin/sh`.
     pub install: String,
     /// Whether the dev command reloads by itself when a file changes (vite, next dev, nodemon, uvicorn --reload, air …).

@@ -76,6 +76,7 @@ mod tests {
             manifests: manifests.iter().map(|m| (*m).to_owned()).collect(),
             install: "npm install".into(),
             reloads: true,
+            rebuild_on: Vec::new(),
         };
         for path in
             ["package.json", "apps/web/package.json", "x/node_modules/y/package.json", "src/deep/down/package.json"]

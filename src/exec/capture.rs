@@ -106,7 +106,7 @@ impl Invocation {
 
     /// Starts the call. The expressions made here hold the write ends of the pipes: they end with this function, so that
     /// the readers see the end of the stream when the process is gone.
-    fn start(&self, stdout: PipeWriter, stderr: PipeWriter) -> Result<duct::Handle> {
+    pub(super) fn start(&self, stdout: PipeWriter, stderr: PipeWriter) -> Result<duct::Handle> {
         let expression = self.expression().stdout_file(stdout).stderr_file(stderr).unchecked();
         let expression = expression.before_spawn(|command| {
             command.process_group(0);
@@ -129,7 +129,7 @@ impl Invocation {
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the room that starts processes")]
-    fn expression(&self) -> duct::Expression {
+    pub(super) fn expression(&self) -> duct::Expression {
         let mut expression = duct::cmd(&self.program, &self.args);
         match &self.env {
             Environment::Only(vars) => expression = expression.full_env(vars),
@@ -148,7 +148,7 @@ impl Invocation {
         }
     }
 
-    fn cannot_start(&self, error: &std::io::Error) -> Error {
+    pub(super) fn cannot_start(&self, error: &std::io::Error) -> Error {
         let words = crate::diag::io_words(error);
         Error::missing(format!("cannot run `{}`: {words}", self.program.display()))
             .help("Check that the file is there and may be executed.")
@@ -187,7 +187,7 @@ fn read_up_to(mut stream: impl Read + Send + 'static, limit: usize, over: Arc<At
 }
 
 /// Reads a stream to its end and keeps its last bytes.
-fn read_tail(mut stream: impl Read + Send + 'static) -> Reader {
+pub(super) fn read_tail(mut stream: impl Read + Send + 'static) -> Reader {
     thread::spawn(move || {
         let mut bytes = Vec::new();
         let mut buffer = vec![0; 16 * 1024];
@@ -202,8 +202,8 @@ fn read_tail(mut stream: impl Read + Send + 'static) -> Reader {
     })
 }
 
-type Reader = JoinHandle<Vec<u8>>;
+pub(super) type Reader = JoinHandle<Vec<u8>>;
 
-fn join(reader: Reader) -> Vec<u8> {
+pub(super) fn join(reader: Reader) -> Vec<u8> {
     reader.join().unwrap_or_default()
 }

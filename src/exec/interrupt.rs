@@ -44,6 +44,7 @@ pub(super) fn end_group(group: u32) {
 }
 
 /// Keeps a process group known to [`on_interrupt`] while it runs.
+#[derive(Debug)]
 pub(super) struct Registered(u32);
 
 impl Registered {

@@ -1,10 +1,13 @@
 //! The only room that starts processes.
 //!
 //! A call is a value, [`Invocation`], that can be printed, compared and recorded. [`Invocation::capture`] runs it in a
-//! process group of its own with a time limit and a limit on its output.
+//! process group of its own with a time limit and a limit on its output; [`Invocation::lines`] listens to it while it runs;
+//! [`Invocation::detach`] lets it outlive kilter; [`Invocation::become_it`] hands this process over to it.
 
 mod capture;
+mod detached;
 mod interrupt;
+mod stream;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,7 +15,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 pub use capture::{Captured, Ending};
+pub use detached::{Process, Record, become_detached, tail};
 pub use interrupt::{interrupted, on_interrupt, pause_if_interrupted};
+pub use stream::{Said, Stream};
 
 static ON_START: OnceLock<fn(&Invocation)> = OnceLock::new();
 

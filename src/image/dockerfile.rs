@@ -3,12 +3,13 @@
 //! It builds with every builder (no `syntax` line, no mounts) on Debian and Alpine images. Names that come from the
 //! project's files stand in JSON form or not at all, so that no name can become an instruction.
 
+use super::restart::{json_lines, restarts};
 use crate::catalog::Ecosystem;
 use crate::detect::{Stack, is_plain_command};
 
 /// What the build context leaves out, in the syntax of .dockerignore, where the last pattern that fits decides: secrets,
 /// but neither the files that show how they look nor those that projects commit for dev (Vite's and Next's modes); what is installed or built again in the container; git's own files.
-pub const CONTEXT_IGNORE: [&str; 16] = [
+pub const CONTEXT_IGNORE: [&str; 20] = [
     "**/.env",
     "**/.env.*",
     "!**/.env.example",
@@ -25,6 +26,10 @@ pub const CONTEXT_IGNORE: [&str; 16] = [
     "**/.nuxt",
     "**/.svelte-kit",
     "**/.turbo",
+    "**/.pytest_cache",
+    "**/.mypy_cache",
+    "**/.ruff_cache",
+    "**/.DS_Store",
 ];
 
 /// Writes Dockerfile.dev: the dependencies in layers of their own, then the sources, then the dev command.
@@ -53,7 +58,7 @@ pub fn dockerfile_dev(stack: Option<&Stack>, base: &str, dev: Option<&str>, port
         lines.push(run(&stack.install));
     }
     lines.extend(port.map(|port| format!("ENV PORT={port}\nEXPOSE {port}")));
-    lines.extend(dev.map(command));
+    lines.extend(dev.map(|dev| command(dev, restarts(stack, dev))));
     lines.join("\n") + "\n"
 }
 
@@ -170,16 +175,25 @@ fn run(line: &str) -> String {
 }
 
 /// Writes the dev command: as a list of words where it is one program with its arguments, so that signals reach it; through
-/// a shell where it needs one.
-fn command(line: &str) -> String {
-    if is_plain_command(line) {
-        return format!("CMD {}", json(&line.split_whitespace().collect::<Vec<_>>()));
+/// a shell where it needs one; with the lines that start it again on HUP where it does not load changed files by itself.
+fn command(line: &str, restarts: bool) -> String {
+    let words: Vec<&str> =
+        if is_plain_command(line) { line.split_whitespace().collect() } else { vec!["/bin/sh", "-c", line] };
+    if !restarts {
+        return format!("CMD {}", json(&words));
     }
-    format!("CMD {}", json(&["/bin/sh", "-c", line]))
+    let why = "# The command loads no changed files by itself: HUP to these lines starts it again, which the Tiltfile sends after each sync.";
+    format!("{why}\nCMD {}", json_lines(&words))
+}
+
+/// Writes a text as it stands between the quotes of a JSON string.
+pub(super) fn escape(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
 }
 
 /// Writes a list of words as JSON, which Docker reads as it is: nothing in it is expanded, and no line ends in it.
-fn json(words: &[&str]) -> String {
+pub(super) fn json(words: &[&str]) -> String {
     let words: Vec<String> = words.iter().map(|word| serde_json::Value::from(*word).to_string()).collect();
     format!("[{}]", words.join(", "))
 }

@@ -7,6 +7,7 @@ use super::{APP, AppPlan, ChartSource, FIRST_NODE_PORT, Plan, SLOTS};
 use crate::catalog;
 use crate::config::model::{Component, Config, EnvValue};
 use crate::diag::{Error, Result};
+use crate::image::supervised;
 
 /// The chart of the app in dev.
 const CHART: &str = "dev-app";
@@ -70,7 +71,9 @@ pub fn app_image(plan: &Plan) -> String {
 fn component(component: &Component, app_image: &str) -> Value {
     let mut value = json!({"name": component.name, "image": component.image.as_deref().unwrap_or(app_image)});
     if let Some(command) = &component.command {
-        value["command"] = json!(["/bin/sh", "-c", command]);
+        let words = ["/bin/sh", "-c", command];
+        // Live update reaches the app's image only, and whether a component's command loads changed files nobody knows.
+        value["command"] = if component.image.is_some() { json!(words) } else { json!(supervised(&words)) };
     }
     if let Some(port) = component.port {
         value["port"] = json!(port);

@@ -1,7 +1,11 @@
-//! Tilt: the text of its Tiltfile.
+//! Tilt: the text of its Tiltfile, and the running one.
 
 mod objects;
+mod process;
+mod resource;
 mod tiltfile;
 
 pub use objects::{Object, TiltService, objects};
+pub use process::{Session, Start, TILTFILE, Tilt};
+pub use resource::{Phase, Resource};
 pub use tiltfile::{TiltInput, tiltfile};

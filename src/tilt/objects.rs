@@ -132,8 +132,13 @@ impl Object {
     }
 
     /// Tells whether it makes pods.
-    pub(super) fn is_workload(&self) -> bool {
+    pub fn is_workload(&self) -> bool {
         WORKLOADS.contains(&self.kind.as_str())
+    }
+
+    /// Tells whether its pods come to an end, or are made by others: nothing of it can be rolled or looked into by name.
+    pub fn is_job(&self) -> bool {
+        matches!(self.kind.as_str(), "CronJob" | "Job" | "PodTemplate")
     }
 
     /// What Tilt tells objects apart by, shortest first; it compares without regard to case.

@@ -1,18 +1,42 @@
 //! The Tiltfile: static YAML that is already rendered, the app's image, names and links. No helm runs when Tilt loads it.
 //!
-//! It holds no path and no port of this machine: where the artifacts and the project are, and where the block of host
-//! ports begins, Tilt is told by environment variables. So an ejected copy can be committed.
+//! It holds nothing of this machine, so that an ejected copy can be committed. kilter sets, before it starts Tilt:
+//!
+//! | variable | |
+//! |---|---|
+//! | `KILTER_ARTIFACTS`, `KILTER_PROJECT` | where the artifacts and the project are |
+//! | `KILTER_HOST_PORTS` | where the blocks of host ports begin, with commas between them |
+//! | `KILTER_CONTEXT` | the kubeconfig context, which Tilt then may use |
+//! | `KILTER_REGISTRY` | the registry that the cluster pulls from; empty or unset: none |
+//! | `KILTER_FORWARD` | `1` when NodePorts of the cluster do not reach 127.0.0.1 of this machine: then every port is forwarded, else those that no NodePort serves |
+//!
+//! Services that the catalog says another needs come before it. The app waits for none: it is built meanwhile, an app in dev tries
+//! again or is started again by the cluster, and a service that fails must not keep the app from coming up. For the same reason
+//! nothing waits for Jobs of a user's chart: helm's order among the objects of a chart is kept, and what depends on a Job has to
+//! wait for it in production as well.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::objects::{Census, Object, TiltService};
+use crate::catalog::{self, Requirement};
 use crate::detect::Stack;
-use crate::image::CONTEXT_IGNORE;
+use crate::image::{CONTEXT_IGNORE, SUPERVISOR, restarts};
 use crate::plan::{APP, AppPlan, Plan, PortPlan, SLOTS};
 
-/// What kilter itself writes into a project, which no image needs: it changes with each render.
-const KILTERS: [&str; 3] = ["kilter.yaml", "kilter.lock", "kilter/.base"];
+/// What kilter itself writes into a project, which no image needs: some of it changes with each render, and an edit of the
+/// rest is no edit of the app.
+const KILTERS: [&str; 9] = [
+    "kilter.yaml",
+    "kilter.lock",
+    "kilter/.base",
+    "kilter/Tiltfile",
+    "kilter/Dockerfile.dev",
+    "kilter/kind.yaml",
+    "kilter/values",
+    "kilter/charts",
+    "kilter/manifests",
+];
 
 /// What a Tiltfile is made of.
 #[derive(Debug)]
@@ -23,15 +47,44 @@ pub struct TiltInput<'a> {
     pub app_image: &'a str,
     /// The app's language, for live update.
     pub stack: Option<&'a Stack>,
-    /// The kubeconfig context Tilt may use, when it is not one of kind's.
-    pub context: Option<&'a str>,
-    /// Registry that the cluster pulls from, with a context.
-    pub registry: Option<&'a str>,
+    /// Whether components run in the app's image.
+    pub components: bool,
     /// One entry per rendered service, the app included, in the plan's order.
     pub services: Vec<TiltService>,
     /// Whether the Dockerfile is the project's own ejected one.
     pub own_dockerfile: bool,
 }
+
+/// What every Tiltfile begins with.
+///
+/// Tilt's own 3 updates at a time and 30 seconds for the cluster to take an object are for a handful of services; what is
+/// deployed here are finished manifests, and the first of them meet a cluster that is busy with its own start.
+const HEAD: &str = "\
+# kilter's Tiltfile; a copy at kilter/Tiltfile (`kilter eject tiltfile`) is yours and is used in its place.
+# kilter sets these before it starts Tilt.
+artifacts = os.environ['KILTER_ARTIFACTS']
+project = os.environ['KILTER_PROJECT']
+blocks = [int(first) for first in os.environ['KILTER_HOST_PORTS'].split(',')]
+# '1': NodePorts of the cluster do not reach 127.0.0.1 of this machine.
+forward_all = os.getenv('KILTER_FORWARD', '') == '1'
+registry = os.getenv('KILTER_REGISTRY', '')
+
+def host_port(slot):
+    return blocks[slot // 48] + slot % 48
+
+def forward(slot, port):
+    return port_forward(host_port(slot), port, host='127.0.0.1')
+
+def unless_node_port(forwards):
+    return forwards if forward_all else []
+
+allow_k8s_contexts(os.environ['KILTER_CONTEXT'])
+if registry:
+    default_registry(registry)
+analytics_settings(enable=False)
+version_settings(check_updates=False)
+update_settings(max_parallel_updates=8, k8s_upsert_timeout_secs=120)
+";
 
 /// Writes a string as Starlark reads it: JSON's escapes are a subset of Starlark's.
 fn quote(text: &str) -> String {
@@ -40,22 +93,7 @@ fn quote(text: &str) -> String {
 
 /// Returns the text of the Tiltfile.
 pub fn tiltfile(input: &TiltInput<'_>) -> String {
-    let mut out = String::from(
-        "# kilter's Tiltfile; a copy at kilter/Tiltfile (`kilter eject tiltfile`) is yours and is used in its place.\n\
-         # kilter sets these before it starts Tilt.\n\
-         artifacts = os.environ['KILTER_ARTIFACTS']\n\
-         project = os.environ['KILTER_PROJECT']\n\
-         blocks = [int(first) for first in os.environ['KILTER_HOST_PORTS'].split(',')]\n\n\
-         def host_port(slot):\n    return blocks[slot // 48] + slot % 48\n\n\
-         analytics_settings(enable=False)\n\
-         version_settings(check_updates=False)\n",
-    );
-    if let Some(context) = input.context {
-        line(&mut out, &format!("allow_k8s_contexts({})", quote(context)));
-    }
-    if let Some(registry) = input.registry {
-        line(&mut out, &format!("default_registry({})", quote(registry)));
-    }
+    let mut out = String::from(HEAD);
     if let Some(app) = &input.plan.app {
         image(&mut out, input, app);
     }
@@ -81,15 +119,27 @@ fn image(out: &mut String, input: &TiltInput<'_>, app: &AppPlan) {
     let ignored = CONTEXT_IGNORE.iter().chain(&KILTERS).copied().chain(secrets.iter().map(String::as_str));
     let ignored: Vec<String> = ignored.map(quote).collect();
     let _ = writeln!(out, "    ignore=[{}],", ignored.join(", "));
-    if app.dev.is_some() {
-        line(out, "    live_update=[");
-        for manifest in input.stack.iter().flat_map(|stack| &stack.manifests) {
-            let _ = writeln!(out, "        fall_back_on(project + {}),", quote(&format!("/{manifest}")));
-        }
-        line(out, "        sync(project, '/app'),");
-        line(out, "    ],");
+    if let Some(dev) = &app.dev {
+        live_update(out, input, dev);
     }
     line(out, ")");
+}
+
+/// Brings edits into the running containers: what says which packages are installed means a new image, everything else is
+/// copied (and deleted) in place, and commands that load no changed files by themselves are started again. A component's
+/// command is never known to load them.
+fn live_update(out: &mut String, input: &TiltInput<'_>, dev: &str) {
+    line(out, "    live_update=[");
+    let stack = input.stack.iter();
+    for path in stack.flat_map(|stack| stack.manifests.iter().chain(&stack.rebuild_on)) {
+        let _ = writeln!(out, "        fall_back_on(project + {}),", quote(&format!("/{path}")));
+    }
+    line(out, "        sync(project, '/app'),");
+    if restarts(input.stack, dev) || input.components {
+        let signal = format!("if grep -qs {SUPERVISOR} /proc/1/cmdline; then kill -HUP 1; fi");
+        let _ = writeln!(out, "        run({}),", quote(&signal));
+    }
+    line(out, "    ],");
 }
 
 /// Writes a path as a pattern of .dockerignore that fits it alone.
@@ -112,6 +162,7 @@ fn resources(out: &mut String, plan: &Plan, service: &TiltService, census: &Cens
     let _ = writeln!(out, "\nk8s_yaml(artifacts + {}{again})", quote(&format!("/manifests/{}.yaml", service.name)));
     let label = if service.name == APP { "app" } else { "services" };
     let links = option("links", &links(plan, &service.name));
+    let waits = waits(plan, &service.name, requires(plan, &service.name));
     let beside: Vec<String> = census.beside(service).iter().map(|object| quote(object)).collect();
     let beside = option("objects", &beside);
     let workloads = service.objects.iter().filter(|object| object.is_workload());
@@ -122,9 +173,9 @@ fn resources(out: &mut String, plan: &Plan, service: &TiltService, census: &Cens
         if name != *resource {
             let _ = write!(out, ", new_name={}", quote(&name));
         }
-        let _ = write!(out, ", labels=[{}]", quote(label));
+        let _ = write!(out, ", labels=[{}]{waits}", quote(label));
         if index == 0 {
-            let forwards = option("port_forwards", &forwards(plan, &service.name));
+            let forwards = forwards(plan, &service.name);
             let _ = write!(out, "{beside}{forwards}{links}");
         }
         // Otherwise Tilt waits for pods that nobody asked for.
@@ -132,8 +183,12 @@ fn resources(out: &mut String, plan: &Plan, service: &TiltService, census: &Cens
         line(out, &format!("{idle})"));
     }
     if workloads.is_empty() && !beside.is_empty() {
-        let _ =
-            writeln!(out, "k8s_resource(new_name={}, labels=[{}]{beside}{links})", quote(&service.name), quote(label));
+        let _ = writeln!(
+            out,
+            "k8s_resource(new_name={}, labels=[{}]{waits}{beside}{links})",
+            quote(&service.name),
+            quote(label)
+        );
     }
 }
 
@@ -159,7 +214,7 @@ fn ports(plan: &Plan, service: &str) -> Vec<PortPlan> {
         let http = |app: &AppPlan| PortPlan {
             name: "http".into(),
             port: app.port,
-            protocol: crate::catalog::Protocol::Http,
+            protocol: catalog::Protocol::Http,
             ui: true,
             slot: app.slot,
         };
@@ -168,14 +223,36 @@ fn ports(plan: &Plan, service: &str) -> Vec<PortPlan> {
     plan.service(service).map(|service| service.ports.clone()).unwrap_or_default()
 }
 
-/// Port-forwards stand only where a NodePort does not serve.
-fn forwards(plan: &Plan, service: &str) -> Vec<String> {
+/// Writes the forwards of a service: always where no NodePort serves, else only where NodePorts do not reach this machine.
+fn forwards(plan: &Plan, service: &str) -> String {
     let own_chart = plan.service(service).is_some_and(|s| s.origin == crate::plan::Origin::Chart);
-    ports(plan, service)
-        .iter()
-        .filter(|port| !plan.node_ports || port.slot >= SLOTS || own_chart)
-        .map(|port| format!("port_forward(host_port({}), {})", port.slot, port.port))
-        .collect()
+    let (always, else_by_node_port): (Vec<_>, Vec<_>) =
+        ports(plan, service).into_iter().partition(|port| !plan.node_ports || port.slot >= SLOTS || own_chart);
+    let list = |ports: &[PortPlan]| {
+        let calls: Vec<String> = ports.iter().map(|port| format!("forward({}, {})", port.slot, port.port)).collect();
+        format!("[{}]", calls.join(", "))
+    };
+    let parts = [
+        (!always.is_empty()).then(|| list(&always)),
+        (!else_by_node_port.is_empty()).then(|| format!("unless_node_port({})", list(&else_by_node_port))),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { String::new() } else { format!(", port_forwards={}", parts.join(" + ")) }
+}
+
+/// Writes what a service waits for: the services of the project that its entry in the catalog needs.
+fn waits(plan: &Plan, service: &str, requires: &[Requirement]) -> String {
+    let needed = plan.services.iter().filter(|other| {
+        other.name.as_str() != service && requires.iter().any(|need| other.catalog.as_ref() == Some(&need.service))
+    });
+    let needed: Vec<String> = needed.map(|other| quote(other.name.as_str())).collect();
+    option("resource_deps", &needed)
+}
+
+/// What the catalog's entry of a service needs.
+fn requires(plan: &Plan, service: &str) -> &'static [Requirement] {
+    let entry = plan.service(service).and_then(|service| catalog::service(service.catalog.as_deref()?));
+    entry.map_or(&[], |entry| &entry.requires)
 }
 
 fn links(plan: &Plan, service: &str) -> Vec<String> {

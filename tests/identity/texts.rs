@@ -23,15 +23,15 @@ fn tilt() -> Option<PathBuf> {
     tilt
 }
 
-/// Loads the Tiltfile of a rendered project; returns Tilt's resources by name.
-fn load(tilt: &Path, project: &Project, name: &str) -> BTreeMap<String, Value> {
+/// Loads the Tiltfile of a rendered project with what kilter would set; returns all that Tilt makes of it.
+fn result(tilt: &Path, project: &Project, name: &str, set: &[(&str, &str)]) -> Value {
     let artifacts = project.cache().join(name);
-    let context = if name == "backing" { "team-dev" } else { "kind-kilter-test" };
+    let context = "somebodys-cluster";
     let kubeconfig = project.outside("kubeconfig");
-    // As kind writes it: by the cluster's name Tilt knows that it is no production.
+    // By the name of its context and its address Tilt would take it for production.
     let text = format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: {context}\n\
-         clusters: [{{name: {context}, cluster: {{server: \"https://127.0.0.1:1\"}}}}]\n\
+         clusters: [{{name: {context}, cluster: {{server: \"https://192.0.2.1:1\"}}}}]\n\
          contexts: [{{name: {context}, context: {{cluster: {context}, user: u}}}}]\nusers: [{{name: u, user: {{}}}}]\n"
     );
     kilter::fsx::write(&kubeconfig, text.as_bytes()).unwrap();
@@ -41,18 +41,23 @@ fn load(tilt: &Path, project: &Project, name: &str) -> BTreeMap<String, Value> {
         .env("HOME", project.home())
         .env("DO_NOT_TRACK", "1")
         .env("KUBECONFIG", &kubeconfig);
-    call.env("KILTER_ARTIFACTS", &artifacts).env("KILTER_PROJECT", project.root());
-    call.env("KILTER_HOST_PORTS", "21000,22000");
+    call.env("KILTER_ARTIFACTS", &artifacts).env("KILTER_PROJECT", project.root()).env("KILTER_CONTEXT", context);
+    call.env("KILTER_HOST_PORTS", "21000,22000").envs(set.iter().copied());
     let said = call.output().unwrap();
     assert!(said.status.success(), "{name}: {}", String::from_utf8_lossy(&said.stderr));
-    let result: Value = serde_json::from_slice(&said.stdout).unwrap();
+    serde_json::from_slice(&said.stdout).unwrap()
+}
+
+/// Returns Tilt's resources by name.
+fn load(tilt: &Path, project: &Project, name: &str, set: &[(&str, &str)]) -> BTreeMap<String, Value> {
+    let result = result(tilt, project, name, set);
     let resources = result["Manifests"].as_array().unwrap().iter();
     resources.map(|resource| (resource["Name"].as_str().unwrap().to_owned(), resource.clone())).collect()
 }
 
 fn rendered(tilt: &Path, project: &Project, name: &str) -> BTreeMap<String, Value> {
     project.kilter(&["render"]).succeeds();
-    load(tilt, project, name)
+    load(tilt, project, name, &[])
 }
 
 fn links(resource: &Value) -> Vec<&str> {

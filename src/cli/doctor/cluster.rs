@@ -9,7 +9,7 @@ use crate::cli::project::Project;
 use crate::cluster::probes::finding::Finding;
 use crate::cluster::probes::kubeconfig::{self, Kubeconfig, Server};
 use crate::cluster::{self, BLOCK, Holder, Instance};
-use crate::config::model::Provider;
+use crate::config::model::{HostAccess, Provider};
 use crate::diag::Result;
 
 /// Returns the context that a project uses, where it does not have a cluster of its own.
@@ -29,8 +29,11 @@ pub(super) fn ports(ctx: &Context, project: &Project, docker: &Docker) -> Vec<Fi
         Err(error) => return vec![Finding::error("ports", &error)],
     };
     let mut slots: BTreeSet<u16> = plan.slots().into_iter().map(|(_, slot)| slot).collect();
+    let given = project.loaded.config.cluster.as_ref().filter(|cluster| cluster.provider == Provider::Context);
     if context(ctx, project).is_none() {
         slots.extend(0..BLOCK); // kind takes the whole block when it makes the cluster
+    } else if given.is_some_and(|cluster| cluster.host_access == Some(HostAccess::Nodeport)) {
+        slots.clear(); // they are that cluster's own
     }
     let mut ports: Vec<u16> = slots.into_iter().map(|slot| instance.host_port(slot)).collect();
     ports.push(instance.tilt_port);

@@ -7,5 +7,5 @@ mod store;
 
 pub(crate) use open::{Project, facts_of, load, unknown_catalog_service};
 pub(crate) use outcome::Outcome;
-pub(crate) use prepare::{Prepared, unknown_service, wanted};
+pub(crate) use prepare::{Prepared, tool, unknown_service, wanted};
 pub(crate) use store::older_catalogs;

@@ -201,12 +201,21 @@ impl Project {
 
     /// Claims the project's ports on this machine: for commands that write artifacts.
     pub(crate) fn claim(&self, ctx: &Context, plan: &Plan) -> Result<Instance> {
-        Instance::claim(&ctx.state_dir()?, &self.name, self.instance.as_ref(), &self.root, slots(plan))
+        let claim = Instance::claim(&ctx.state_dir()?, &self.name, self.instance.as_ref(), &self.root, slots(plan));
+        claim.map(|instance| self.reached(instance))
     }
 
     /// Returns the ports that the project has on this machine, or would get. Nothing is written.
     pub(crate) fn look(&self, ctx: &Context, plan: &Plan) -> Result<Instance> {
-        Instance::look(&ctx.state_dir()?, &self.name, self.instance.as_ref(), &self.root, slots(plan))
+        let look = Instance::look(&ctx.state_dir()?, &self.name, self.instance.as_ref(), &self.root, slots(plan));
+        look.map(|instance| self.reached(instance))
+    }
+
+    fn reached(&self, instance: Instance) -> Instance {
+        match &self.loaded.config.cluster {
+            Some(cluster) => instance.with_access(cluster),
+            None => instance,
+        }
     }
 
     /// Returns the directory of the project's artifacts.

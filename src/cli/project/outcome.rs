@@ -105,7 +105,7 @@ fn keep_others(directory: &Directory, prepared: &Prepared, files: &mut Files) ->
 /// Adds the artifacts that are not helm's: Tiltfile, Dockerfile.dev and kind.yaml, kilter's or the user's.
 fn texts(prepared: &Prepared, manifests: &[(String, Vec<u8>)], files: &mut Files) -> Result<()> {
     let (plan, ejected) = (&prepared.plan, &prepared.ejected);
-    let cluster = prepared.project.loaded.config.cluster.as_ref();
+    let config = &prepared.project.loaded.config;
     if let Some(app) = &plan.app {
         let text = match ejected.read(&Thing::Dockerfile)? {
             Some(own) => own,
@@ -121,8 +121,7 @@ fn texts(prepared: &Prepared, manifests: &[(String, Vec<u8>)], files: &mut Files
         plan,
         app_image: &app_image(plan),
         stack: prepared.stack.as_ref(),
-        context: cluster.and_then(|cluster| cluster.context.as_deref()),
-        registry: cluster.and_then(|cluster| cluster.registry.as_deref()),
+        components: config.components.iter().any(|component| component.image.is_none() && component.command.is_some()),
         services: services.collect(),
         own_dockerfile: ejected.has(&Thing::Dockerfile),
     };

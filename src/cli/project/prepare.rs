@@ -107,17 +107,24 @@ impl Prepared {
         Ok(())
     }
 
+    /// Requires that the project has these services.
+    ///
+    /// # Errors
+    /// When it has no service of a name.
+    pub(crate) fn require(&self, services: &[String]) -> Result<()> {
+        let known = self.services();
+        match services.iter().find(|service| !known.contains(service)) {
+            Some(service) => Err(unknown_service(service, &known)),
+            None => Ok(()),
+        }
+    }
+
     /// Leaves only these services to be rendered; none named means all.
     ///
     /// # Errors
     /// When the project has no service of a name.
     pub(crate) fn only(&mut self, services: &[String]) -> Result<()> {
-        let known: Vec<String> = values::drafts(&self.plan).iter().map(|draft| draft.service.to_owned()).collect();
-        for service in services {
-            if !known.contains(service) {
-                return Err(unknown_service(service, &known));
-            }
-        }
+        self.require(services)?;
         if !services.is_empty() {
             self.releases.retain(|release| services.contains(&release.service));
         }

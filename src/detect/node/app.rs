@@ -132,13 +132,16 @@ pub(in crate::detect) fn stack(files: &Files<'_>, packages: &[NodePackage], dir:
             || (member.dependency("@prisma/client").is_some() && prisma)
             || member.json.value["pnpm"].get("patchedDependencies").is_some()
     });
+    let mut rebuild_on = Vec::new();
     if needs_sources {
-        manifests.clear();
+        rebuild_on.append(&mut manifests);
+        rebuild_on.extend(files.all().filter(|path| path.ends_with(".prisma")).map(str::to_owned));
     }
     Some(Stack {
         ecosystem: Ecosystem::Node,
         manager: manager.name.into(),
         manifests,
+        rebuild_on,
         install: command::in_dir(&base.dir, manager.install()),
         reloads: false,
     })

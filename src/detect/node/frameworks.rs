@@ -1,5 +1,7 @@
 //! What the frameworks of Node do when nobody tells them otherwise.
 
+use crate::detect::command;
+
 /// A framework or dev server.
 pub(super) struct Framework {
     /// Package whose presence in package.json shows it.
@@ -78,3 +80,9 @@ pub(super) const FRAMEWORKS: &[Framework] = &[
     dev_server("parcel", &["parcel"], 1234, true, None),
     dev_server("@11ty/eleventy", &["eleventy"], 8080, false, None),
 ];
+
+/// Tells whether a command itself names a dev server that loads changed files, as `npx next dev` does.
+pub(in crate::detect) fn starts_dev_server(command: &str) -> bool {
+    let mut servers = FRAMEWORKS.iter().filter(|framework| framework.reloads).flat_map(|framework| framework.programs);
+    servers.any(|program| command::runs(command, program))
+}

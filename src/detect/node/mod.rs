@@ -10,6 +10,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use serde_json::Value;
 
 pub(super) use app::{candidate, stack};
+pub(super) use frameworks::starts_dev_server;
 
 use super::confidence::Scope;
 use super::files::Files;

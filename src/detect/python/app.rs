@@ -215,10 +215,12 @@ impl Project<'_> {
         } else {
             ("pip", self.pip())
         };
+        let manifests = self.inputs(manager, &install);
         Stack {
             ecosystem: Ecosystem::Python,
             manager: manager.into(),
-            manifests: self.inputs(manager, &install),
+            rebuild_on: if manifests.is_empty() { self.declaring() } else { Vec::new() },
+            manifests,
             install: command::in_dir(self.dir, &install),
             reloads: false,
         }
@@ -246,6 +248,12 @@ impl Project<'_> {
             Some(file) => format!("pip install -r {}", command::quote(&file)),
             None => "pip install .".into(),
         }
+    }
+
+    /// Returns the manifests of the project itself.
+    fn declaring(&self) -> Vec<String> {
+        let files: BTreeSet<&str> = self.manifests.iter().map(|manifest| manifest.file.as_str()).collect();
+        files.into_iter().map(str::to_owned).collect()
     }
 
     /// Returns what the installation reads; installing the project itself reads its sources.

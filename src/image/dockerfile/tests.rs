@@ -2,7 +2,14 @@ use super::*;
 
 fn stack(ecosystem: Ecosystem, manager: &str, manifests: &[&str], install: &str) -> Stack {
     let manifests = manifests.iter().map(|path| (*path).to_owned()).collect();
-    Stack { ecosystem, manager: manager.into(), manifests, install: install.into(), reloads: true }
+    Stack {
+        ecosystem,
+        manager: manager.into(),
+        manifests,
+        install: install.into(),
+        reloads: true,
+        rebuild_on: Vec::new(),
+    }
 }
 
 #[test]

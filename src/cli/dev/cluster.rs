@@ -1,0 +1,152 @@
+//! Finding or making the cluster of an instance.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::PathBuf;
+
+use super::Dev;
+use crate::cli::context::Context;
+use crate::cli::project::{Project, tool};
+use crate::cluster::{
+    self, Docker, KindCluster, Kubectl, Limits, REGISTRY_IMAGE, Registry, State, Target, take_context,
+};
+use crate::diag::{Error, Problem, Result};
+use crate::toolchain::Tool;
+
+/// What became of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Made {
+    /// Whether it is another one than before, or was started: what talked to it before has to start again.
+    pub(crate) anew: bool,
+    /// The registry that the app's image goes to.
+    pub(crate) registry: Option<String>,
+}
+
+impl Dev {
+    /// Finds or makes the cluster, and the namespace in it.
+    ///
+    /// # Errors
+    /// When it cannot be made or does not answer.
+    pub(crate) fn ensure_cluster(&self, ctx: &Context, project: &Project, kubectl: &Kubectl) -> Result<Made> {
+        let made = match &self.target {
+            Target::Context { context, registry } => {
+                take_context(&kubectl.program, context, &kubectl.kubeconfig)?;
+                Made { anew: false, registry: registry.clone() }
+            }
+            Target::Kind { .. } => self.ensure_kind(ctx, project)?,
+        };
+        kubectl.ready().map_err(|error| self.unreachable(error))?;
+        if kubectl.ensure_namespace(self.plan.project.as_str())? {
+            ctx.ui.talk(&format!("made the namespace {}", self.plan.namespace));
+        }
+        Ok(made)
+    }
+
+    fn unreachable(&self, error: Error) -> Error {
+        match &self.target {
+            Target::Kind { .. } => error.help("Look at what is wrong with it: `kilter doctor`."),
+            Target::Context { context, .. } => error
+                .help(format!(
+                    "Start {}, or name another cluster for this machine: `KILTER_CONTEXT=NAME`.",
+                    self.target.shown()
+                ))
+                .help(format!("To see what it says: `kubectl --context {context} get nodes`.")),
+        }
+    }
+
+    /// Returns kubectl for a cluster that is there and answers; nothing is made.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn kubectl_there(&self, ctx: &Context, project: &Project) -> Result<Kubectl> {
+        let kubectl = self.kubectl(ctx, project)?;
+        match &self.target {
+            Target::Context { context, .. } => take_context(&kubectl.program, context, &kubectl.kubeconfig)?,
+            Target::Kind { .. } => self.require_kind(ctx)?,
+        }
+        kubectl.ready().map_err(|error| self.unreachable(error))?;
+        Ok(kubectl)
+    }
+
+    fn ensure_kind(&self, ctx: &Context, project: &Project) -> Result<Made> {
+        let kind = self.kind(ctx, project)?;
+        let work = ctx.ui.work(&format!("looking at {}", self.target.shown()));
+        let progress = |text: &str| ctx.ui.talk(text);
+        let ensured = kind.ensure(&progress)?;
+        let registry = Registry::ensure(&kind.docker, &ctx.state_dir()?, REGISTRY_IMAGE, &progress)?;
+        let nodes: Vec<&str> = ensured.nodes.iter().map(String::as_str).collect();
+        registry.wire(&kind.docker, &nodes)?;
+        drop(work);
+        if !ensured.stale.is_empty() {
+            ctx.ui.warn(
+                &Problem::new("the cluster is not what its settings say by now").detail(ensured.stale.join("\n")).help(
+                    "What was settled when it was made changes only with it: `kilter destroy`, then `kilter up`.",
+                ),
+            );
+        }
+        Ok(Made { anew: ensured.made != cluster::Made::Running, registry: Some(registry.address) })
+    }
+
+    /// Requires a kind cluster that runs.
+    fn require_kind(&self, ctx: &Context) -> Result<()> {
+        let kind = self.kind_without_tools(ctx)?;
+        let what = match kind.state()? {
+            State::Running => return Ok(()),
+            State::Absent => "there is no cluster yet".to_owned(),
+            State::Stopped => "the cluster is stopped".to_owned(),
+            State::Paused => "the cluster is paused".to_owned(),
+            State::Broken(why) => format!("the cluster is broken: {why}"),
+        };
+        Err(Error::missing(what).help("Bring it up: `kilter up`."))
+    }
+
+    /// Stops the nodes of the kind cluster.
+    ///
+    /// # Errors
+    /// When docker fails.
+    pub(crate) fn stop_kind(&self, ctx: &Context) -> Result<()> {
+        let _work = ctx.ui.work("stopping the cluster");
+        self.kind_without_tools(ctx)?.stop().map(drop)
+    }
+
+    /// Deletes the kind cluster, and the local registry when no cluster is left that needs it.
+    ///
+    /// # Errors
+    /// When docker fails, or something is left.
+    pub(crate) fn destroy_kind(&self, ctx: &Context) -> Result<()> {
+        let kind = self.kind_without_tools(ctx)?;
+        kind.destroy()?;
+        Registry::remove_if_unused(&kind.docker, &ctx.state_dir()?).map(drop)
+    }
+
+    fn kind(&self, ctx: &Context, project: &Project) -> Result<KindCluster> {
+        let docker = docker(ctx)?;
+        let (kind, kubectl) = (tool(ctx, project, Tool::Kind)?.path, tool(ctx, project, Tool::Kubectl)?.path);
+        Ok(self.kind_with(docker, kind, kubectl))
+    }
+
+    /// The cluster for what docker alone can do.
+    fn kind_without_tools(&self, ctx: &Context) -> Result<KindCluster> {
+        Ok(self.kind_with(docker(ctx)?, PathBuf::new(), PathBuf::new()))
+    }
+
+    fn kind_with(&self, docker: Docker, kind: PathBuf, kubectl: PathBuf) -> KindCluster {
+        let name = match &self.target {
+            Target::Kind { name } => name.clone(),
+            Target::Context { context, .. } => context.clone(),
+        };
+        KindCluster {
+            kind,
+            kubectl,
+            docker,
+            name,
+            config: self.directory.path("kind.yaml"),
+            kubeconfig: self.kubeconfig(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+fn docker(ctx: &Context) -> Result<Docker> {
+    Docker::find(ctx.var("PATH").map(OsStr::new), BTreeMap::new())
+}

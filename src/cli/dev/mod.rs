@@ -1,0 +1,147 @@
+//! An instance as the commands of its life work on it: its cluster, its Tilt, what it writes and where.
+
+mod board;
+mod cluster;
+mod view;
+mod wait;
+mod workloads;
+
+use std::path::PathBuf;
+
+use super::context::Context;
+use super::project::{Prepared, Project, tool};
+use crate::artifacts::Directory;
+use crate::cluster::{Instance, Kubectl, Target};
+use crate::config::model::Cluster;
+use crate::diag::{Error, Result};
+use crate::plan::Plan;
+use crate::tilt::{Session, Tilt};
+use crate::toolchain::Tool;
+
+pub(crate) use board::{Outcome as ServiceOutcome, Verdict};
+pub(crate) use wait::{Budgets, Expected, Waiting};
+pub(crate) use workloads::{Workload, workloads};
+
+/// An instance.
+#[derive(Debug)]
+pub(crate) struct Dev {
+    /// What kilter.yaml says of the cluster.
+    pub(crate) cluster: Cluster,
+    /// Where it runs.
+    pub(crate) target: Target,
+    /// Its ports.
+    pub(crate) instance: Instance,
+    /// Its plan.
+    pub(crate) plan: Plan,
+    /// Its artifacts.
+    pub(crate) directory: Directory,
+    /// What this machine remembers of it, Tilt's files among that.
+    pub(crate) session: Session,
+    /// The project's directory.
+    pub(crate) root: PathBuf,
+}
+
+impl Dev {
+    /// Looks at the instance of an open project; nothing is written.
+    ///
+    /// # Errors
+    /// When the project cannot be planned.
+    pub(crate) fn look(ctx: &Context, project: &Project) -> Result<Self> {
+        let (plan, ..) = project.plan(ctx)?;
+        let instance = project.look(ctx, &plan)?;
+        Self::new(ctx, project, plan, instance)
+    }
+
+    /// Takes the instance of a project that is about to be rendered.
+    ///
+    /// # Errors
+    /// When the cluster's name gets too long.
+    pub(crate) fn of(ctx: &Context, prepared: &Prepared) -> Result<Self> {
+        Self::new(ctx, &prepared.project, prepared.plan.clone(), prepared.instance.clone())
+    }
+
+    fn new(ctx: &Context, project: &Project, plan: Plan, instance: Instance) -> Result<Self> {
+        let cluster = project.loaded.config.cluster.clone().unwrap_or_default();
+        let target = Target::of(&instance, &cluster, ctx.var("KILTER_CONTEXT"))?;
+        let dir = ctx.state_dir()?.join("instances").join(project.key());
+        let session = Session { dir, port: instance.tilt_port };
+        let directory = project.artifacts(ctx)?;
+        Ok(Self { cluster, target, instance, plan, directory, session, root: project.root.clone() })
+    }
+
+    /// Returns the kubeconfig of the instance: one context, kilter's own copy.
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.directory.path("kubeconfig")
+    }
+
+    /// Returns kubectl for the instance, got when it is not there yet.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub(crate) fn kubectl(&self, ctx: &Context, project: &Project) -> Result<Kubectl> {
+        Ok(Kubectl {
+            program: tool(ctx, project, Tool::Kubectl)?.path,
+            kubeconfig: self.kubeconfig(),
+            namespace: self.plan.namespace.clone(),
+        })
+    }
+
+    /// Returns Tilt for the instance, got when it is not there yet.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub(crate) fn tilt(&self, ctx: &Context, project: &Project) -> Result<Tilt> {
+        Ok(Tilt { program: tool(ctx, project, Tool::Tilt)?.path, session: self.session.clone() })
+    }
+
+    /// Returns what Tilt and the user's Tiltfile are told: `tools` are the programs that come first on PATH.
+    pub(crate) fn tilt_env(&self, ctx: &Context, tools: &[PathBuf], registry: Option<&str>) -> Vec<(String, String)> {
+        let mut path: Vec<PathBuf> = tools.iter().filter_map(|tool| tool.parent()).map(PathBuf::from).collect();
+        path.dedup();
+        path.extend(std::env::split_paths(ctx.var("PATH").unwrap_or_default()));
+        let path = std::env::join_paths(path).unwrap_or_default();
+        let text = |path: &std::path::Path| path.to_string_lossy().into_owned();
+        let blocks: Vec<String> = self.instance.blocks.iter().map(u16::to_string).collect();
+        let forward = if self.target.forwards(&self.cluster) { "1" } else { "" };
+        let own = [
+            ("PATH", path.to_string_lossy().into_owned()),
+            ("KUBECONFIG", text(&self.kubeconfig())),
+            ("KILTER_ARTIFACTS", text(&self.directory.root)),
+            ("KILTER_PROJECT", text(&self.root)),
+            ("KILTER_HOST_PORTS", blocks.join(",")),
+            ("KILTER_CONTEXT", self.target.context()),
+            ("KILTER_REGISTRY", registry.unwrap_or_default().to_owned()),
+            ("KILTER_FORWARD", forward.to_owned()),
+        ];
+        own.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
+
+/// How long a port is tried.
+const TRY: std::time::Duration = std::time::Duration::from_millis(200);
+
+impl Dev {
+    /// Requires that Tilt's port is free, and the ports that it forwards.
+    ///
+    /// # Errors
+    /// Names the port that is taken.
+    pub(crate) fn require_ports(&self) -> Result<()> {
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], self.session.port));
+        if std::net::TcpStream::connect_timeout(&address, TRY).is_err() {
+            return Ok(());
+        }
+        Err(Error::missing(format!(
+            "the port {} of this machine is taken, and Tilt's page is to be there",
+            self.session.port
+        ))
+        .help("Find out who has it: `kilter doctor`."))
+    }
+}
+
+/// Returns kilter itself, which starts what outlives it.
+///
+/// # Errors
+/// When the system does not say where it is.
+pub(crate) fn launcher() -> Result<PathBuf> {
+    std::env::current_exe().map_err(|error| Error::io("find kilter's own program", &error))
+}

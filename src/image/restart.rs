@@ -1,0 +1,61 @@
+//! Starting a dev command again inside its container, for commands that do not load changed files by themselves.
+//!
+//! A restart of the container would not do: it begins with the image's files, without what live update brought. So a
+//! few lines of shell are the container's first process, and the command is their child:
+//!
+//! * HUP, which the Tiltfile sends after each sync, ends the command (TERM, after five seconds KILL, for everything that it
+//!   started) and starts it again. TERM and INT are handed on, and the container ends as the command does.
+//! * A command that ends by itself ends the container with its status, as long as nothing was synced: the cluster starts it
+//!   again and shows why it has to. After a sync it is most often a bad edit. A new container would run the image's old
+//!   files until Tilt has synced all of them again, and be held back longer each time; so this one stays,
+//!   says so, and starts the command at the next edit, or after half a minute, as a database may have been away. Its
+//!   readiness probe fails meanwhile.
+
+use crate::detect::{Stack, reloads_as};
+
+/// Name under which the lines below run: by it the Tiltfile knows whom to send HUP.
+pub const SUPERVISOR: &str = "kilter-run";
+
+/// The lines, for any POSIX shell (tried with dash, busybox and bash), without a line break so that they can stand in a list of words.
+///
+/// A trap may run between any two commands, so each does by itself what ends the child, and `run` looks once more after it
+/// knows the child. The KILL waits in a process of nobody's, so that `$!` stays the child. `setsid` makes the command's
+/// processes a group; where there is none, the command alone gets the signals. `wait` returns early for a trap, and forgets a
+/// child that it told of: 127. Waiting reaps orphans too.
+const LINES: [&str; 12] = [
+    "again=0 edited=0 over=0 child=;",
+    "tell() { kill -s $1 -- -$child || kill -s $1 $child; } 2>/dev/null;",
+    "end() { tell TERM; ( (sleep 5; tell KILL) >/dev/null 2>&1 & ); };",
+    "trap 'again=1 edited=1; end' HUP; trap 'over=1; tell TERM' TERM INT;",
+    "group=$(command -v setsid);",
+    "run() { $group \"$@\" & child=$!; [ $again$over = 00 ] || end;",
+    "while wait $child; status=$?; kill -s 0 $child; do :; done 2>/dev/null;",
+    "wait $child 2>/dev/null; late=$?; [ $late = 127 ] || status=$late; };",
+    "while again=0; do run \"$@\"; [ $edited$over = 10 ] || exit $status; [ $again = 1 ] || end;",
+    "while [ $over = 0 ] && tell 0; do sleep 0.1 2>/dev/null || sleep 1; done;",
+    "if [ $again = 0 ]; then echo kilter: ended with status $status, starts again at the next change or in 30 s >&2; run sleep 30; fi;",
+    "[ $over = 0 ] || exit $status; echo kilter: starting again >&2; done",
+];
+
+/// Tells whether a dev command has to be started again for what live update brings: the command of a stack, or one that
+/// kilter.yaml has in place of it.
+pub fn restarts(stack: Option<&Stack>, dev: &str) -> bool {
+    !reloads_as(dev, stack.is_some_and(|stack| stack.reloads))
+}
+
+/// Returns the words that run a command so that HUP starts it again.
+pub fn supervised(command: &[&str]) -> Vec<String> {
+    let shell = ["/bin/sh", "-c"].map(str::to_owned).into_iter();
+    shell.chain([LINES.join(" "), SUPERVISOR.into()]).chain(command.iter().map(|word| (*word).to_owned())).collect()
+}
+
+/// Writes [`supervised`] as JSON over several lines of a Dockerfile, where a backslash at the end continues a line.
+pub(super) fn json_lines(command: &[&str]) -> String {
+    let lines = LINES.map(|line| super::dockerfile::escape(line)).join(" \\\n    ");
+    let words: Vec<&str> = [SUPERVISOR].into_iter().chain(command.iter().copied()).collect();
+    let words = super::dockerfile::json(&words);
+    format!("[\"/bin/sh\", \"-c\", \"{lines}\", \\\n    {}", &words[1..])
+}
+
+#[cfg(all(test, unix))]
+mod tests;

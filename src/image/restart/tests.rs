@@ -1,0 +1,158 @@
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use super::*;
+use crate::catalog::Ecosystem;
+
+/// A supervisor that runs as a process of this machine.
+struct Running {
+    child: Child,
+    said: BufReader<ChildStdout>,
+}
+
+#[expect(clippy::disallowed_methods, reason = "the lines are shell: only a shell can tell whether they work")]
+fn run(dir: &Path, command: &[&str]) -> Running {
+    let words = supervised(command);
+    // What the lines say themselves comes the same way, in order.
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", "exec \"$@\" 2>&1", "sh"]).args(words).current_dir(dir);
+    let mut child = shell.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let said = BufReader::new(child.stdout.take().unwrap());
+    Running { child, said }
+}
+
+impl Running {
+    #[expect(clippy::disallowed_methods, reason = "as above")]
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
+    /// Waits for the next line.
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.said.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    fn ends_with(mut self) -> i32 {
+        self.child.wait().unwrap().code().unwrap()
+    }
+}
+
+fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+#[test]
+fn a_command_that_ends_by_itself_ends_everything_with_its_status() {
+    let dir = scratch();
+    for (command, status) in [(&["sh", "-c", "exit 7"][..], 7), (&["true"], 0)] {
+        assert_eq!(run(dir.path(), command).ends_with(), status, "{command:?}");
+    }
+}
+
+#[test]
+fn hangup_starts_the_command_again_and_what_it_started_is_gone() {
+    let dir = scratch();
+    let write = |text: &str| std::fs::write(dir.path().join("app.sh"), text).unwrap();
+    // The command is a child of a shell, as under npm.
+    write("exec 2>&-; trap 'echo first ends; exit' TERM; echo first; while :; do sleep 0.01; done");
+    let mut running = run(dir.path(), &["/bin/sh", "-c", "sh ./app.sh; true"]);
+    assert_eq!(running.line(), "first");
+    write("echo second; exec sleep 1000");
+    running.signal("HUP");
+    assert_eq!(running.line(), "first ends");
+    assert_eq!(running.line(), "kilter: starting again");
+    assert_eq!(running.line(), "second");
+    running.signal("TERM");
+    assert_eq!(running.ends_with(), 143);
+}
+
+#[test]
+fn the_end_is_handed_on_and_waited_for() {
+    let dir = scratch();
+    for signal in ["TERM", "INT"] {
+        let mut running = run(
+            dir.path(),
+            &["sh", "-c", "exec 2>&-; trap 'echo bye; exit 5' TERM; echo up; while :; do sleep 0.01; done"],
+        );
+        assert_eq!(running.line(), "up");
+        running.signal(signal);
+        assert_eq!(running.line(), "bye");
+        assert_eq!(running.ends_with(), 5);
+    }
+}
+
+#[test]
+fn after_an_edit_a_crash_waits_for_the_next_edit() {
+    let dir = scratch();
+    let write = |text: &str| std::fs::write(dir.path().join("app.sh"), text).unwrap();
+    write("echo good; exec sleep 1000");
+    let mut running = run(dir.path(), &["sh", "./app.sh"]);
+    assert_eq!(running.line(), "good");
+    write("echo bad; exit 3");
+    running.signal("HUP");
+    assert_eq!(running.line(), "kilter: starting again");
+    assert_eq!(running.line(), "bad");
+    assert_eq!(running.line(), "kilter: ended with status 3, starts again at the next change or in 30 s");
+    write("echo good again; exec sleep 1000");
+    running.signal("HUP");
+    assert_eq!(running.line(), "kilter: starting again");
+    assert_eq!(running.line(), "good again");
+    running.signal("TERM");
+    assert_eq!(running.ends_with(), 143);
+}
+
+#[test]
+fn the_end_comes_at_once_while_a_crash_is_waited_out() {
+    let dir = scratch();
+    std::fs::write(dir.path().join("app.sh"), "if mkdir seen; then echo up; exec sleep 1000; fi 2>/dev/null; exit 3")
+        .unwrap();
+    let mut running = run(dir.path(), &["sh", "./app.sh"]);
+    assert_eq!(running.line(), "up");
+    running.signal("HUP");
+    assert_eq!(running.line(), "kilter: starting again");
+    assert_eq!(running.line(), "kilter: ended with status 3, starts again at the next change or in 30 s");
+    running.signal("TERM");
+    assert_eq!(running.ends_with(), 143);
+}
+
+#[test]
+fn slow_a_command_that_ignores_its_end_is_killed_with_what_it_started() {
+    let dir = scratch();
+    std::fs::write(
+        dir.path().join("app.sh"),
+        "mkdir seen 2>/dev/null || { echo again; exec sleep 1000; }; trap '' TERM; sleep 1000 & echo up; wait; sleep 1000",
+    )
+    .unwrap();
+    let mut running = run(dir.path(), &["sh", "./app.sh"]);
+    assert_eq!(running.line(), "up");
+    running.signal("HUP");
+    assert_eq!(running.line(), "kilter: starting again");
+    assert_eq!(running.line(), "again");
+    running.signal("TERM");
+    assert_eq!(running.ends_with(), 143);
+}
+
+#[test]
+fn what_kilter_yaml_starts_decides() {
+    let stack = |reloads| Stack {
+        ecosystem: Ecosystem::Node,
+        manager: "npm".into(),
+        manifests: Vec::new(),
+        rebuild_on: Vec::new(),
+        install: "npm ci".into(),
+        reloads,
+    };
+    assert!(!restarts(Some(&stack(true)), "npm run dev") && restarts(Some(&stack(false)), "npm start"));
+    assert!(restarts(Some(&stack(true)), "node server.js") && !restarts(Some(&stack(false)), "nodemon server.js"));
+    assert!(restarts(None, "./serve"));
+}
+
+#[test]
+fn the_lines_stand_in_a_dockerfile_as_they_are() {
+    let joined: String = json_lines(&["a \"b\"", "c"]).split(" \\\n    ").collect::<Vec<_>>().join(" ");
+    assert_eq!(serde_json::from_str::<Vec<String>>(&joined).unwrap(), supervised(&["a \"b\"", "c"]));
+}
