@@ -2,8 +2,10 @@
 //! rest of kilter knows about it is in its `catalog.yaml`.
 
 mod model;
+mod resources;
 
 pub use model::{CatalogService, Credential, Ecosystem, OneOf, PortSpec, Protocol, Requirement, Rules};
+pub use resources::Resources;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;

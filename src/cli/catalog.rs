@@ -1,10 +1,11 @@
 //! `kilter catalog`.
 
+use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::context::Context;
 use super::project::unknown_catalog_service;
-use crate::catalog::{self, CatalogService};
+use crate::catalog::{self, CatalogService, EmbeddedChart, Resources};
 use crate::diag::Result;
 
 /// Lists the services kilter knows, or shows one of them.
@@ -17,7 +18,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Shows what a service is, what it gives the app and how it is detected.
+    /// Shows what a service is, what it takes, what it gives the app and how it is detected.
     Show {
         /// Which service.
         #[arg(value_name = "SERVICE", add = clap_complete::ArgValueCandidates::new(super::candidates::catalog))]
@@ -59,7 +60,25 @@ fn list(ctx: &Context) {
 fn as_json(name: &str, about: &CatalogService) -> Value {
     let mut value = json!({"name": name});
     crate::plan::merge(&mut value, &json!(about));
+    value["resources"] = json!(resources(name));
     value
+}
+
+/// What the containers of a service ask for by default.
+fn resources(name: &str) -> Vec<Resources> {
+    catalog::chart(name).map(EmbeddedChart::resources).unwrap_or_default()
+}
+
+/// Writes what a container asks for: `cpu 50m, memory 128Mi; at most memory 512Mi`.
+fn in_words(resources: &Resources) -> String {
+    let list = |map: &IndexMap<String, String>| {
+        map.iter().map(|(name, amount)| format!("{name} {amount}")).collect::<Vec<_>>().join(", ")
+    };
+    match (list(&resources.requests), list(&resources.limits)) {
+        (requests, limits) if limits.is_empty() => requests,
+        (requests, limits) if requests.is_empty() => format!("at most {limits}"),
+        (requests, limits) => format!("{requests}; at most {limits}"),
+    }
 }
 
 fn show(ctx: &Context, name: &str, about: &CatalogService) {
@@ -74,8 +93,15 @@ fn show(ctx: &Context, name: &str, about: &CatalogService) {
         let page = if port.ui { "  (a page)" } else { "" };
         ui.result(&format!("  port      {} {}{page}", port.name, port.port));
     }
+    for takes in resources(name) {
+        ui.result(&format!("  takes     {:12} {}", takes.container, in_words(&takes)));
+    }
     ui.result("  gives the app");
     about.provides.iter().for_each(|(variable, template)| ui.result(&format!("    {variable}={template}")));
+    if !about.credentials.is_empty() {
+        ui.result("  log in with");
+    }
+    about.credentials.iter().for_each(|one| ui.result(&format!("    {:8} {}", one.name, one.value)));
     if !about.detect.is_empty() {
         ui.result("  detected by");
     }

@@ -1,5 +1,5 @@
 //! The cluster side of dev: which instance of a project this is, which ports of this machine it has, its kind
-//! cluster and the registry that serves it.
+//! cluster and the registry that serves it; and what on this machine gets in their way.
 
 mod docker;
 mod instance;
@@ -10,6 +10,8 @@ mod kubeconfig;
 mod kubectl;
 pub mod pods;
 mod ports;
+mod ports_taken;
+pub mod probes;
 mod registry;
 mod stale;
 mod target;
@@ -20,6 +22,7 @@ pub use kind::{kind_settings, kind_yaml};
 pub use kind_cluster::{Ensured, KindCluster, Limits, Made, State};
 pub use kubectl::{Kubectl, PROJECT_LABEL, take_context};
 pub use ports::{BLOCK, FIRST_HOST_PORT, Machine};
+pub use ports_taken::{Holder, holder, holders, is_own};
 pub use registry::{REGISTRY_IMAGE, Registry};
 pub use target::Target;
 

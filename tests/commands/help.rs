@@ -66,8 +66,7 @@ fn the_first_page() {
       eject        Hands one artifact to you for good: a copy under `kilter/` that kilter uses and never
                    overwrites
       env          Prints every connection string of the project: for pods, and for this machine
-      doctor       Checks what kilter needs: kilter.yaml, tools, docker, disk, drift, ejected copies.
-                   Each finding comes with its fix
+      doctor       Checks everything that commonly breaks. Each finding comes with its fix
       tools        Gets, lists and finds the pinned tools that kilter runs
       schema       Prints the JSON Schema of kilter.yaml, for editors
       completions  Prints the script that completes kilter's commands in a shell

@@ -12,8 +12,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::helm;
 use crate::support::project::{Project, command, write_script};
+use crate::support::{helm, skip};
 
 const PACKAGE: &str = "{\n  \"name\": \"shop\",\n  \"scripts\": {\"dev\": \"node server.js\"},\n  \"dependencies\": {\n    \"pg\": \"^8\",\n    \"ioredis\": \"^5\",\n    \"nodemailer\": \"^6\"\n  }\n}\n";
 

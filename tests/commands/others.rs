@@ -47,8 +47,38 @@ fn the_catalog_shows_every_service() {
         let shown = project.kilter(&["catalog", "show", name]).succeeds().stdout;
         assert!(about.provides.keys().all(|variable| shown.contains(variable)), "{shown}");
         assert!(shown.contains(&about.image) && shown.contains(&about.category), "{shown}");
-        assert_eq!(parsed(&project, &["catalog", "show", name, "--json"])["name"], *name);
+        assert!(
+            about.credentials.iter().all(|one| shown.contains(&format!("{:8} {}", one.name, one.value))),
+            "{shown}"
+        );
+        let json = parsed(&project, &["catalog", "show", name, "--json"]);
+        assert_eq!(json["name"], *name);
+        assert_eq!(json["credentials"], json!(about.credentials));
+        let resources = kilter::catalog::chart(name).unwrap().resources();
+        assert!(!resources.is_empty() && json["resources"] == json!(resources), "{json}");
+        for asks in resources {
+            let line = shown.lines().find(|line| line.starts_with(&format!("  takes     {}", asks.container))).unwrap();
+            let amounts = asks.requests.iter().chain(&asks.limits).map(|(name, amount)| format!("{name} {amount}"));
+            assert!(amounts.into_iter().all(|amount| line.contains(&amount)), "{line}");
+        }
     }
+    let shown = project.kilter(&["catalog", "show", "postgres"]).succeeds().stdout;
+    insta::assert_snapshot!(shown.split("  detected by").next().unwrap(), @r"
+    postgres  PostgreSQL, and pgweb to browse it.
+      category  database
+      image     postgres:18.6
+      docs      https://www.postgresql.org/docs/18/
+      port      postgres 5432
+      port      ui 8081  (a page)
+      takes     postgres     cpu 50m, memory 128Mi; at most memory 512Mi
+      takes     ui           cpu 10m, memory 32Mi; at most memory 128Mi
+      gives the app
+        DATABASE_URL=postgresql://postgres:{{ .Values.auth.password }}@{{ .Host }}:{{ .Port.postgres }}/{{ .Values.auth.database }}?sslmode=disable
+      log in with
+        user     postgres
+        password {{ .Values.auth.password }}
+        database {{ .Values.auth.database }}
+    ");
     insta::assert_snapshot!(project.kilter(&["catalog", "show", "postgrse"]).fails(2), @r"
     error: kilter's catalog has no service `postgrse`.
       = Did you mean `postgres`?

@@ -1,0 +1,156 @@
+//! The checks of what leads to the cluster: the project's host ports, and kubeconfig files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::docker::Docker;
+use crate::cli::context::Context;
+use crate::cli::project::Project;
+use crate::cluster::probes::finding::Finding;
+use crate::cluster::probes::kubeconfig::{self, Kubeconfig, Server};
+use crate::cluster::{self, BLOCK, Holder, Instance};
+use crate::config::model::{HostAccess, Provider};
+use crate::diag::Result;
+
+/// Returns the context that a project uses, where it does not have a cluster of its own.
+pub(super) fn context(ctx: &Context, project: &Project) -> Option<String> {
+    let cluster = project.loaded.config.cluster.as_ref();
+    let named =
+        cluster.filter(|cluster| cluster.provider == Provider::Context).and_then(|cluster| cluster.context.clone());
+    ctx.var("KILTER_CONTEXT").map(str::to_owned).or(named)
+}
+
+/// Looks whether the project's ports on this machine are free, or its own cluster's or Tilt's; a finding for each other
+/// holder. Nothing when kilter.yaml makes no plan: that is said already.
+pub(super) fn ports(ctx: &Context, project: &Project, docker: &Docker) -> Vec<Finding> {
+    let Ok((plan, ..)) = project.plan(ctx) else { return Vec::new() };
+    let instance = match project.look(ctx, &plan) {
+        Ok(instance) => instance,
+        Err(error) => return vec![Finding::error("ports", &error)],
+    };
+    let mut slots: BTreeSet<u16> = plan.slots().into_iter().map(|(_, slot)| slot).collect();
+    let given = project.loaded.config.cluster.as_ref().filter(|cluster| cluster.provider == Provider::Context);
+    if context(ctx, project).is_none() {
+        slots.extend(0..BLOCK); // kind takes the whole block when it makes the cluster
+    } else if given.is_some_and(|cluster| cluster.host_access == Some(HostAccess::Nodeport)) {
+        slots.clear(); // they are that cluster's own
+    }
+    let mut ports: Vec<u16> = slots.into_iter().map(|slot| instance.host_port(slot)).collect();
+    ports.push(instance.tilt_port);
+    let others = others(&ports, &instance, docker);
+    if others.is_empty() {
+        return vec![Finding::ok("ports", format!("nobody else has {}", listed(&ports)))];
+    }
+    let mut of: BTreeMap<&Holder, Vec<u16>> = BTreeMap::new();
+    others.iter().for_each(|(port, holder)| of.entry(holder).or_default().push(*port));
+    let finding = |(holder, ports): (&Holder, Vec<u16>)| {
+        let (word, verb) = if ports.len() == 1 { ("port", "is") } else { ("ports", "are") };
+        let what = format!("{word} {} {verb} taken by {holder}", listed(&ports));
+        let fix = format!("The project needs that port, and does not move to another. {}", holder.fix(ports[0]));
+        Finding::failed("ports", what, fix)
+    };
+    of.into_iter().map(finding).collect()
+}
+
+/// Finds who has the ports, leaving out the project's own cluster and Tilt.
+fn others(ports: &[u16], instance: &Instance, docker: &Docker) -> BTreeMap<u16, Holder> {
+    let mut holders = cluster::holders(ports);
+    holders.retain(|_, holder| !holder.is_tilt());
+    if holders.is_empty() {
+        return holders;
+    }
+    // What holds the port of a container is a helper of docker's, which is nobody to be stopped.
+    let containers = docker.containers();
+    holders.retain(|port, holder| {
+        let container = containers.iter().find(|container| container.has(*port));
+        holder.container = container.map(|container| container.container.clone());
+        !container.is_some_and(|container| cluster::is_own(container, instance))
+    });
+    // One container may have a helper for each port.
+    for holder in holders.values_mut().filter(|holder| holder.container.is_some()) {
+        *holder = Holder { container: holder.container.take(), ..Holder::default() };
+    }
+    holders
+}
+
+/// Writes ports as people do: `20000 to 20047, 11000`.
+fn listed(ports: &[u16]) -> String {
+    let mut runs: Vec<(u16, u16)> = Vec::new();
+    for port in ports {
+        match runs.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(*port) => *last = *port,
+            _ => runs.push((*port, *port)),
+        }
+    }
+    let words = runs.into_iter().map(|(first, last)| match last - first {
+        0 => first.to_string(),
+        1 => format!("{first}, {last}"),
+        _ => format!("{first} to {last}"),
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// Looks whether what kubeconfig files name is still there.
+pub(super) fn kubeconfig(ctx: &Context, project: &Project) -> Option<Finding> {
+    let own = project.artifacts(ctx).ok()?.root.join("kubeconfig");
+    let found = match context(ctx, project) {
+        Some(name) => of_context(ctx, &name, &own),
+        None => of_kind(ctx, &own),
+    };
+    found.unwrap_or_else(|error| Some(Finding::error("kubeconfig", &error)))
+}
+
+/// The cluster that kilter made, by kilter's own kubeconfig: there is none before the first `kilter up`.
+fn of_kind(ctx: &Context, own: &Path) -> Result<Option<Finding>> {
+    let config = Kubeconfig::read(&[own.to_path_buf()])?;
+    let Some((name, server)) = config.current().and_then(|name| Some((name, config.server(name)?))) else {
+        return Ok(None);
+    };
+    let fix = "`kilter up` starts it again, or makes it anew when it is gone.";
+    Ok(answering(ctx, &format!("the cluster `{name}`"), &server, fix))
+}
+
+/// A cluster of the user's.
+fn of_context(ctx: &Context, name: &str, own: &Path) -> Result<Option<Finding>> {
+    let files = kubeconfig::files(ctx.var("KUBECONFIG"), ctx.var("HOME"));
+    let config = Kubeconfig::read(&files)?;
+    if let Some(finding) = kubeconfig::context(&config, name, &files) {
+        return Ok(Some(finding));
+    }
+    let Some(server) = config.server(name) else { return Ok(None) };
+    let copy = Kubeconfig::read(&[own.to_path_buf()])?;
+    let copied = copy.current().and_then(|name| copy.server(name)).filter(|copied| copied.url != server.url);
+    if let Some(copied) = copied {
+        let what = format!("kilter's copy leads to {}, the context `{name}` to {} by now", copied.url, server.url);
+        return Ok(Some(Finding::warning("kubeconfig", what, "`kilter up` takes the context's address over.")));
+    }
+    let fix =
+        "Start it, or connect to its network. If it is gone, name another context in kilter.yaml or `KILTER_CONTEXT`.";
+    Ok(answering(ctx, &format!("the cluster of context `{name}`"), &server, fix))
+}
+
+/// Connects to a server, unless that is not to be done, or goes by a proxy.
+fn answering(ctx: &Context, who: &str, server: &Server, fix: &str) -> Option<Finding> {
+    let (host, port) = server.endpoint.as_ref().filter(|_| !ctx.global.offline)?;
+    let proxy = ["HTTPS_PROXY", "https_proxy"].iter().any(|name| ctx.var(name).is_some());
+    if proxy && !matches!(host.as_str(), "127.0.0.1" | "::1" | "localhost") {
+        return None;
+    }
+    let url = &server.url;
+    Some(match kubeconfig::answers(host, *port) {
+        true => Finding::ok("kubeconfig", format!("{who} answers at {url}")),
+        false => Finding::warning("kubeconfig", format!("{who} does not answer at {url}"), fix),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_listed_as_people_do() {
+        assert_eq!(listed(&[20000, 20001, 20002, 11000]), "20000 to 20002, 11000");
+        assert_eq!(listed(&[65534, 65535]), "65534, 65535");
+        assert_eq!(listed(&[80]), "80");
+    }
+}
