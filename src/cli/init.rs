@@ -102,7 +102,10 @@ fn news<'a>(project: &Project, found: &'a Detection) -> (Vec<&'a Finding>, BTree
         let giver = variables.into_iter().find_map(|variable| {
             let by = specs.iter().find(|spec| matches!(spec.provides.get(variable), Some(Some(_))));
             let by = by.map(|spec| format!("`{}`", spec.name));
-            Some((variable, by.or_else(|| project.loaded.config.env.contains_key(variable).then(|| "`env`".to_owned()))?))
+            Some((
+                variable,
+                by.or_else(|| project.loaded.config.env.contains_key(variable).then(|| "`env`".to_owned()))?,
+            ))
         });
         match giver {
             Some((variable, by)) => {

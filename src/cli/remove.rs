@@ -27,7 +27,8 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
         return Err(Error::project("this project has no kilter.yaml, so there is nothing to remove")
             .help("Make one: `kilter init`."));
     };
-    let names: Vec<String> = project.loaded.config.services.iter().flatten().map(|entry| entry.name().to_owned()).collect();
+    let names: Vec<String> =
+        project.loaded.config.services.iter().flatten().map(|entry| entry.name().to_owned()).collect();
     if let Some(unknown) = args.services.iter().find(|service| !names.contains(service)) {
         return Err(unknown_service(unknown, &names));
     }

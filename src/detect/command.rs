@@ -86,8 +86,22 @@ pub(crate) fn is_plain(command: &str) -> bool {
 pub(super) fn reloads(command: &str) -> bool {
     // Streamlit (docs.streamlit.io/develop/concepts/architecture/run-your-app) and the rest watch what they run.
     const WATCHERS: [&str; 16] = [
-        "nodemon", "ts-node-dev", "tsnd", "node-dev", "air", "gow", "wgo", "CompileDaemon", "watchexec", "reflex", "wrangler",
-        "watchmedo", "watchfiles", "streamlit", "entr", "modd",
+        "nodemon",
+        "ts-node-dev",
+        "tsnd",
+        "node-dev",
+        "air",
+        "gow",
+        "wgo",
+        "CompileDaemon",
+        "watchexec",
+        "reflex",
+        "wrangler",
+        "watchmedo",
+        "watchfiles",
+        "streamlit",
+        "entr",
+        "modd",
     ];
     const FLAGS: [&str; 5] = ["--watch", "--reload", "--hot", "--hmr", "--auto-reload"];
     const ONE_OF_SEVERAL: [&str; 2] = ["--watch=", "--watch-path"];
@@ -107,10 +121,22 @@ pub(super) fn reloads(command: &str) -> bool {
 /// does what its own words say.
 pub(crate) fn reloads_as(command: &str, detected: bool) -> bool {
     const PLAIN: [&str; 12] = [
-        "node", "python", "python3", "go", "deno", "tsx", "ts-node", "gunicorn", "uvicorn", "hypercorn", "flask", "java",
+        "node",
+        "python",
+        "python3",
+        "go",
+        "deno",
+        "tsx",
+        "ts-node",
+        "gunicorn",
+        "uvicorn",
+        "hypercorn",
+        "flask",
+        "java",
     ];
     reloads(command)
-        || ((detected || super::node::starts_dev_server(command)) && !PLAIN.iter().any(|program| runs(command, program)))
+        || ((detected || super::node::starts_dev_server(command))
+            && !PLAIN.iter().any(|program| runs(command, program)))
 }
 
 /// Quotes a word for `/bin/sh` where it needs it.
@@ -175,15 +201,30 @@ mod tests {
     #[test]
     fn who_loads_changed_files_is_told_from_the_words() {
         for command in [
-            "nodemon server.js", "node --watch server.js", "node --watch-path=src server.js", "tsx watch src/index.ts",
-            "nest start -w", "bun --hot index.ts", "uvicorn main:app --reload", "flask --app main run --debug",
-            "python manage.py runserver 0.0.0.0:8000", "fastapi dev", "streamlit run app.py", "air -c .air.toml",
+            "nodemon server.js",
+            "node --watch server.js",
+            "node --watch-path=src server.js",
+            "tsx watch src/index.ts",
+            "nest start -w",
+            "bun --hot index.ts",
+            "uvicorn main:app --reload",
+            "flask --app main run --debug",
+            "python manage.py runserver 0.0.0.0:8000",
+            "fastapi dev",
+            "streamlit run app.py",
+            "air -c .air.toml",
         ] {
             assert!(reloads(command) && reloads_as(command, false), "{command}");
         }
         for command in [
-            "node server.js", "gunicorn -w 4 app:app", "npm run -w web start", "go run . --debug", "uvicorn main:app",
-            "python manage.py runserver --noreload", "tsx src/index.ts", "flask --app main run",
+            "node server.js",
+            "gunicorn -w 4 app:app",
+            "npm run -w web start",
+            "go run . --debug",
+            "uvicorn main:app",
+            "python manage.py runserver --noreload",
+            "tsx src/index.ts",
+            "flask --app main run",
         ] {
             assert!(!reloads(command) && !reloads_as(command, false), "{command}");
         }

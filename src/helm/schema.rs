@@ -120,7 +120,17 @@ mod tests {
         let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
         let found = read(said, "redis");
         let paths: Vec<Vec<String>> = found.iter().map(|refusal| refusal.keys.clone()).collect();
-        assert_eq!(paths, [keys(&["auth", "a/b"]), keys(&[]), keys(&["y"]), keys(&["g", "a"]), keys(&["g", "b"]), keys(&["sub", "z"])]);
+        assert_eq!(
+            paths,
+            [
+                keys(&["auth", "a/b"]),
+                keys(&[]),
+                keys(&["y"]),
+                keys(&["g", "a"]),
+                keys(&["g", "b"]),
+                keys(&["sub", "z"])
+            ]
+        );
         assert_eq!(found[2].more, ["- at '/y': got null, want string"]);
         assert_eq!(unknown_keys(&found[1].why), ["x"]);
         assert!(unknown_keys(&found[0].why).is_empty());

@@ -2,7 +2,14 @@ use super::*;
 
 fn stack(ecosystem: Ecosystem, manager: &str, manifests: &[&str], install: &str) -> Stack {
     let manifests = manifests.iter().map(|path| (*path).to_owned()).collect();
-    Stack { ecosystem, manager: manager.into(), manifests, install: install.into(), reloads: true, rebuild_on: Vec::new() }
+    Stack {
+        ecosystem,
+        manager: manager.into(),
+        manifests,
+        install: install.into(),
+        reloads: true,
+        rebuild_on: Vec::new(),
+    }
 }
 
 #[test]
@@ -100,4 +107,11 @@ fn users_follow_the_base_image() {
     assert_eq!(name("python:3.13-slim"), Some("app"));
     assert_eq!(name("company/node-tools:1"), None);
     assert_eq!(name("debian"), None);
+}
+
+#[test]
+fn the_lines_that_start_a_command_again_stand_there_as_they_are() {
+    let joined = json_lines(&["a \"b\"", "c"]).replace(" \\\n    ", " ");
+    let words: Vec<String> = serde_json::from_str(&joined).unwrap();
+    assert_eq!(words, crate::plan::supervised(&["a \"b\"", "c"]));
 }
