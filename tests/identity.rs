@@ -3,8 +3,10 @@
 mod anywhere;
 mod byhand;
 mod canary;
+mod container;
 mod open_projects;
 mod projects;
+mod supervisor;
 mod texts;
 mod unchanged;
 mod verify;

@@ -1,5 +1,7 @@
 //! The only printer: results to standard output, everything else to standard error.
 
+mod rows;
+
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -12,6 +14,8 @@ use crate::diag::{Error, Problem, Result};
 use crate::exec::Invocation;
 use crate::helm::{Observer, Source};
 use crate::toolchain::{Progress, Tool};
+
+pub(crate) use rows::Rows;
 
 /// The progress that is on the screen, so that the signal handler can clear it.
 static BARS: OnceLock<MultiProgress> = OnceLock::new();
@@ -236,79 +240,6 @@ impl Ui {
             self.talk(text);
         }
         Work { ui: self, bar }
-    }
-}
-
-/// Lines that change, one per thing that is waited for: on a terminal each in its place, elsewhere a line per change.
-#[derive(Debug)]
-pub(crate) struct Rows<'a> {
-    ui: &'a Ui,
-    rows: Mutex<BTreeMap<String, Row>>,
-}
-
-#[derive(Debug)]
-struct Row {
-    bar: Option<ProgressBar>,
-    text: String,
-    began: std::time::Instant,
-}
-
-impl<'a> Rows<'a> {
-    /// Starts with none.
-    pub(crate) fn new(ui: &'a Ui) -> Self {
-        Self { ui, rows: Mutex::default() }
-    }
-
-    /// Says what a thing waits for. The row is made when it is new.
-    pub(crate) fn set(&self, name: &str, text: &str) {
-        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        let row = rows.entry(name.to_owned()).or_insert_with(|| self.row(name));
-        if row.text == text {
-            return;
-        }
-        text.clone_into(&mut row.text);
-        match &row.bar {
-            Some(bar) => bar.set_message(text.to_owned()),
-            None => self.ui.talk(&format!("{name}: {text}")),
-        }
-    }
-
-    /// Says that a thing is settled.
-    pub(crate) fn settle(&self, name: &str, good: bool, text: &str) {
-        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        let row = rows.entry(name.to_owned()).or_insert_with(|| self.row(name));
-        if row.text == text {
-            return;
-        }
-        text.clone_into(&mut row.text);
-        let seconds = row.began.elapsed().as_secs_f64();
-        let Some(bar) = &row.bar else {
-            return self.ui.talk(&format!("{name}: {text} ({seconds:.1} s)"));
-        };
-        let style = if good { Style::new().green() } else { Style::new().red() };
-        let mark = self.ui.err_style(style).apply_to(if good { "✓" } else { "✗" });
-        let template = ProgressStyle::with_template(&format!("{mark} {{prefix:.bold}} {{msg}}"));
-        bar.set_style(template.unwrap_or(ProgressStyle::default_spinner()));
-        bar.finish_with_message(format!("{text} ({seconds:.1} s)"));
-    }
-
-    fn row(&self, name: &str) -> Row {
-        let bar = self.ui.live.then(|| {
-            let style = ProgressStyle::with_template("{spinner} {prefix:.bold} {wide_msg} {elapsed:.dim}");
-            let style = style.unwrap_or(ProgressStyle::default_spinner());
-            let bar = self.ui.bars().add(ProgressBar::new_spinner().with_style(style).with_prefix(name.to_owned()));
-            bar.enable_steady_tick(std::time::Duration::from_millis(120));
-            bar
-        });
-        Row { bar, text: String::new(), began: std::time::Instant::now() }
-    }
-}
-
-impl Drop for Rows<'_> {
-    fn drop(&mut self) {
-        for row in self.rows.lock().unwrap_or_else(PoisonError::into_inner).values() {
-            row.bar.iter().filter(|bar| !bar.is_finished()).for_each(ProgressBar::abandon);
-        }
     }
 }
 

@@ -105,7 +105,7 @@ mod tests {
         let (send, heard) = channel();
         let call = Invocation::new("/bin/sh").args(["-c", "echo one; echo two; echo no >&2; exit 3"]);
         let stream = call.lines(move |said| send.send(said).unwrap()).unwrap();
-        let mut next = || heard.recv_timeout(Duration::from_secs(60)).unwrap();
+        let next = || heard.recv_timeout(Duration::from_secs(60)).unwrap();
         assert!(matches!(next(), Said::Item(line) if line == "one"));
         assert!(matches!(next(), Said::Item(line) if line == "two"));
         assert!(matches!(next(), Said::Ended(Ending::Exited(3) | Ending::Signalled(_), words) if words == "no\n"));
@@ -113,7 +113,7 @@ mod tests {
         let (send, heard) = channel();
         let call = Invocation::new("/bin/sh").args(["-c", "printf '{\"a\":\\n1}\\n{\"a\":2}'; sleep 600"]);
         let stream = call.documents(move |said| send.send(said).unwrap()).unwrap();
-        let mut next = || heard.recv_timeout(Duration::from_secs(60)).unwrap();
+        let next = || heard.recv_timeout(Duration::from_secs(60)).unwrap();
         assert!(matches!(next(), Said::Item(value) if value["a"] == 1));
         drop(stream);
         let ended = std::iter::from_fn(|| Some(next())).find(|said| matches!(said, Said::Ended(..)));

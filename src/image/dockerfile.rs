@@ -3,9 +3,9 @@
 //! It builds with every builder (no `syntax` line, no mounts) on Debian and Alpine images. Names that come from the
 //! project's files stand in JSON form or not at all, so that no name can become an instruction.
 
-use super::restart::{json_lines, restarts};
 use crate::catalog::Ecosystem;
 use crate::detect::{Stack, is_plain_command};
+use crate::plan::{LINES, SUPERVISOR, restarts};
 
 /// What the build context leaves out, in the syntax of .dockerignore, where the last pattern that fits decides: secrets,
 /// but neither the files that show how they look nor those that projects commit for dev (Vite's and Next's modes); what is installed or built again in the container; git's own files.
@@ -186,14 +186,16 @@ fn command(line: &str, restarts: bool) -> String {
     format!("{why}\nCMD {}", json_lines(&words))
 }
 
-/// Writes a text as it stands between the quotes of a JSON string.
-pub(super) fn escape(text: &str) -> String {
-    let quoted = serde_json::Value::from(text).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
+/// Writes [`crate::plan::supervised`] as JSON over several lines: a backslash at the end of a line continues it.
+fn json_lines(command: &[&str]) -> String {
+    let quoted = LINES.map(|line| serde_json::Value::from(line).to_string());
+    let lines: Vec<&str> = quoted.iter().map(|line| &line[1..line.len() - 1]).collect();
+    let words: Vec<&str> = [SUPERVISOR].into_iter().chain(command.iter().copied()).collect();
+    format!("[\"/bin/sh\", \"-c\", \"{}\", \\\n    {}", lines.join(" \\\n    "), &json(&words)[1..])
 }
 
 /// Writes a list of words as JSON, which Docker reads as it is: nothing in it is expanded, and no line ends in it.
-pub(super) fn json(words: &[&str]) -> String {
+fn json(words: &[&str]) -> String {
     let words: Vec<String> = words.iter().map(|word| serde_json::Value::from(*word).to_string()).collect();
     format!("[{}]", words.join(", "))
 }

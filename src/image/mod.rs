@@ -1,7 +1,5 @@
-//! Images of the app: the text of Dockerfile.dev, and how its command is started again.
+//! Images of the app: the text of Dockerfile.dev.
 
 mod dockerfile;
-mod restart;
 
 pub use dockerfile::{CONTEXT_IGNORE, dockerfile_dev};
-pub use restart::{SUPERVISOR, restarts, supervised};

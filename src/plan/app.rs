@@ -3,11 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::build::Input;
+use super::restart::supervised;
 use super::{APP, AppPlan, ChartSource, FIRST_NODE_PORT, Plan, SLOTS};
 use crate::catalog;
 use crate::config::model::{Component, Config, EnvValue};
 use crate::diag::{Error, Result};
-use crate::image::supervised;
 
 /// The chart of the app in dev.
 const CHART: &str = "dev-app";

@@ -4,6 +4,7 @@
 
 mod app;
 mod build;
+mod restart;
 mod service;
 mod template;
 
@@ -19,6 +20,8 @@ use crate::ids::{Digest, Name};
 pub use crate::config::lock::Origin;
 pub use app::app_image;
 pub use build::{Facts, Input, build, project_name};
+pub(crate) use restart::LINES;
+pub use restart::{SUPERVISOR, restarts, supervised};
 pub(crate) use service::not_carried;
 pub use template::{Addresses, Fill};
 

@@ -21,8 +21,8 @@ use std::fmt::Write as _;
 use super::objects::{Census, Object, TiltService};
 use crate::catalog::{self, Requirement};
 use crate::detect::Stack;
-use crate::image::{CONTEXT_IGNORE, SUPERVISOR, restarts};
-use crate::plan::{APP, AppPlan, Plan, PortPlan, SLOTS};
+use crate::image::CONTEXT_IGNORE;
+use crate::plan::{APP, AppPlan, Plan, PortPlan, SLOTS, SUPERVISOR, restarts};
 
 /// What kilter itself writes into a project, which no image needs: some of it changes with each render, and an edit of the
 /// rest is no edit of the app.
@@ -162,7 +162,8 @@ fn resources(out: &mut String, plan: &Plan, service: &TiltService, census: &Cens
     let _ = writeln!(out, "\nk8s_yaml(artifacts + {}{again})", quote(&format!("/manifests/{}.yaml", service.name)));
     let label = if service.name == APP { "app" } else { "services" };
     let links = option("links", &links(plan, &service.name));
-    let waits = waits(plan, &service.name, requires(plan, &service.name));
+    let known = plan.services.iter().map(|service| (service.name.as_str(), service.catalog.as_deref()));
+    let waits = waits(known, &service.name, requires(plan, &service.name));
     let beside: Vec<String> = census.beside(service).iter().map(|object| quote(object)).collect();
     let beside = option("objects", &beside);
     let workloads = service.objects.iter().filter(|object| object.is_workload());
@@ -240,12 +241,15 @@ fn forwards(plan: &Plan, service: &str) -> String {
     if parts.is_empty() { String::new() } else { format!(", port_forwards={}", parts.join(" + ")) }
 }
 
-/// Writes what a service waits for: the services of the project that its entry in the catalog needs.
-fn waits(plan: &Plan, service: &str, requires: &[Requirement]) -> String {
-    let needed = plan.services.iter().filter(|other| {
-        other.name.as_str() != service && requires.iter().any(|need| other.catalog.as_ref() == Some(&need.service))
-    });
-    let needed: Vec<String> = needed.map(|other| quote(other.name.as_str())).collect();
+/// Writes what a service waits for: the services, given with their names in the catalog, that its own entry there needs.
+fn waits<'a>(
+    services: impl Iterator<Item = (&'a str, Option<&'a str>)>,
+    service: &str,
+    requires: &[Requirement],
+) -> String {
+    let needs = |catalog: Option<&str>| requires.iter().any(|need| catalog == Some(need.service.as_str()));
+    let needed = services.filter(|(name, catalog)| *name != service && needs(*catalog));
+    let needed: Vec<String> = needed.map(|(name, _)| quote(name)).collect();
     option("resource_deps", &needed)
 }
 
@@ -258,4 +262,24 @@ fn requires(plan: &Plan, service: &str) -> &'static [Requirement] {
 fn links(plan: &Plan, service: &str) -> Vec<String> {
     let ui = ports(plan, service).into_iter().filter(|port| port.ui);
     ui.map(|port| format!("link('http://127.0.0.1:%d' % host_port({}), {})", port.slot, quote(&port.name))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_waits_for_the_instances_of_what_it_needs() {
+        let services =
+            [("postgres", Some("postgres")), ("reports-db", Some("postgres")), ("x", None), ("auth", Some("auth"))];
+        let requires = |names: &[&str]| -> Vec<Requirement> {
+            names
+                .iter()
+                .map(|name| Requirement { service: (*name).into(), why: "it keeps users there".into() })
+                .collect()
+        };
+        let waits = |names: &[&str]| waits(services.into_iter(), "auth", &requires(names));
+        assert_eq!(waits(&["postgres", "redis"]), r#", resource_deps=["postgres", "reports-db"]"#);
+        assert_eq!((waits(&[]), waits(&["auth", "x"])), (String::new(), String::new()));
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -11,7 +12,7 @@ use crate::support;
 use crate::support::project::{Project, command};
 
 #[expect(clippy::disallowed_methods, reason = "a test binary is an edge: this is where it reads its environment")]
-fn variable(name: &str) -> Option<OsString> {
+pub(super) fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
@@ -23,8 +24,8 @@ fn tilt() -> Option<PathBuf> {
     tilt
 }
 
-/// Loads the Tiltfile of a rendered project with what kilter would set; returns all that Tilt makes of it.
-fn result(tilt: &Path, project: &Project, name: &str, set: &[(&str, &str)]) -> Value {
+/// Prepares Tilt to load the Tiltfile of a rendered project with what kilter would set.
+fn call(tilt: &Path, project: &Project, name: &str, set: &[(&str, &str)]) -> Command {
     let artifacts = project.cache().join(name);
     let context = "somebodys-cluster";
     let kubeconfig = project.outside("kubeconfig");
@@ -43,7 +44,12 @@ fn result(tilt: &Path, project: &Project, name: &str, set: &[(&str, &str)]) -> V
         .env("KUBECONFIG", &kubeconfig);
     call.env("KILTER_ARTIFACTS", &artifacts).env("KILTER_PROJECT", project.root()).env("KILTER_CONTEXT", context);
     call.env("KILTER_HOST_PORTS", "21000,22000").envs(set.iter().copied());
-    let said = call.output().unwrap();
+    call
+}
+
+/// Returns all that Tilt makes of a Tiltfile.
+fn result(tilt: &Path, project: &Project, name: &str, set: &[(&str, &str)]) -> Value {
+    let said = call(tilt, project, name, set).output().unwrap();
     assert!(said.status.success(), "{name}: {}", String::from_utf8_lossy(&said.stderr));
     serde_json::from_slice(&said.stdout).unwrap()
 }
@@ -113,6 +119,13 @@ fn tilt_builds_the_app_and_links_what_people_open() {
     assert_eq!(image["BuildDetails"]["context"], project.root().to_str().unwrap());
     assert_eq!(image["BuildDetails"]["dockerfileContents"], text(&project.cache().join("bookstore/Dockerfile.dev")));
     let update = &image["LiveUpdateSpec"];
+    // The app reloads by itself; the worker has to be started again.
+    assert!(!text(&project.cache().join("bookstore/Dockerfile.dev")).contains("kilter-run"));
+    let run = update["execs"][0]["args"][2].as_str().unwrap();
+    assert!(
+        run.contains("kilter-run")
+            && resources["worker"]["DeployTarget"]["yaml"].as_str().unwrap().contains("kilter-run")
+    );
     assert_eq!(update["syncs"][0]["containerPath"], "/app");
     let stops: Vec<&str> = update["stopPaths"].as_array().unwrap().iter().map(|path| path.as_str().unwrap()).collect();
     assert!(stops.iter().any(|path| path.ends_with("bookstore/apps/web/package.json")), "{stops:?}");
@@ -133,6 +146,69 @@ fn with_a_context_tilt_forwards_the_ports() {
     assert_eq!(forwards(&resources["redis"]), [(21002, 6379)]);
     let images = resources.values().filter_map(|resource| resource["ImageTargets"].as_array());
     assert_eq!(images.flatten().count(), 0);
+}
+
+#[test]
+fn where_node_ports_do_not_reach_this_machine_tilt_forwards_every_port() {
+    let (Some(_), Some(tilt)) = (support::helm(), tilt()) else { return };
+    let project = project("bookstore");
+    project.kilter(&["render"]).succeeds();
+    for off in ["", "0"] {
+        let resources = load(&tilt, &project, "bookstore", &[("KILTER_FORWARD", off)]);
+        assert!(resources.values().all(|resource| forwards(resource).is_empty()), "{off:?}");
+    }
+    let resources = load(&tilt, &project, "bookstore", &[("KILTER_FORWARD", "1")]);
+    assert_eq!(forwards(&resources["app"]), [(21000, 3100)]);
+    assert_eq!(forwards(&resources["postgres"]), [(21001, 5432), (21002, 8081)]);
+    assert_eq!(forwards(&resources["mailpit"]), [(21004, 1025), (21005, 8025)]);
+    let hosts = resources.values().filter_map(|r| r["DeployTarget"]["portForwardTemplateSpec"]["forwards"].as_array());
+    assert!(hosts.flatten().all(|forward| forward["host"] == "127.0.0.1"));
+}
+
+#[test]
+fn tilt_is_told_the_registry_and_the_context() {
+    let (Some(_), Some(tilt)) = (support::helm(), tilt()) else { return };
+    let project = project("backing");
+    project.kilter(&["render"]).succeeds();
+    // Neither is in the Tiltfile, though kilter.yaml names both.
+    let tiltfile = text(&project.cache().join("backing/Tiltfile"));
+    assert!(!tiltfile.contains("team-dev") && !tiltfile.contains("registry.team.internal"), "{tiltfile}");
+    let registry = |value: &str| {
+        result(&tilt, &project, "backing", &[("KILTER_REGISTRY", value)])["DefaultRegistry"]["host"].clone()
+    };
+    assert_eq!(registry("localhost:5000"), "localhost:5000");
+    assert_eq!(registry(""), Value::Null);
+    assert_eq!(result(&tilt, &project, "backing", &[])["DefaultRegistry"]["host"], Value::Null);
+    let refused = call(&tilt, &project, "backing", &[("KILTER_CONTEXT", "another")]).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("somebodys-cluster might be production"), "{said}");
+}
+
+/// What live update of the app's image does: the paths that mean a new image, and the commands it runs.
+fn live_update(resources: &BTreeMap<String, Value>) -> (Vec<String>, usize) {
+    let update = &resources["app"]["ImageTargets"][0]["LiveUpdateSpec"];
+    let stops = update["stopPaths"].as_array().map_or(&[][..], Vec::as_slice).iter();
+    let stops = stops.map(|path| path.as_str().unwrap().rsplit('/').next().unwrap().to_owned()).collect();
+    (stops, update["execs"].as_array().map_or(0, Vec::len))
+}
+
+#[test]
+fn commands_that_load_no_changed_files_are_started_again() {
+    let (Some(_), Some(tilt)) = (support::helm(), tilt()) else { return };
+    for (dev, kilter_yaml, again) in [
+        ("node x.js", "", 1),
+        ("nodemon x.js", "", 0),
+        ("nodemon x.js", "dev: node x.js\n", 1),
+        ("node x.js", "dev: npx nodemon x.js\n", 0),
+    ] {
+        let package = format!("{{\"scripts\": {{\"dev\": \"{dev}\", \"postinstall\": \"node y.js\"}}}}");
+        let project = Project::new("shop").file("package.json", &package).file("kilter.yaml", kilter_yaml);
+        let resources = rendered(&tilt, &project, "shop");
+        // Everything is copied before the installation; even so another package.json means to install again.
+        assert_eq!(live_update(&resources), (vec!["package.json".to_owned()], again), "{dev}, {kilter_yaml}");
+        let supervised = text(&project.cache().join("shop/Dockerfile.dev")).contains("\"kilter-run\"");
+        assert_eq!(supervised, again == 1, "{dev}, {kilter_yaml}");
+    }
 }
 
 #[test]
@@ -196,7 +272,7 @@ fn no_image_gets_files_of_secrets() {
     }
 }
 
-fn text(path: &Path) -> String {
+pub(super) fn text(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 

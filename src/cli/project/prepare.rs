@@ -10,7 +10,7 @@ use crate::cli::ui::ToolProgress;
 use crate::cluster::Instance;
 use crate::config::model::ToolPin;
 use crate::detect::Stack;
-use crate::diag::{Error, Result};
+use crate::diag::{Error, Problem, Result};
 use crate::helm::charts::{ChartStore, digest_of, require_digest};
 use crate::helm::{Chart, Helm, Rendered, Renderer, pull, unpack};
 use crate::ids::Digest;
@@ -65,6 +65,9 @@ impl Prepared {
             ctx.ui.warn(&warning);
         }
         let (plan, facts, stack) = project.plan(ctx)?;
+        unreachable_server(project.loaded.config.dev.as_deref(), facts.dev.as_deref())
+            .iter()
+            .for_each(|warning| ctx.ui.warn(warning));
         let instance = project.look(ctx, &plan)?;
         let names: Vec<String> = values::drafts(&plan).iter().map(|draft| draft.service.to_owned()).collect();
         let things =
@@ -294,4 +297,13 @@ pub(super) struct RemoteChart<'a> {
     pub(super) version: &'a str,
     /// Its locked digest.
     pub(super) digest: Option<&'a Digest>,
+}
+
+/// Warns of a `dev` that is the detected command without the flags that open its dev server to others than localhost.
+fn unreachable_server(dev: Option<&str>, detected: Option<&str>) -> Option<Problem> {
+    let (dev, detected) = (dev?, detected?);
+    let flags = detected.strip_prefix(dev)?.strip_prefix(' ').filter(|flags| flags.contains("--host"))?;
+    let what = format!("`dev: {dev}` in kilter.yaml leaves out `{flags}`");
+    let why = "Its server may then listen on localhost inside its container only, where nothing reaches it.";
+    Some(Problem::new(what).help(format!("{why} Write `dev: {detected}`, or leave `dev:` out.")))
 }

@@ -108,3 +108,10 @@ fn users_follow_the_base_image() {
     assert_eq!(name("company/node-tools:1"), None);
     assert_eq!(name("debian"), None);
 }
+
+#[test]
+fn the_lines_that_start_a_command_again_stand_there_as_they_are() {
+    let joined = json_lines(&["a \"b\"", "c"]).replace(" \\\n    ", " ");
+    let words: Vec<String> = serde_json::from_str(&joined).unwrap();
+    assert_eq!(words, crate::plan::supervised(&["a \"b\"", "c"]));
+}

@@ -22,7 +22,7 @@ pub const SUPERVISOR: &str = "kilter-run";
 /// knows the child. The KILL waits in a process of nobody's, so that `$!` stays the child. `setsid` makes the command's
 /// processes a group; where there is none, the command alone gets the signals. `wait` returns early for a trap, and forgets a
 /// child that it told of: 127. Waiting reaps orphans too.
-const LINES: [&str; 12] = [
+pub(crate) const LINES: [&str; 12] = [
     "again=0 edited=0 over=0 child=;",
     "tell() { kill -s $1 -- -$child || kill -s $1 $child; } 2>/dev/null;",
     "end() { tell TERM; ( (sleep 5; tell KILL) >/dev/null 2>&1 & ); };",
@@ -49,13 +49,23 @@ pub fn supervised(command: &[&str]) -> Vec<String> {
     shell.chain([LINES.join(" "), SUPERVISOR.into()]).chain(command.iter().map(|word| (*word).to_owned())).collect()
 }
 
-/// Writes [`supervised`] as JSON over several lines of a Dockerfile, where a backslash at the end continues a line.
-pub(super) fn json_lines(command: &[&str]) -> String {
-    let lines = LINES.map(|line| super::dockerfile::escape(line)).join(" \\\n    ");
-    let words: Vec<&str> = [SUPERVISOR].into_iter().chain(command.iter().copied()).collect();
-    let words = super::dockerfile::json(&words);
-    format!("[\"/bin/sh\", \"-c\", \"{lines}\", \\\n    {}", &words[1..])
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Ecosystem;
 
-#[cfg(all(test, unix))]
-mod tests;
+    #[test]
+    fn what_kilter_yaml_starts_decides() {
+        let stack = |reloads| Stack {
+            ecosystem: Ecosystem::Node,
+            manager: "npm".into(),
+            manifests: Vec::new(),
+            rebuild_on: Vec::new(),
+            install: "npm ci".into(),
+            reloads,
+        };
+        assert!(!restarts(Some(&stack(true)), "npm run dev") && restarts(Some(&stack(false)), "npm start"));
+        assert!(restarts(Some(&stack(true)), "node server.js") && !restarts(Some(&stack(false)), "nodemon server.js"));
+        assert!(restarts(None, "./serve"));
+    }
+}
