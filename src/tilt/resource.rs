@@ -20,11 +20,12 @@ pub enum Phase {
 impl Phase {
     fn read(value: &Value) -> Self {
         match value.as_str() {
-            Some("pending") => Self::Pending,
             Some("in_progress") => Self::InProgress,
             Some("ok") => Self::Ok,
             Some("error") => Self::Error,
-            _ => Self::None,
+            Some("none" | "not_applicable") => Self::None,
+            // A resource is there a moment before anything is known of it.
+            _ => Self::Pending,
         }
     }
 }

@@ -207,12 +207,18 @@ mod tests {
         assert_eq!(board.look(Duration::ZERO), None);
         board.resource(tilt(TILTFILE, "ok", "not_applicable", "2"));
         assert_eq!(look(&mut board, 0), [("redis".into(), Verdict::Ready)]);
+        board.resource(tilt("redis", "", "", ""));
+        assert_eq!(
+            look(&mut board, 0),
+            [("redis".into(), Verdict::Waiting("its turn".into()))],
+            "nothing is known yet"
+        );
     }
 
     #[test]
     fn a_service_that_is_to_be_applied_anew_is_not_ready_before() {
         let expected = Expected { deployed: [("redis".into(), "1".into())].into(), ..Expected::default() };
-        let mut board = board(expected, [tilt(TILTFILE, "ok", "", "1"), tilt("redis", "ok", "ok", "1")]);
+        let mut board = board(expected, [tilt(TILTFILE, "ok", "not_applicable", "1"), tilt("redis", "ok", "ok", "1")]);
         assert_eq!(look(&mut board, 0), [("redis".into(), Verdict::Waiting("its turn".into()))]);
         board.resource(tilt("redis", "ok", "ok", "2"));
         assert_eq!(look(&mut board, 0), [("redis".into(), Verdict::Ready)]);
@@ -220,20 +226,24 @@ mod tests {
 
     #[test]
     fn building_and_starting_have_budgets_of_their_own() {
-        let mut board = board(Expected::default(), [tilt(TILTFILE, "ok", "", "1"), tilt("app", "in_progress", "", "")]);
+        let mut board = board(
+            Expected::default(),
+            [tilt(TILTFILE, "ok", "not_applicable", "1"), tilt("app", "in_progress", "pending", "")],
+        );
         assert!(matches!(&look(&mut board, 0)[0].1, Verdict::Waiting(_)));
         assert!(matches!(&look(&mut board, 99)[0].1, Verdict::Waiting(_)));
         board.resource(tilt("app", "ok", "pending", "2"));
         assert!(matches!(&look(&mut board, 100)[0].1, Verdict::Waiting(_)), "the time of starting begins now");
         assert_eq!(reason(&look(&mut board, 150)[0].1), "it did not get ready in time");
-        board.resource(tilt("app", "in_progress", "", "2"));
+        board.resource(tilt("app", "in_progress", "pending", "2"));
         assert!(matches!(&look(&mut board, 151)[0].1, Verdict::Waiting(_)), "an edit: it is built again");
         assert_eq!(reason(&look(&mut board, 251)[0].1), "it was not built and applied in time");
     }
 
     #[test]
     fn a_pods_trouble_is_the_services() {
-        let mut board = board(Expected::default(), [tilt(TILTFILE, "ok", "", "1"), tilt("db", "ok", "pending", "1")]);
+        let mut board =
+            board(Expected::default(), [tilt(TILTFILE, "ok", "not_applicable", "1"), tilt("db", "ok", "pending", "1")]);
         let pod = |reason: &str| {
             json!({"type": "MODIFIED", "object": {"metadata": {"name": "db-0"}, "status": {"containerStatuses": [
                 {"name": "db", "image": "nope:1", "state": {"waiting": {"reason": reason, "message": "not found"}}}]}}})
@@ -249,7 +259,11 @@ mod tests {
     #[test]
     fn only_what_is_asked_for_counts() {
         let expected = Expected { only: vec!["redis".into()], ..Expected::default() };
-        let resources = [tilt(TILTFILE, "ok", "", "1"), tilt("redis", "ok", "ok", "1"), tilt("app", "error", "", "1")];
+        let resources = [
+            tilt(TILTFILE, "ok", "not_applicable", "1"),
+            tilt("redis", "ok", "ok", "1"),
+            tilt("app", "error", "none", "1"),
+        ];
         assert_eq!(look(&mut board(expected, resources), 0), [("redis".into(), Verdict::Ready)]);
     }
 

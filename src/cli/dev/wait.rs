@@ -1,7 +1,7 @@
 //! Waiting until everything is ready or has failed, by listening to Tilt and to the cluster.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -210,8 +210,5 @@ fn next(heard: &Receiver<Heard>, ears: &[&Ear<'_>]) -> Option<Heard> {
     let deaf =
         ears.iter().filter(|ear| ear.stream.is_none()).map(|ear| ear.again.saturating_duration_since(Instant::now()));
     let patience = deaf.min().unwrap_or(TICK).min(TICK);
-    match heard.recv_timeout(patience) {
-        Ok(said) => Some(said),
-        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-    }
+    heard.recv_timeout(patience).ok()
 }
