@@ -9,6 +9,7 @@ mod cluster;
 mod commands;
 mod config;
 mod detect_score;
+mod e2e;
 mod eject;
 mod faults;
 mod identity;

@@ -133,7 +133,7 @@ pub(super) fn finish(ctx: &Context, project: Project, text: String, ending: &End
         }
     }
     if !ending.added.is_empty() {
-        ctx.ui.talk(&format!("{} {}. {}", ending.verb, ending.added.join(", "), ending.advice));
+        ctx.ui.talk(format!("{} {}. {}", ending.verb, ending.added.join(", "), ending.advice).trim_end());
     }
     Ok(())
 }

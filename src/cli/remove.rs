@@ -2,20 +2,30 @@
 
 use super::add::{Ending, finish};
 use super::context::Context;
+use super::dev::Dev;
 use super::project::{Project, unknown_service};
 use crate::artifacts::{Ejected, Thing};
+use crate::cluster::{Kubectl, claims_of};
 use crate::config::edit::remove_service;
 use crate::diag::{Error, Result};
+use crate::fsx;
+use crate::tilt::{Object, objects};
 
 /// Takes services out of kilter.yaml, keeping its comments and layout, and removes their artifacts.
 ///
-/// Copies that were ejected stay, and so does data in a running cluster.
+/// Copies that were ejected stay, and so does data in a cluster unless `--data` says otherwise.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  kilter remove redis")]
+#[command(after_help = "Examples:\n  kilter remove redis\n  kilter remove postgres --data --yes    # its volume, too")]
 pub(crate) struct Args {
     /// Which services.
     #[arg(value_name = "SERVICE", required = true)]
     services: Vec<String>,
+    /// Delete their data in the cluster, too: what runs of them, and its volumes.
+    #[arg(long)]
+    data: bool,
+    /// With `--data`, do not ask.
+    #[arg(short, long)]
+    yes: bool,
     /// Show what would change, and write nothing.
     #[arg(long)]
     dry_run: bool,
@@ -33,7 +43,12 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
         return Err(unknown_service(unknown, &names));
     }
     let text = args.services.iter().try_fold(old.clone(), |text, service| remove_service(&text, service))?;
-    let advice = "Its data in a cluster, if there is any, stays.";
+    let data = args.data.then(|| Data::find(ctx, &project, &args.services)).transpose()?;
+    if let Some(data) = data.as_ref().filter(|data| !args.dry_run && !args.yes && !data.claims.is_empty()) {
+        let claims = data.claims.join(", ");
+        ctx.ui.confirm(&format!("Delete the data for good ({claims} in {})?", data.kubectl.namespace), "--yes")?;
+    }
+    let advice = if args.data { "" } else { "Its data in a cluster, if there is any, stays." };
     let ending =
         Ending { old: Some(old), added: args.services.clone(), dry_run: args.dry_run, verb: "Removed", advice };
     let root = project.root.clone();
@@ -41,7 +56,63 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     for thing in Ejected::unused(&root, &[]).into_iter().filter(|thing| belongs(thing, &args.services)) {
         ctx.ui.talk(&format!("`kilter/{}` is yours and stays; nothing uses it now.", thing.path()));
     }
+    match data {
+        Some(data) if args.dry_run => data.would_go(ctx),
+        Some(data) => data.delete(ctx)?,
+        None => {}
+    }
     Ok(())
+}
+
+/// What the cluster has of the services.
+struct Data {
+    kubectl: Kubectl,
+    workloads: Vec<String>,
+    claims: Vec<String>,
+}
+
+impl Data {
+    /// Looks for it, before anything is changed.
+    fn find(ctx: &Context, project: &Project, services: &[String]) -> Result<Self> {
+        let dev = Dev::look(ctx, project)?;
+        let kubectl = dev.kubectl_there(ctx, project).map_err(|error| {
+            error.help("Nothing was removed. Without `--data` no cluster is needed, and data stays where it is.")
+        })?;
+        let existing = kubectl.list("persistentvolumeclaims", &[])?;
+        let existing: Vec<String> =
+            existing.iter().filter_map(|claim| claim["metadata"]["name"].as_str().map(str::to_owned)).collect();
+        let (mut workloads, mut claims) = (Vec::new(), Vec::new());
+        for service in services {
+            let stored = dev.directory.path(&format!("manifests/{service}.yaml"));
+            let Some(manifest) = fsx::read(&stored, fsx::MAX_FILE)? else { continue };
+            claims.extend(claims_of(&manifest, &existing));
+            let here = |namespace: &String| *namespace == kubectl.namespace;
+            let found = objects(&manifest).into_iter().filter(Object::is_workload);
+            let found = found.filter(|object| object.namespace.as_ref().is_none_or(here));
+            workloads.extend(found.map(|object| format!("{}/{}", object.kind.to_lowercase(), object.name)));
+        }
+        Ok(Self { kubectl, workloads, claims })
+    }
+
+    fn would_go(&self, ctx: &Context) {
+        for claim in &self.claims {
+            ctx.ui.talk(&format!("The volume {claim} in {} would be deleted.", self.kubectl.namespace));
+        }
+    }
+
+    /// Deletes the pods first: a volume that one of them has stays until it is gone.
+    fn delete(&self, ctx: &Context) -> Result<()> {
+        let work = ctx.ui.work("deleting the data");
+        self.kubectl.delete(&self.workloads)?;
+        self.kubectl
+            .delete(&self.claims.iter().map(|claim| format!("persistentvolumeclaim/{claim}")).collect::<Vec<_>>())?;
+        drop(work);
+        match self.claims.as_slice() {
+            [] => ctx.ui.talk("There was no data of it in the cluster."),
+            claims => ctx.ui.talk(&format!("Deleted {} in {}.", claims.join(", "), self.kubectl.namespace)),
+        }
+        Ok(())
+    }
 }
 
 /// Tells whether an ejected copy is of one of these services.

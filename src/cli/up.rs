@@ -60,6 +60,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let before = before(ctx, &tilt)?;
     outcome.write(&prepared)?;
     let made = dev.ensure_cluster(ctx, &prepared.project, &kubectl)?;
+    dev.sweep(ctx, &kubectl, &outcome.manifests)?;
     let tools = [tilt.program.clone(), kubectl.program.clone(), prepared.helm.path.clone()];
     let start = Start {
         tiltfile: &dev.directory.path("Tiltfile"),

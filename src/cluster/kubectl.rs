@@ -118,6 +118,18 @@ impl Kubectl {
         Ok(true)
     }
 
+    /// Deletes objects of the namespace (`kind/name`), as far as they are there, and waits until they are gone.
+    ///
+    /// # Errors
+    /// When the cluster refuses, or one does not go.
+    pub fn delete(&self, objects: &[String]) -> Result<()> {
+        if objects.is_empty() {
+            return Ok(());
+        }
+        let call = self.call(["delete", "--ignore-not-found", "--wait=true", "--timeout=2m"]);
+        require(&call.args(objects.iter().cloned()).timeout(Duration::from_secs(150))).map(drop)
+    }
+
     /// Listens to the pods of the namespace: each document is `{"type": …, "object": …}`.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The cluster side of dev: which instance of a project this is, which ports of this machine it has, its kind
 //! cluster and the registry that serves it; and what on this machine gets in their way.
 
+mod claims;
 mod docker;
 mod instance;
 mod kind;
@@ -16,6 +17,7 @@ mod registry;
 mod stale;
 mod target;
 
+pub use claims::claims_of;
 pub use docker::{Container, Docker, Listed, Published, Status};
 pub use instance::{Instance, linked_worktree};
 pub use kind::{kind_settings, kind_yaml};

@@ -15,7 +15,7 @@ use std::time::Duration;
 use kilter::cluster::{Docker, Ensured, KindCluster, Limits};
 use kilter::diag::Result;
 
-use crate::support::{self, project};
+use crate::support::{self, project, variable};
 
 /// Small, without a network, and there: scripts/base-images makes it.
 const IMAGE: &str = "kilter-test/debian:trixie";
@@ -36,11 +36,6 @@ case "$1 $2" in
 "get kubeconfig") sed "s/NAME/$name/g" kubeconfig ;;
 "delete cluster") docker rm -f -v $name-control-plane ;;
 esac"#;
-
-#[expect(clippy::disallowed_methods, reason = "a test binary is an edge: this is where it reads its environment")]
-fn variable(name: &str) -> Option<std::ffi::OsString> {
-    std::env::var_os(name)
-}
 
 /// Returns the docker of the tests; without one, says what is not tested.
 fn docker(what: &str) -> Option<Docker> {

@@ -11,8 +11,8 @@ use kilter::fsx;
 use kilter::ids::Name;
 use kilter::toolchain::Pins;
 
-use super::{Bed, KIND, SERVER, docker, variable};
-use crate::support::{self, project};
+use super::{Bed, KIND, SERVER, docker};
+use crate::support::{self, project, variable};
 
 fn bed(name: &str, what: &str) -> Option<Bed> {
     let docker = docker(what)?;

@@ -34,6 +34,12 @@ pub(crate) fn skip(reason: &str) {
     }
 }
 
+/// Reads the environment of the tests.
+#[expect(clippy::disallowed_methods, reason = "a test binary is an edge: this is where it reads its environment")]
+pub(crate) fn variable(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name)
+}
+
 /// Tells whether golden files are written anew in place of being compared (`KILTER_UPDATE_GOLDEN=1`).
 #[expect(clippy::disallowed_methods, reason = "a test binary is an edge: this is where it reads its environment")]
 pub(crate) fn update_golden() -> bool {

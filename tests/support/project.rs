@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 /// After this a run counts as hanging. Far above what any run needs on a loaded machine.
@@ -101,7 +101,7 @@ impl Project {
         if !self.helm.as_os_str().is_empty() {
             command.env("KILTER_HELM", &self.helm);
         }
-        Run { project: self, command, stdin: None }
+        Run { project: self, command, stdin: None, patience: HANGS_AFTER }
     }
 
     /// Takes out of a text what differs from run to run: `[PROJECT]`, `[CACHE]`, `[STATE]`, `[HOME]`, `[HELM]`, and
@@ -130,6 +130,7 @@ pub(crate) struct Run<'a> {
     project: &'a Project,
     command: Command,
     stdin: Option<Vec<u8>>,
+    patience: Duration,
 }
 
 impl Run<'_> {
@@ -163,6 +164,12 @@ impl Run<'_> {
         self
     }
 
+    /// Counts as hanging only after this time.
+    pub(crate) fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// Returns the process as it is prepared, for a terminal to start it.
     pub(crate) fn into_command(self) -> Command {
         self.command
@@ -177,8 +184,8 @@ impl Run<'_> {
             // A kilter that does not read what it is given is no failure of the test.
             thread::spawn(move || pipe.write_all(&bytes));
         }
-        let (stdout, stderr) = (read(child.stdout.take().unwrap()), read(child.stderr.take().unwrap()));
-        Running { child, stdout, stderr }
+        let (stdout, stderr) = (Heard::new(child.stdout.take().unwrap()), Heard::new(child.stderr.take().unwrap()));
+        Running { child, stdout, stderr, patience: self.patience }
     }
 
     /// Runs kilter to its end. Fails the test when it hangs.
@@ -208,8 +215,16 @@ impl Run<'_> {
 #[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) child: Child,
-    stdout: Receiver<Vec<u8>>,
-    stderr: Receiver<Vec<u8>>,
+    stdout: Heard,
+    stderr: Heard,
+    patience: Duration,
+}
+
+/// What a process says, piece by piece; the pieces end with it.
+#[derive(Debug)]
+struct Heard {
+    pieces: Receiver<Vec<u8>>,
+    text: Vec<u8>,
 }
 
 impl Running {
@@ -219,25 +234,32 @@ impl Running {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
-    /// Waits for the end. Fails the test when it does not come, or when a process that kilter started outlives it with
-    /// kilter's output in its hands.
-    pub(crate) fn end(mut self) -> Output {
-        let (Ok(stdout), Ok(stderr)) = (self.whole(&self.stdout), self.whole(&self.stderr)) else {
-            let _ = self.child.kill();
-            panic!("kilter hangs");
-        };
-        let status = self.child.wait().unwrap();
-        Output {
-            code: code(status),
-            stdout: String::from_utf8_lossy(&stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&stderr).into_owned(),
-            stdout_bytes: stdout,
+    /// Waits until it has said this on standard error. Fails the test when it does not.
+    pub(crate) fn said(&mut self, text: &str) {
+        let deadline = Instant::now() + self.patience;
+        while !String::from_utf8_lossy(&self.stderr.text).contains(text) {
+            if self.stderr.listen(deadline).is_err() {
+                let _ = self.child.kill();
+                panic!("never said {text:?}, but:\n{}", String::from_utf8_lossy(&self.stderr.text));
+            }
         }
     }
 
-    #[expect(clippy::unused_self, reason = "reads as a part of the run")]
-    fn whole(&self, stream: &Receiver<Vec<u8>>) -> Result<Vec<u8>, RecvTimeoutError> {
-        stream.recv_timeout(HANGS_AFTER)
+    /// Waits for the end. Fails the test when it does not come, or when a process that kilter started outlives it with
+    /// kilter's output in its hands.
+    pub(crate) fn end(mut self) -> Output {
+        let deadline = Instant::now() + self.patience;
+        if !(self.stdout.ends(deadline) && self.stderr.ends(deadline)) {
+            let _ = self.child.kill();
+            panic!("kilter hangs; until then it said:\n{}", String::from_utf8_lossy(&self.stderr.text));
+        }
+        let status = self.child.wait().unwrap();
+        Output {
+            code: code(status),
+            stdout: String::from_utf8_lossy(&self.stdout.text).into_owned(),
+            stderr: String::from_utf8_lossy(&self.stderr.text).into_owned(),
+            stdout_bytes: self.stdout.text,
+        }
     }
 }
 
@@ -297,12 +319,32 @@ pub(crate) fn copy_tree(from: &Path, to: &Path) {
     }
 }
 
-fn read(mut stream: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
-    let (sender, receiver) = channel();
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = stream.read_to_end(&mut bytes); // what came until then counts
-        let _ = sender.send(bytes); // nobody waits when the test has failed already
-    });
-    receiver
+impl Heard {
+    fn new(mut stream: impl Read + Send + 'static) -> Self {
+        let (sender, pieces) = channel();
+        thread::spawn(move || {
+            let mut piece = [0; 64 * 1024];
+            while let Ok(length @ 1..) = stream.read(&mut piece) {
+                let _ = sender.send(piece[..length].to_vec()); // nobody waits when the test has failed already
+            }
+        });
+        Self { pieces, text: Vec::new() }
+    }
+
+    /// Waits for the next piece.
+    fn listen(&mut self, deadline: Instant) -> Result<(), RecvTimeoutError> {
+        let piece = self.pieces.recv_timeout(deadline.saturating_duration_since(Instant::now()))?;
+        self.text.extend(piece);
+        Ok(())
+    }
+
+    /// Listens to the end; tells whether it came.
+    fn ends(&mut self, deadline: Instant) -> bool {
+        loop {
+            match self.listen(deadline) {
+                Ok(()) => {}
+                Err(ended) => return ended == RecvTimeoutError::Disconnected,
+            }
+        }
+    }
 }

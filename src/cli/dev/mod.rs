@@ -1,5 +1,6 @@
 //! An instance as the commands of its life work on it: its cluster, its Tilt, what it writes and where.
 
+mod applied;
 mod board;
 mod cluster;
 mod view;

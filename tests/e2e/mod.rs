@@ -1,0 +1,73 @@
+//! The dev loop on the test bed (scripts/testbed): the pinned helm, Tilt and kubectl, docker, a registry, and pods of a real
+//! Kubernetes. Nothing on the road is faked.
+//!
+//! `KILTER_TEST_BED` is the kubeconfig of the bed; without it each test says that it is skipped. scripts/test runs them inside
+//! the bed's network (`scripts/testbed enter`), one after another: they share the cluster, and some of them take parts of it
+//! away for a while.
+
+mod app;
+mod clients;
+mod edits;
+mod ejected;
+mod failures;
+mod first;
+mod life;
+mod reach;
+mod several;
+mod stages;
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support;
+
+/// The bed's context, and the registry that its node pulls from.
+const CONTEXT: &str = "kilter-bed";
+const REGISTRY: &str = "localhost:5010";
+
+/// Far above what anything takes on a loaded machine.
+const HANGS_AFTER: Duration = Duration::from_secs(180);
+
+/// How often the outside world is asked where nobody tells of a change.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
+
+/// Where the tools of the tests are, and the bed.
+#[derive(Debug, Clone)]
+struct Bed {
+    kubeconfig: PathBuf,
+    docker: String,
+    tilt: PathBuf,
+    kubectl: PathBuf,
+}
+
+impl Bed {
+    /// Returns the bed; without one, says what is not tested.
+    fn find(what: &str) -> Option<Self> {
+        let variable = |name: &str| match support::variable(name) {
+            Some(value) => Some(value),
+            None => {
+                support::skip(&format!("{what}: {name} is not set"));
+                None
+            }
+        };
+        Some(Self {
+            kubeconfig: variable("KILTER_TEST_BED")?.into(),
+            docker: variable("KILTER_TEST_DOCKER_HOST")?.into_string().unwrap(),
+            tilt: variable("KILTER_TILT")?.into(),
+            kubectl: variable("KILTER_KUBECTL")?.into(),
+        })
+    }
+}
+
+/// Asks until there is an answer; fails the test when none comes.
+fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(began.elapsed() < HANGS_AFTER, "{what}: not within {} s", HANGS_AFTER.as_secs());
+        thread::sleep(ASK_AGAIN);
+    }
+}
