@@ -172,6 +172,19 @@ pub fn process_lives(pid: i32) -> bool {
     )
 }
 
+/// Moves a file over another of the same directory's file system; nothing happens when it is not there.
+///
+/// # Errors
+/// When it cannot be moved.
+pub fn rename_over(from: &Path, to: &Path) -> Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io(format!("rename `{}`", from.display()), &error))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Removes a file or a whole directory; that it is not there is fine.
 ///
 /// # Errors

@@ -1,18 +1,27 @@
 //! `kilter up`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use serde::Deserialize as _;
 use serde_json::json;
+use serde_yaml::Value;
 
 use super::context::Context;
 use super::dev::{Budgets, Dev, Expected, ServiceOutcome, Verdict, Waiting, launcher};
 use super::project::{Outcome, Prepared, Project};
 use super::{env, init};
 use crate::artifacts::{Change, ChangeKind};
-use crate::diag::{Error, Kind, Result};
+use crate::diag::{Error, Kind, Problem, Result};
+use crate::exec::interrupted;
 use crate::plan::APP;
-use crate::tilt::{Resource, Start, TILTFILE, Tilt};
+use crate::tilt::{Phase, Resource, Start, TILTFILE, Tilt, is_workload};
+
+/// How long a Tilt that was just started may take to answer.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
+
+/// How long to wait before it is asked again.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Brings the project up: cluster, services, app, live update.
 ///
@@ -58,27 +67,31 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let kubectl = dev.kubectl(ctx, &prepared.project)?;
     let tilt = dev.tilt(ctx, &prepared.project)?;
     let before = before(ctx, &tilt)?;
-    outcome.write(&prepared)?;
     let made = dev.ensure_cluster(ctx, &prepared.project, &kubectl)?;
+    // Before what is new is applied: it may take up the ports of what goes.
     dev.sweep(ctx, &kubectl, &outcome.manifests)?;
+    outcome.write(&prepared)?;
     let tools = [tilt.program.clone(), kubectl.program.clone(), prepared.helm.path.clone()];
     let start = Start {
         tiltfile: &dev.directory.path("Tiltfile"),
         dir: &dev.root,
+        namespace: &dev.plan.namespace,
         env: dev.tilt_env(ctx, &tools, made.registry.as_deref()),
+        tools: &tools,
         only: &args.only,
     };
+    let waiting = Waiting { ctx, tilt: &tilt, kubectl: &kubectl };
     let expected = match before.filter(|_| !made.anew) {
-        Some(before) if !tilt.is_other(&start)? => go_on(args, &tilt, &before, &outcome)?,
+        Some(before) if !tilt.is_other(&start)? => go_on(args, &waiting, &before, &outcome)?,
         _ => {
             tilt.session.stop()?;
             dev.require_ports()?;
             tilt.start(&start, &launcher()?)?;
+            waiting.listening()?;
             Expected { only: args.only.clone(), ..Expected::default() }
         }
     };
     drop(lock);
-    let waiting = Waiting { ctx, tilt: &tilt, kubectl: &kubectl };
     let budgets = Budgets {
         build: Duration::from_secs(args.build_timeout.into()),
         ready: Duration::from_secs(args.timeout.into()),
@@ -88,70 +101,141 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
             ctx.ui.talk("Everything goes on in the background: `kilter status` shows it, `kilter down` ends Tilt.");
         }
     })?;
+    dev.await_forwards(ctx, &outcomes)?;
     report(ctx, &dev, &tilt, &outcomes)?;
-    failures(&waiting, &outcomes)?;
+    let failures = failures(&waiting, &outcomes);
     if args.attach {
+        // What they say is what is wanted now.
+        failures.iter().flat_map(Error::problems).for_each(|problem| ctx.ui.warn(problem));
         ctx.ui.talk("Ctrl-C leaves everything running.");
         return Err(tilt.follow_logs().become_it());
     }
-    Ok(())
+    failures.map_or(Ok(()), Err)
 }
 
-/// What a Tilt that runs already has: `None` when none runs.
+/// What a Tilt that runs already has: `None` when none runs, or none that answers.
 fn before(ctx: &Context, tilt: &Tilt) -> Result<Option<Vec<Resource>>> {
-    if tilt.session.runs()? {
-        return tilt.resources();
-    }
     if tilt.session.died()? {
-        ctx.ui.talk("Tilt no longer runs, though nobody stopped it: starting it again.");
+        let problem = Problem::new("Tilt no longer runs, though nobody stopped it: starting it again");
+        let words = tilt.session.last_words();
+        ctx.ui.warn(&if words.is_empty() { problem } else { problem.detail(words) });
+    }
+    let began = Instant::now();
+    while tilt.session.runs()? {
+        if let Some(resources) = tilt.resources()? {
+            return Ok(Some(resources));
+        }
+        if interrupted() {
+            return Err(Error::interrupted());
+        }
+        if began.elapsed() > ANSWERS_WITHIN {
+            ctx.ui.talk("Tilt runs and does not answer: starting it again.");
+            return Ok(None);
+        }
+        std::thread::sleep(ASK_AGAIN);
     }
     Ok(None)
 }
 
 /// Has the running Tilt take up what changed; returns what tells that it has.
-fn go_on(args: &Args, tilt: &Tilt, before: &[Resource], outcome: &Outcome) -> Result<Expected> {
-    let mut expected = Expected::default();
-    if before.iter().any(|resource| resource.disabled) {
-        tilt.enable(&args.only)?;
-    }
+fn go_on(args: &Args, waiting: &Waiting<'_>, before: &[Resource], outcome: &Outcome) -> Result<Expected> {
+    let tilt = waiting.tilt;
+    let find = |name: &str| before.iter().find(|resource| resource.name == name);
+    let mut expected = Expected { known: before.to_vec(), only: args.only.clone(), ..Expected::default() };
     let concerns = |change: &&Change| change.path.starts_with("manifests/") || !change.path.contains('/');
-    if outcome.changes.iter().any(|change| concerns(&change)) {
-        expected = taken_up(outcome, before);
+    let failed = |resource: &&Resource| resource.update == Phase::Error && !resource.disabled;
+    let scope = scope(&tilt.session.only()?, &args.only);
+    let mut anew = outcome.changes.iter().any(|change| concerns(&change));
+    if anew {
+        expected = Expected { only: args.only.clone(), ..taken_up(outcome, before) };
+    }
+    if let Some(scope) = scope {
+        tilt.bring_up(&scope)?;
+        anew = true;
+    } else if anew || find(TILTFILE).filter(failed).is_some() {
         tilt.trigger(TILTFILE)?;
+        anew = true;
     }
-    let app = before.iter().find(|resource| resource.name == APP);
-    if let Some(app) = app.filter(|_| args.rebuild) {
-        expected.deployed.insert(APP.to_owned(), app.deployed.clone());
-        tilt.trigger(APP)?;
+    if anew {
+        expected.tiltfile = find(TILTFILE).map(|tiltfile| tiltfile.built.clone()).unwrap_or_default();
+        expected.known = Vec::new();
     }
-    Ok(Expected { only: args.only.clone(), ..expected })
+    again(args, waiting, before, outcome, &mut expected)?;
+    Ok(expected)
+}
+
+/// Has Tilt do again what nothing in the project asks for: what failed, what somebody took out of the cluster or disabled,
+/// what `--rebuild` names.
+fn again(
+    args: &Args,
+    waiting: &Waiting<'_>,
+    before: &[Resource],
+    outcome: &Outcome,
+    expected: &mut Expected,
+) -> Result<()> {
+    let tilt = waiting.tilt;
+    let wanted = |resource: &&Resource| args.only.is_empty() || args.only.contains(&resource.name);
+    let disabled = before.iter().filter(wanted).filter(|resource| resource.disabled && expected.tiltfile.is_empty());
+    expected.enabled = disabled.map(|resource| resource.name.clone()).collect();
+    if !expected.enabled.is_empty() {
+        tilt.enable(&expected.enabled)?;
+    }
+    let missing = waiting.missing(&outcome.manifests)?;
+    for resource in before.iter().filter(wanted).filter(|resource| !resource.disabled && resource.name != TILTFILE) {
+        let rebuilt = args.rebuild && resource.name == APP;
+        let (failed, missing) = (resource.update == Phase::Error, missing.contains(&resource.name));
+        if failed {
+            expected.failed.insert(resource.name.clone(), resource.built.clone());
+        }
+        if missing || rebuilt {
+            expected.deployed.insert(resource.name.clone(), resource.deployed.clone());
+        }
+        if failed || missing || rebuilt {
+            tilt.trigger(&resource.name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Says which resources Tilt has to be told to bring up, if others than it was told: what it has up stays up. An empty list is
+/// all of them.
+fn scope(told: &[String], only: &[String]) -> Option<Vec<String>> {
+    if told.is_empty() || (!only.is_empty() && only.iter().all(|name| told.contains(name))) {
+        return None;
+    }
+    if only.is_empty() {
+        return Some(Vec::new());
+    }
+    let new = only.iter().filter(|name| !told.contains(name));
+    Some(told.iter().chain(new).cloned().collect())
 }
 
 /// What tells that Tilt has taken up the changes of a render: the Tiltfile is loaded anew, and so are the services
-/// applied whose objects are others than before.
+/// applied whose workload is another than before.
 pub(crate) fn taken_up(outcome: &Outcome, before: &[Resource]) -> Expected {
     let tiltfile = before.iter().find(|resource| resource.name == TILTFILE);
     let tiltfile = tiltfile.map(|tiltfile| tiltfile.built.clone()).unwrap_or_default();
-    Expected { tiltfile, deployed: applied_anew(outcome, before), only: Vec::new() }
+    Expected { tiltfile, deployed: applied_anew(outcome, before), ..Expected::default() }
 }
 
-/// The services whose objects are others than before, with when they were applied last.
+/// The services whose own resource is applied anew for sure, with when it was applied last: their first workload is another
+/// than before. What else changes of a service, Tilt may have under other names.
 fn applied_anew(outcome: &Outcome, before: &[Resource]) -> BTreeMap<String, String> {
     let changed = outcome.changes.iter().filter(|change| change.kind == ChangeKind::Changed);
     let changed = changed.filter_map(|change| {
         let service = change.path.strip_prefix("manifests/")?.strip_suffix(".yaml")?;
         let resource = before.iter().find(|resource| resource.name == service && !resource.disabled)?;
-        (documents(&change.old) != documents(&change.new)).then(|| (service.to_owned(), resource.deployed.clone()))
+        (workload(&change.old) != workload(&change.new)).then(|| (service.to_owned(), resource.deployed.clone()))
     });
     changed.collect()
 }
 
-/// Reads the objects of a manifest: comments are none of them.
-fn documents(manifest: &[u8]) -> Vec<serde_yaml::Value> {
+/// Reads the first workload of a manifest.
+fn workload(manifest: &[u8]) -> Option<Value> {
     let text = String::from_utf8_lossy(manifest);
     let documents = serde_yaml::Deserializer::from_str(&text);
-    let read = documents.filter_map(|document| serde::Deserialize::deserialize(document).ok());
-    read.filter(|document: &serde_yaml::Value| !document.is_null()).collect()
+    let mut read = documents.filter_map(|document| Value::deserialize(document).ok());
+    read.find(|document| document["kind"].as_str().is_some_and(is_workload))
 }
 
 fn report(ctx: &Context, dev: &Dev, tilt: &Tilt, outcomes: &[ServiceOutcome]) -> Result<()> {
@@ -175,11 +259,33 @@ fn report(ctx: &Context, dev: &Dev, tilt: &Tilt, outcomes: &[ServiceOutcome]) ->
     Ok(())
 }
 
-fn failures(waiting: &Waiting<'_>, outcomes: &[ServiceOutcome]) -> Result<()> {
+fn failures(waiting: &Waiting<'_>, outcomes: &[ServiceOutcome]) -> Option<Error> {
     let problems = outcomes.iter().filter_map(|outcome| match &outcome.verdict {
         Verdict::Failed(failure) => Some(waiting.problem(&outcome.service, failure)),
         _ => None,
     });
     let problems: Vec<_> = problems.collect();
-    if problems.is_empty() { Ok(()) } else { Err(Error::from_problems(Kind::Project, problems)) }
+    (!problems.is_empty()).then(|| Error::from_problems(Kind::Project, problems))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_up_stays_up() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(scope(&[], &names(&["redis"])), None, "all are up");
+        assert_eq!(scope(&names(&["redis"]), &names(&["redis"])), None);
+        assert_eq!(scope(&names(&["redis"]), &names(&["app"])), Some(names(&["redis", "app"])));
+        assert_eq!(scope(&names(&["redis"]), &[]), Some(Vec::new()));
+    }
+
+    #[test]
+    fn only_another_workload_is_applied_for_sure() {
+        let of = |text: &str| workload(text.as_bytes());
+        let manifest = "# one\nkind: Service\nmetadata: {name: a}\n---\nkind: StatefulSet\nmetadata: {name: a}\n";
+        assert_eq!(of(manifest), of(&manifest.replace("# one", "# two").replace("Service", "ConfigMap")));
+        assert_ne!(of(manifest), of(&manifest.replace("StatefulSet", "Deployment")));
+    }
 }

@@ -16,6 +16,9 @@ use crate::fsx;
 /// How often a process is looked at where the system cannot say when it ends.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// How long a launched process may take to say who it is.
+const RECORDED_WITHIN: Duration = Duration::from_secs(10);
+
 /// A process, told from a later one of the same number by when it started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
@@ -146,7 +149,7 @@ impl Invocation {
     /// whenever kilter is stopped. `launcher` is kilter itself, whose [`become_detached`] does it.
     ///
     /// # Errors
-    /// When it cannot be started. How it fares is not waited for.
+    /// When it cannot be started. How it fares is not waited for: only that the record names it.
     pub fn detach(&self, launcher: &Path, record: &Path, note: &str, log: &Path) -> Result<()> {
         if let Some(tell) = super::ON_START.get() {
             tell(self);
@@ -161,6 +164,15 @@ impl Invocation {
         let copy = log.try_clone().map_err(|error| Error::io("open a file twice", &error))?;
         let started = launch.expression().stdin_null().stdout_file(log).stderr_file(copy).unchecked().start();
         let handle = started.map_err(|error| self.cannot_start(&error))?;
+        let pid = handle.pids().first().copied();
+        // Who looks at the record next has to find this process in it.
+        let deadline = Instant::now() + RECORDED_WITHIN;
+        while Instant::now() < deadline
+            && Record::read(record)?.map(|record| record.process.pid) != pid
+            && matches!(handle.try_wait(), Ok(None))
+        {
+            std::thread::sleep(LOOK_EVERY / 10);
+        }
         // Nobody waits for it: should it end while kilter runs, this thread takes its place in the table of processes.
         std::thread::spawn(move || drop(handle.wait()));
         Ok(())

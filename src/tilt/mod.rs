@@ -5,7 +5,7 @@ mod process;
 mod resource;
 mod tiltfile;
 
-pub use objects::{Object, TiltService, objects};
+pub use objects::{Object, TiltService, is_workload, objects};
 pub use process::{Session, Start, TILTFILE, Tilt};
 pub use resource::{Phase, Resource};
 pub use tiltfile::{TiltInput, tiltfile};

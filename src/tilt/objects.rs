@@ -23,6 +23,11 @@ const WORKLOADS: [&str; 9] = [
 /// workload that it selects, by itself.
 const LEFT: [&str; 3] = ["CustomResourceDefinition", "Namespace", "Service"];
 
+/// Tells whether objects of a kind make pods.
+pub fn is_workload(kind: &str) -> bool {
+    WORKLOADS.contains(&kind)
+}
+
 /// A service and the objects of its manifest.
 #[derive(Debug, Clone)]
 pub struct TiltService {
@@ -133,7 +138,7 @@ impl Object {
 
     /// Tells whether it makes pods.
     pub fn is_workload(&self) -> bool {
-        WORKLOADS.contains(&self.kind.as_str())
+        is_workload(&self.kind)
     }
 
     /// Tells whether its pods come to an end, or are made by others: nothing of it can be rolled or looked into by name.

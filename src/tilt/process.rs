@@ -17,6 +17,9 @@ const ENDS_WITHIN: Duration = Duration::from_secs(10);
 /// How long one question to Tilt may take.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 
+/// How long a connection to Tilt's port may take.
+const CONNECTS_WITHIN: Duration = Duration::from_millis(200);
+
 /// The resource that stands for the Tiltfile itself.
 pub const TILTFILE: &str = "(Tiltfile)";
 
@@ -45,16 +48,23 @@ pub struct Start<'a> {
     pub tiltfile: &'a Path,
     /// Directory it works in.
     pub dir: &'a Path,
+    /// Namespace of objects that say none.
+    pub namespace: &'a str,
     /// Its environment over kilter's own.
     pub env: Vec<(String, String)>,
+    /// The programs that come first on its `PATH`.
+    pub tools: &'a [PathBuf],
     /// The resources to bring up; none means all.
     pub only: &'a [String],
 }
 
 impl Start<'_> {
-    /// Returns the digest of everything that a running Tilt cannot take up by itself.
+    /// Returns the digest of everything that a running Tilt cannot take up by itself. The rest of `PATH` is none of it: each
+    /// terminal has its own.
     fn digest(&self, tilt: &Tilt) -> Digest {
-        let inputs = serde_json::json!([tilt.program, tilt.session.port, self.tiltfile, self.dir, self.env]);
+        let env: Vec<_> = self.env.iter().filter(|(name, _)| name != "PATH").collect();
+        let place = (self.tiltfile, self.dir, self.namespace);
+        let inputs = serde_json::json!([tilt.program, tilt.session.port, place, env, self.tools]);
         Digest::of(inputs.to_string().as_bytes())
     }
 }
@@ -67,6 +77,11 @@ impl Session {
     /// Returns the file that holds what Tilt printed.
     pub fn log(&self) -> PathBuf {
         self.dir.join("tilt.log")
+    }
+
+    /// Returns the file that says which resources Tilt was told to bring up: a JSON list, empty for all.
+    fn scope(&self) -> PathBuf {
+        self.dir.join("only.json")
     }
 
     /// Returns the address of Tilt's page.
@@ -103,6 +118,25 @@ impl Session {
         Ok(ended)
     }
 
+    fn remember(&self, only: &[String]) -> Result<()> {
+        fsx::write(&self.scope(), serde_json::json!(only).to_string().as_bytes())
+    }
+
+    /// Returns the resources that the running Tilt was told to bring up; none means all.
+    ///
+    /// # Errors
+    /// When that is not readable.
+    pub fn only(&self) -> Result<Vec<String>> {
+        let text = fsx::read_text(&self.scope(), fsx::MAX_FILE)?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    }
+
+    /// Tells whether somebody listens on Tilt's port.
+    pub fn listens(&self) -> bool {
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], self.port));
+        std::net::TcpStream::connect_timeout(&address, CONNECTS_WITHIN).is_ok()
+    }
+
     /// Returns the last lines that Tilt printed.
     pub fn last_words(&self) -> String {
         let text = exec::tail(&self.log(), 4096);
@@ -126,7 +160,8 @@ impl Tilt {
     /// # Errors
     /// When it cannot be started.
     pub fn start(&self, start: &Start<'_>, launcher: &Path) -> Result<()> {
-        fsx::remove(&self.session.log())?;
+        fsx::rename_over(&self.session.log(), &self.session.dir.join("tilt.log.old"))?;
+        self.session.remember(start.only)?;
         let mut call = Invocation::new(&self.program).inherit_env().cwd(start.dir);
         for (name, value) in &start.env {
             call = call.env(name, value);
@@ -134,15 +169,16 @@ impl Tilt {
         let port = self.session.port.to_string();
         let tiltfile = start.tiltfile.to_string_lossy();
         call = self.own(call).args(["up", "--stream", "--web-mode=prod", "--host=127.0.0.1", "--port", &port]);
+        call = call.args(["--namespace", start.namespace]);
         call = call.args(["--file", &tiltfile, "--"]).args(start.only.iter().cloned());
         call.detach(launcher, &self.session.record(), start.digest(self).hex(), &self.session.log())
     }
 
-    /// Returns a call of Tilt's command line to the running Tilt.
-    fn ask<S: Into<String>>(&self, args: impl IntoIterator<Item = S>) -> Invocation {
-        let call = self.own(Invocation::new(&self.program).inherit_env()).args(args);
-        call.args(["--host=127.0.0.1".to_owned(), "--port".to_owned(), self.session.port.to_string()])
-            .timeout(ANSWERS_WITHIN)
+    /// Returns a call of Tilt's command line to the running Tilt: a command and its arguments.
+    fn ask<S: Into<String>>(&self, command: &str, args: impl IntoIterator<Item = S>) -> Invocation {
+        let call = self.own(Invocation::new(&self.program).inherit_env());
+        let call = call.args([command, "--host=127.0.0.1", "--port", &self.session.port.to_string()]);
+        call.args(args).timeout(ANSWERS_WITHIN)
     }
 
     /// Gives a call Tilt's own directory: each instance has its own, so that none reads another's keys.
@@ -157,7 +193,7 @@ impl Tilt {
     /// # Errors
     /// When Tilt's command line cannot be run.
     pub fn resources(&self) -> Result<Option<Vec<Resource>>> {
-        let answer = self.ask(["get", "uiresources", "--output", "json"]).capture()?;
+        let answer = self.ask("get", ["uiresources", "--output", "json"]).capture()?;
         let list: Value = serde_json::from_slice(&answer.stdout).unwrap_or_default();
         let items = list["items"].as_array().filter(|_| answer.ok());
         Ok(items.map(|items| items.iter().filter_map(Resource::read).collect()))
@@ -168,12 +204,12 @@ impl Tilt {
     /// # Errors
     /// When Tilt's command line cannot be run.
     pub fn watch(&self, tell: impl Fn(Said<Value>) + Send + Sync + 'static) -> Result<Stream> {
-        self.ask(["get", "uiresources", "--watch", "--output", "json"]).documents(tell)
+        self.ask("get", ["uiresources", "--watch", "--output", "json"]).documents(tell)
     }
 
     /// Returns the call that shows what everything says, until it is ended.
     pub fn follow_logs(&self) -> Invocation {
-        self.ask(["logs", "--follow"])
+        self.ask("logs", ["--follow"])
     }
 
     /// Has Tilt do a resource again: build, deploy; the Tiltfile: load.
@@ -181,18 +217,28 @@ impl Tilt {
     /// # Errors
     /// When there is no such resource, or Tilt does not answer.
     pub fn trigger(&self, resource: &str) -> Result<()> {
-        require(&self.ask(["trigger", resource]))
+        require(&self.ask("trigger", [resource]))
     }
 
-    /// Has Tilt take resources up that it was started without; all of them when none is named.
+    /// Has Tilt bring up these resources and what they need; all of them when none is named. The Tiltfile is loaded anew.
+    ///
+    /// # Errors
+    /// When Tilt does not answer.
+    pub fn bring_up(&self, only: &[String]) -> Result<()> {
+        let call = match only {
+            [] => self.ask("args", ["--clear"]),
+            some => self.ask("args", ["--"]).args(some.iter().cloned()),
+        };
+        require(&call)?;
+        self.session.remember(only)
+    }
+
+    /// Has Tilt take up again what somebody disabled on its page.
     ///
     /// # Errors
     /// When Tilt does not answer.
     pub fn enable(&self, resources: &[String]) -> Result<()> {
-        match resources {
-            [] => require(&self.ask(["enable", "--all"])),
-            some => require(&self.ask(["enable"]).args(some.iter().cloned())),
-        }
+        require(&self.ask("enable", resources.iter().cloned()))
     }
 }
 

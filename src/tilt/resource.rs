@@ -51,6 +51,19 @@ pub struct Resource {
     pub pod: Option<String>,
     /// What it waits for, in Tilt's word.
     pub waiting: Option<String>,
+    /// The resources that have to be ready before it.
+    pub waits_on: Vec<String>,
+}
+
+/// Tilt's word for waiting until other resources are ready (`internal/store/buildcontrol/reason.go`).
+const FOR_DEPENDENCY: &str = "waiting-for-dep";
+
+fn waits_on(waiting: &Value) -> Vec<String> {
+    if waiting["reason"] != FOR_DEPENDENCY {
+        return Vec::new();
+    }
+    let on = waiting["on"].as_array().into_iter().flatten();
+    on.filter_map(|on| on["name"].as_str()).map(str::to_owned).collect()
 }
 
 impl Resource {
@@ -72,6 +85,7 @@ impl Resource {
             deployed: text(&status["lastDeployTime"]).unwrap_or_default(),
             pod: text(&status["k8sResourceInfo"]["podName"]),
             waiting: text(&status["waiting"]["reason"]),
+            waits_on: waits_on(&status["waiting"]),
         })
     }
 

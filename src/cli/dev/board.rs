@@ -1,46 +1,14 @@
 //! How far every service is: Tilt's resources and the cluster's pods brought together. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::Value;
 
+use super::verdict::{Failure, Outcome, Verdict, building, starting};
 use super::wait::{Budgets, Expected};
-use crate::cluster::pods::{self, PodState, Trouble};
+use crate::cluster::pods::{self, PodState};
 use crate::tilt::{Phase, Resource, TILTFILE};
-
-/// How far one service is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// On its way; what it waits for.
-    Waiting(String),
-    /// Everything of it is ready.
-    Ready,
-    /// It will not get ready unless somebody changes something.
-    Failed(Failure),
-}
-
-/// Why a service did not get ready.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failure {
-    /// In one line.
-    pub(crate) reason: String,
-    /// The words of whoever said so.
-    pub(crate) words: String,
-    /// Pod and, when it crashed, its container: they may tell more.
-    pub(crate) pod: Option<(String, Option<String>)>,
-}
-
-/// A service with its verdict.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Outcome {
-    /// Its name.
-    pub(crate) service: String,
-    /// How far it is.
-    pub(crate) verdict: Verdict,
-    /// Whether it is built and applied, ready or not.
-    pub(crate) applied: bool,
-}
 
 /// When a service entered which part of its way.
 #[derive(Debug, Clone, Copy, Default)]
@@ -55,6 +23,8 @@ pub(crate) struct Board {
     expected: Expected,
     budgets: Budgets,
     resources: BTreeMap<String, Resource>,
+    /// The resources that the Tiltfile has; `None` before it is loaded and they are listed.
+    listed: Option<BTreeSet<String>>,
     pods: BTreeMap<String, Value>,
     clocks: BTreeMap<String, Clock>,
 }
@@ -62,12 +32,25 @@ pub(crate) struct Board {
 impl Board {
     /// Starts to wait.
     pub(crate) fn new(expected: Expected, budgets: Budgets) -> Self {
-        Self { expected, budgets, resources: BTreeMap::new(), pods: BTreeMap::new(), clocks: BTreeMap::new() }
+        let (resources, pods, clocks) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { expected, budgets, resources, listed: None, pods, clocks }
     }
 
     /// Takes up a resource as Tilt tells of it.
     pub(crate) fn resource(&mut self, resource: Resource) {
         self.resources.insert(resource.name.clone(), resource);
+    }
+
+    /// Takes up all resources that there are: what is not among them is gone. Tilt tells of each by itself, in no order,
+    /// and not that one is gone.
+    pub(crate) fn list(&mut self, resources: Vec<Resource>) {
+        self.listed = Some(resources.iter().map(|resource| resource.name.clone()).collect());
+        self.resources = resources.into_iter().map(|resource| (resource.name.clone(), resource)).collect();
+    }
+
+    /// Tells whether the resources have to be listed: the Tiltfile is loaded, and what it has is not known.
+    pub(crate) fn wants_list(&self) -> bool {
+        self.listed.is_none() && self.resources.get(TILTFILE).is_some_and(|tiltfile| self.loaded(tiltfile))
     }
 
     /// Takes up an event about a pod: `{"type": …, "object": …}`.
@@ -79,36 +62,56 @@ impl Board {
         };
     }
 
+    /// Forgets the pods: all there are will be told of anew.
+    pub(crate) fn no_pods(&mut self) {
+        self.pods.clear();
+    }
+
+    fn loaded(&self, tiltfile: &Resource) -> bool {
+        tiltfile.built != self.expected.tiltfile && !matches!(tiltfile.update, Phase::InProgress | Phase::Pending)
+    }
+
     /// Says how far everything is, `now` after the start; `None` while Tilt has not loaded what it is to run.
     pub(crate) fn look(&mut self, now: Duration) -> Option<Vec<Outcome>> {
-        let tiltfile = self.resources.get(TILTFILE)?;
-        let loaded =
-            tiltfile.built != self.expected.tiltfile && !matches!(tiltfile.update, Phase::InProgress | Phase::Pending);
-        if !loaded {
-            return None;
-        }
+        let tiltfile = self.resources.get(TILTFILE);
+        let failed = |reason: &str, words: String| {
+            let verdict = Verdict::Failed(Failure { reason: reason.into(), words, pod: None });
+            Some(vec![Outcome { service: "Tiltfile".into(), verdict, applied: false }])
+        };
+        let Some(tiltfile) = tiltfile.filter(|tiltfile| self.loaded(tiltfile)) else {
+            return match now >= self.budgets.build {
+                true => failed("the Tiltfile was not loaded in time", String::new()),
+                false => None,
+            };
+        };
         if let Some(error) = tiltfile.error.clone().filter(|_| tiltfile.update == Phase::Error) {
-            let failure = Failure { reason: "the Tiltfile cannot be loaded".into(), words: error, pod: None };
-            let verdict = Verdict::Failed(failure);
-            return Some(vec![Outcome { service: "Tiltfile".into(), verdict, applied: false }]);
+            return failed("the Tiltfile cannot be loaded", error);
         }
-        let names: Vec<String> = self.resources.values().filter(|r| self.counts(r)).map(|r| r.name.clone()).collect();
+        let listed = self.listed.as_ref()?;
+        let names = listed.iter().filter(|name| self.resources.get(*name).is_some_and(|r| self.counts(r)));
+        let names: Vec<String> = names.cloned().collect();
         let outcomes = names.into_iter().map(|name| {
             let applied = self.applied(&name);
             Outcome { verdict: self.verdict(&name, applied, now), applied, service: name }
         });
-        Some(outcomes.collect())
+        let mut outcomes: Vec<Outcome> = outcomes.collect();
+        self.in_vain(&mut outcomes);
+        Some(outcomes)
     }
 
     fn counts(&self, resource: &Resource) -> bool {
-        let wanted = self.expected.only.is_empty() || self.expected.only.contains(&resource.name);
-        resource.name != TILTFILE && !resource.disabled && wanted
+        resource.name != TILTFILE
+            && match self.expected.only.as_slice() {
+                // What nobody asked for may be disabled on Tilt's page.
+                [] => !resource.disabled || self.expected.enabled.contains(&resource.name),
+                only => only.contains(&resource.name),
+            }
     }
 
     fn applied(&self, name: &str) -> bool {
         let resource = &self.resources[name];
         let old = self.expected.deployed.get(name).is_some_and(|before| *before == resource.deployed);
-        matches!(resource.update, Phase::Ok | Phase::None) && !old
+        matches!(resource.update, Phase::Ok | Phase::None) && !old && !resource.disabled
     }
 
     fn verdict(&mut self, name: &str, applied: bool, now: Duration) -> Verdict {
@@ -116,8 +119,16 @@ impl Board {
         let clock = self.clocks.entry(name.to_owned()).or_default();
         if !applied {
             clock.starting = None;
+            // Its own time begins when what it needs is there.
+            if !resource.waits_on.is_empty() {
+                clock.building = None;
+                return Verdict::Waiting(resource.waits_on.join(", "));
+            }
             let since = *clock.building.get_or_insert(now);
-            return building(resource, now.saturating_sub(since) >= self.budgets.build);
+            let late = now.saturating_sub(since) >= self.budgets.build;
+            // The failure that is tried again is none until it fails again.
+            let again = self.expected.failed.get(name).is_some_and(|before| *before == resource.built);
+            return building(resource, again, late);
         }
         clock.building = None;
         let pod = resource.pod.as_ref().and_then(|pod| self.pods.get(pod));
@@ -130,37 +141,25 @@ impl Board {
         let since = *clock.starting.get_or_insert(now);
         starting(resource, state, now.saturating_sub(since) >= self.budgets.ready)
     }
-}
 
-/// Judges a service that is being built and applied.
-fn building(resource: &Resource, late: bool) -> Verdict {
-    let failed = |reason: &str, words: String| Verdict::Failed(Failure { reason: reason.into(), words, pod: None });
-    match (&resource.error, resource.update) {
-        (Some(error), Phase::Error) => failed("it cannot be built or applied", error.clone()),
-        (_, Phase::Error) => failed("it cannot be built or applied", String::new()),
-        _ if late => failed("it was not built and applied in time", resource.waiting.clone().unwrap_or_default()),
-        (_, Phase::InProgress) => Verdict::Waiting("being built and applied".into()),
-        _ => Verdict::Waiting("its turn".into()),
-    }
-}
-
-/// Judges a service that is applied and has to start.
-fn starting(resource: &Resource, state: Option<PodState>, late: bool) -> Verdict {
-    let failed = |reason: String, words: String, container: Option<String>| {
-        Verdict::Failed(Failure { reason, words, pod: resource.pod.clone().map(|pod| (pod, container)) })
-    };
-    match state {
-        Some(PodState::Trouble(Trouble { what, words, crashed, lasting })) => {
-            if lasting || late {
-                return failed(what, words, crashed);
+    /// What waits for a service that failed has failed as well.
+    fn in_vain(&self, outcomes: &mut [Outcome]) {
+        loop {
+            let failed = outcomes.iter().filter(|outcome| matches!(outcome.verdict, Verdict::Failed(_)));
+            let failed: BTreeSet<String> = failed.map(|outcome| outcome.service.clone()).collect();
+            let mut more = false;
+            for outcome in outcomes.iter_mut().filter(|outcome| matches!(outcome.verdict, Verdict::Waiting(_))) {
+                let on = &self.resources[&outcome.service].waits_on;
+                if let Some(on) = on.iter().find(|on| failed.contains(*on) && !outcome.applied) {
+                    let reason = format!("it waits for `{on}`, which is not ready");
+                    outcome.verdict = Verdict::Failed(Failure { reason, words: String::new(), pod: None });
+                    more = true;
+                }
             }
-            Verdict::Waiting(what)
+            if !more {
+                return;
+            }
         }
-        Some(PodState::Waiting(what)) if late => failed(format!("waited in vain for {what}"), String::new(), None),
-        Some(PodState::Waiting(what)) => Verdict::Waiting(what),
-        _ if late => failed("it did not get ready in time".into(), String::new(), None),
-        Some(PodState::Ready) => Verdict::Waiting("Tilt to see that it is ready".into()),
-        None => Verdict::Waiting("its pod".into()),
     }
 }
 
@@ -180,7 +179,12 @@ mod tests {
 
     fn board(expected: Expected, resources: impl IntoIterator<Item = Resource>) -> Board {
         let mut board = Board::new(expected, BUDGETS);
-        resources.into_iter().for_each(|resource| board.resource(resource));
+        for resource in resources {
+            board.resource(resource);
+        }
+        if board.wants_list() {
+            board.list(board.resources.values().cloned().collect());
+        }
         board
     }
 
@@ -205,8 +209,14 @@ mod tests {
         assert_eq!(board.look(Duration::ZERO), None, "that was the load before");
         board.resource(tilt(TILTFILE, "in_progress", "not_applicable", "2"));
         assert_eq!(board.look(Duration::ZERO), None);
+        assert!(!board.wants_list());
         board.resource(tilt(TILTFILE, "ok", "not_applicable", "2"));
+        assert!(board.wants_list());
+        assert_eq!(board.look(Duration::ZERO), None, "redis may not be all there is");
+        board.list(vec![tilt(TILTFILE, "ok", "not_applicable", "2"), tilt("redis", "ok", "ok", "1")]);
         assert_eq!(look(&mut board, 0), [("redis".into(), Verdict::Ready)]);
+        board.resource(tilt("gone", "error", "none", "1"));
+        assert_eq!(look(&mut board, 0), [("redis".into(), Verdict::Ready)], "the Tiltfile has it no longer");
         board.resource(tilt("redis", "", "", ""));
         assert_eq!(
             look(&mut board, 0),
@@ -254,6 +264,47 @@ mod tests {
         assert_eq!(reason(&look(&mut board, 1)[0].1), "the image nope:1 cannot be pulled");
         board.pod(&json!({"type": "DELETED", "object": {"metadata": {"name": "db-0"}}}));
         assert_eq!(look(&mut board, 2)[0].1, Verdict::Waiting("its pod".into()));
+    }
+
+    #[test]
+    fn a_failure_that_is_tried_again_is_none_before_it_fails_again() {
+        let expected = Expected { failed: [("app".into(), "1".into())].into(), ..Expected::default() };
+        let mut board =
+            board(expected, [tilt(TILTFILE, "ok", "not_applicable", "1"), tilt("app", "error", "none", "1")]);
+        assert_eq!(look(&mut board, 0)[0].1, Verdict::Waiting("its turn".into()));
+        board.resource(tilt("app", "error", "none", "2"));
+        assert_eq!(reason(&look(&mut board, 1)[0].1), "it cannot be built or applied");
+    }
+
+    #[test]
+    fn who_waits_for_a_failed_service_has_failed_too_and_else_is_given_time() {
+        let waiting = |name: &str, on: &str| {
+            let on = json!([{"kind": "UIResource", "name": on}]);
+            let value = json!({"metadata": {"name": name}, "status": {"updateStatus": "pending",
+                "waiting": {"reason": "waiting-for-dep", "on": on}}});
+            Resource::read(&value).unwrap()
+        };
+        let resources = [
+            tilt(TILTFILE, "ok", "not_applicable", "1"),
+            tilt("db", "in_progress", "", ""),
+            waiting("auth", "db"),
+            waiting("web", "auth"),
+        ];
+        let mut board = board(Expected::default(), resources);
+        assert_eq!(look(&mut board, 99)[0].1, Verdict::Waiting("db".into()));
+        board.resource(tilt("db", "ok", "pending", "1"));
+        assert_eq!(look(&mut board, 130)[0].1, Verdict::Waiting("db".into()), "its own time has not begun");
+        board.resource(tilt("db", "error", "none", "1"));
+        let outcomes = look(&mut board, 131);
+        assert_eq!(reason(&outcomes[0].1), "it waits for `db`, which is not ready");
+        assert_eq!(reason(&outcomes[2].1), "it waits for `auth`, which is not ready");
+    }
+
+    #[test]
+    fn a_tiltfile_that_is_never_loaded_ends_with_the_budget() {
+        let mut board = board(Expected::default(), []);
+        assert_eq!(board.look(Duration::from_secs(99)), None);
+        assert_eq!(reason(&look(&mut board, 100)[0].1), "the Tiltfile was not loaded in time");
     }
 
     #[test]

@@ -11,12 +11,14 @@ use crate::cluster::{
     self, Docker, KindCluster, Kubectl, Limits, REGISTRY_IMAGE, Registry, State, Target, take_context,
 };
 use crate::diag::{Error, Problem, Result};
+use crate::fsx;
 use crate::toolchain::Tool;
 
 /// What became of the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Made {
-    /// Whether it is another one than before, or was started: what talked to it before has to start again.
+    /// Whether it is another one than before, was started, or has lost the namespace: what talked to it before has to start
+    /// again.
     pub(crate) anew: bool,
     /// The registry that the app's image goes to.
     pub(crate) registry: Option<String>,
@@ -30,16 +32,18 @@ impl Dev {
     pub(crate) fn ensure_cluster(&self, ctx: &Context, project: &Project, kubectl: &Kubectl) -> Result<Made> {
         let made = match &self.target {
             Target::Context { context, registry } => {
+                let before = fsx::read(&kubectl.kubeconfig, fsx::MAX_FILE)?;
                 take_context(&kubectl.program, context, &kubectl.kubeconfig)?;
-                Made { anew: false, registry: registry.clone() }
+                Made { anew: before != fsx::read(&kubectl.kubeconfig, fsx::MAX_FILE)?, registry: registry.clone() }
             }
             Target::Kind { .. } => self.ensure_kind(ctx, project)?,
         };
         kubectl.ready().map_err(|error| self.unreachable(error))?;
-        if kubectl.ensure_namespace(self.plan.project.as_str())? {
+        let emptied = kubectl.ensure_namespace(self.plan.project.as_str())?;
+        if emptied {
             ctx.ui.talk(&format!("made the namespace {}", self.plan.namespace));
         }
-        Ok(made)
+        Ok(Made { anew: made.anew || emptied, ..made })
     }
 
     fn unreachable(&self, error: Error) -> Error {

@@ -3,6 +3,8 @@
 mod applied;
 mod board;
 mod cluster;
+mod forwards;
+mod verdict;
 mod view;
 mod wait;
 mod workloads;
@@ -19,7 +21,7 @@ use crate::plan::Plan;
 use crate::tilt::{Session, Tilt};
 use crate::toolchain::Tool;
 
-pub(crate) use board::{Outcome as ServiceOutcome, Verdict};
+pub(crate) use verdict::{Outcome as ServiceOutcome, Verdict};
 pub(crate) use wait::{Budgets, Expected, Waiting};
 pub(crate) use workloads::{Workload, workloads};
 

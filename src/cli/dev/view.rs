@@ -1,6 +1,6 @@
 //! What a person sees of the waiting: a line per service.
 
-use super::board::{Outcome, Verdict};
+use super::verdict::{Outcome, Verdict};
 use crate::cli::ui::{Rows, Ui};
 
 /// The lines.

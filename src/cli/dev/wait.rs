@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::board::{Board, Failure, Outcome, Verdict};
+use super::board::Board;
+use super::verdict::{Failure, Outcome, Verdict};
 use super::view::View;
 use crate::cli::context::Context;
 use crate::cluster::Kubectl;
 use crate::diag::{Error, Problem, Result};
 use crate::exec::{Said, Stream, interrupted};
-use crate::tilt::{Resource, Tilt};
+use crate::tilt::{Object, Resource, Tilt, objects};
 
 /// How long building and starting may take.
 #[derive(Debug, Clone, Copy)]
@@ -28,20 +29,45 @@ pub(crate) struct Budgets {
 pub(crate) struct Expected {
     /// When the Tiltfile was loaded last, if it is to be loaded anew; else empty.
     pub(crate) tiltfile: String,
+    /// All resources, if the Tiltfile stays as it is loaded; else none.
+    pub(crate) known: Vec<Resource>,
     /// When services were applied last that are to be applied anew.
     pub(crate) deployed: BTreeMap<String, String>,
+    /// When the builds began that failed and are tried again.
+    pub(crate) failed: BTreeMap<String, String>,
+    /// The services that were disabled and are to be taken up again.
+    pub(crate) enabled: Vec<String>,
     /// The services that are waited for; none means all.
     pub(crate) only: Vec<String>,
 }
 
+impl Expected {
+    /// Tells whether nothing is to change.
+    fn nothing(&self) -> bool {
+        !self.known.is_empty() && self.deployed.is_empty() && self.failed.is_empty() && self.enabled.is_empty()
+    }
+}
+
 /// How often budgets are looked at while nothing happens.
 const TICK: Duration = Duration::from_secs(1);
+
+/// How long nobody may say anything before everything counts as said: one change comes as several events.
+const SETTLES_IN: Duration = Duration::from_millis(300);
+
+/// How long Tilt may look as if it had ended: it is taken for granted only when it lasts.
+const GONE_FOR: Duration = Duration::from_secs(2);
 
 /// How long to wait before somebody is listened to again who does not answer.
 const AGAIN: Duration = Duration::from_millis(200);
 
 /// How long Tilt may take to load and apply what was rendered.
 const APPLIED_WITHIN: Duration = Duration::from_secs(120);
+
+/// How often a port is tried until somebody listens: nobody tells.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Workloads that stay in the cluster until somebody deletes them.
+const LASTING: &str = "deployments,statefulsets,daemonsets";
 
 /// Lines of a crashed container that are shown.
 const LAST_LINES: &str = "10";
@@ -89,9 +115,56 @@ impl Waiting<'_> {
     /// # Errors
     /// When Tilt ends, or kilter is interrupted.
     pub(crate) fn wait(&self, expected: Expected, budgets: Budgets) -> Result<Vec<Outcome>> {
-        self.until(Board::new(expected, budgets), |outcomes| {
-            outcomes.iter().all(|outcome| !matches!(outcome.verdict, Verdict::Waiting(_)))
-        })
+        let settled = |outcomes: &[Outcome]| outcomes.iter().all(|outcome| outcome.verdict.is_final());
+        if expected.nothing() {
+            // Nothing is on its way, so one look may be all.
+            let mut board = Board::new(expected.clone(), budgets);
+            board.list(expected.known.clone());
+            self.kubectl.list("pods", &[])?.into_iter().for_each(|pod| board.pod(&json!({"object": pod})));
+            if let Some(outcomes) = board.look(Duration::ZERO).filter(|outcomes| settled(outcomes)) {
+                let view = View::new(&self.ctx.ui);
+                outcomes.iter().for_each(|outcome| view.show(outcome));
+                return Ok(outcomes);
+            }
+        }
+        self.until(Board::new(expected, budgets), settled)
+    }
+
+    /// Waits until a Tilt that was just started listens: until then, another kilter would take it for dead.
+    ///
+    /// # Errors
+    /// When it ends, or kilter is interrupted.
+    pub(crate) fn listening(&self) -> Result<()> {
+        let _work = self.ctx.ui.work("starting Tilt");
+        while !self.tilt.session.listens() {
+            if interrupted() {
+                return Err(Error::interrupted());
+            }
+            if !self.tilt.session.runs()? {
+                return Err(self.tilt_ended());
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        Ok(())
+    }
+
+    /// Returns the services of which a workload that was rendered is not in the cluster: somebody took it away, or the
+    /// cluster is another one.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub(crate) fn missing(&self, manifests: &[(String, Vec<u8>)]) -> Result<Vec<String>> {
+        let there = self.kubectl.list(LASTING, &[])?;
+        let there: Vec<String> = there.iter().filter_map(reference).collect();
+        let here = |namespace: &String| *namespace == self.kubectl.namespace;
+        let missing = |object: &Object| {
+            let kind = object.kind.to_lowercase();
+            LASTING.split(',').any(|kinds| kinds.strip_suffix('s') == Some(&kind))
+                && object.namespace.as_ref().is_none_or(here)
+                && !there.contains(&format!("{kind}/{}", object.name))
+        };
+        let services = manifests.iter().filter(|(_, manifest)| objects(manifest).iter().any(missing));
+        Ok(services.map(|(service, _)| service.clone()).collect())
     }
 
     /// Waits until Tilt has taken up what is expected, whether it gets ready or not.
@@ -100,11 +173,14 @@ impl Waiting<'_> {
     /// When Tilt ends, or cannot load or apply it, or kilter is interrupted.
     pub(crate) fn applied(&self, expected: Expected) -> Result<()> {
         let budgets = Budgets { build: APPLIED_WITHIN, ready: Duration::MAX };
+        // What others are at is no matter of this command.
+        let meant: Vec<String> = expected.deployed.keys().cloned().chain(["Tiltfile".to_owned()]).collect();
+        let mine = move |outcome: &&Outcome| meant.contains(&outcome.service);
         let refused = |outcome: &Outcome| !outcome.applied && matches!(outcome.verdict, Verdict::Failed(_));
         let outcomes = self.until(Board::new(expected, budgets), |outcomes| {
-            outcomes.iter().all(|outcome| outcome.applied || refused(outcome))
+            outcomes.iter().filter(&mine).all(|outcome| outcome.applied || refused(outcome))
         })?;
-        let failed = outcomes.iter().filter_map(|outcome| match &outcome.verdict {
+        let failed = outcomes.iter().filter(&mine).filter_map(|outcome| match &outcome.verdict {
             Verdict::Failed(failure) if !outcome.applied => Some(self.problem(&outcome.service, failure)),
             _ => None,
         });
@@ -125,29 +201,44 @@ impl Waiting<'_> {
         };
         let mut tilt = Ear { open: Box::new(of_tilt), stream: None, again: Instant::now() };
         let mut pods = Ear { open: Box::new(of_pods), stream: None, again: Instant::now() };
-        let began = Instant::now();
+        let (began, mut said_last, mut seen) = (Instant::now(), Instant::now(), Instant::now());
         let view = View::new(&self.ctx.ui);
         loop {
             tilt.listen()?;
             pods.listen()?;
-            match next(&heard, &[&tilt, &pods]) {
-                Some(Heard::Tilt(Said::Item(value))) => {
-                    Resource::read(&value).into_iter().for_each(|r| board.resource(r))
+            let mut words = next(&heard, &[&tilt, &pods], said_last);
+            while let Some(word) = words {
+                match word {
+                    Heard::Tilt(Said::Item(value)) => {
+                        Resource::read(&value).into_iter().for_each(|r| board.resource(r));
+                    }
+                    Heard::Pods(Said::Item(event)) => board.pod(&event),
+                    Heard::Tilt(Said::Ended(..)) => tilt.ended(),
+                    Heard::Pods(Said::Ended(..)) => {
+                        pods.ended();
+                        board.no_pods();
+                    }
                 }
-                Some(Heard::Pods(Said::Item(event))) => board.pod(&event),
-                Some(Heard::Tilt(Said::Ended(..))) => tilt.ended(),
-                Some(Heard::Pods(Said::Ended(..))) => pods.ended(),
-                None => {}
+                said_last = Instant::now();
+                words = heard.try_recv().ok();
             }
             if interrupted() {
                 return Err(Error::interrupted());
             }
-            if !self.tilt.session.runs()? {
+            if self.tilt.session.runs()? {
+                seen = Instant::now();
+            } else if seen.elapsed() > GONE_FOR {
                 return Err(self.tilt_ended());
+            }
+            if board.wants_list()
+                && let Some(all) = self.tilt.resources()?
+            {
+                board.list(all);
+                said_last = Instant::now();
             }
             let Some(outcomes) = board.look(began.elapsed()) else { continue };
             outcomes.iter().for_each(|outcome| view.show(outcome));
-            if done(&outcomes) {
+            if done(&outcomes) && said_last.elapsed() >= SETTLES_IN {
                 return Ok(outcomes);
             }
         }
@@ -205,10 +296,17 @@ impl Waiting<'_> {
     }
 }
 
-/// Waits for what is said next; `None` when it is time to look at the budgets, or to listen again.
-fn next(heard: &Receiver<Heard>, ears: &[&Ear<'_>]) -> Option<Heard> {
-    let deaf =
-        ears.iter().filter(|ear| ear.stream.is_none()).map(|ear| ear.again.saturating_duration_since(Instant::now()));
-    let patience = deaf.min().unwrap_or(TICK).min(TICK);
+/// Waits for what is said next; `None` when it is time to look at the budgets, or to listen again, or when everything counts
+/// as said.
+fn next(heard: &Receiver<Heard>, ears: &[&Ear<'_>], said_last: Instant) -> Option<Heard> {
+    let deaf = ears.iter().filter(|ear| ear.stream.is_none()).map(|ear| ear.again);
+    let times = deaf.chain([said_last + SETTLES_IN]).map(|time| time.saturating_duration_since(Instant::now()));
+    let patience = times.filter(|time| !time.is_zero()).min().unwrap_or(TICK).min(TICK);
     heard.recv_timeout(patience).ok()
+}
+
+/// kubectl's name of an object.
+fn reference(object: &Value) -> Option<String> {
+    let (kind, name) = (object["kind"].as_str()?, object["metadata"]["name"].as_str()?);
+    Some(format!("{}/{name}", kind.to_lowercase()))
 }
