@@ -1,0 +1,100 @@
+# shellcheck shell=bash
+# The test bed's programs and images: sourced by scripts/testbed, never run.
+
+PROGRAMS=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl coredns provisioner)
+
+# The release of Kubernetes, as go.mod has it: what `kubectl version` prints.
+kubernetes_version() { awk '$1 == "k8s.io/kubernetes" { print $2; exit }' "$SOURCES/go.mod"; }
+
+go_flags() {
+  local version package flags='-s -w'
+  version=$(kubernetes_version)
+  for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
+    flags+=" -X $package.gitVersion=$version -X $package.gitMajor=1 -X $package.gitMinor=$(cut -d. -f2 <<<"$version")"
+  done
+  GO_FLAGS=(-p 2 -trimpath -buildvcs=false -mod=readonly "-ldflags=$flags")
+}
+
+# Where the programs are that these sources make.
+programs_path() {
+  local digest GO_FLAGS
+  go_flags
+  digest=$({ cat "$SOURCES"/go.* "$SOURCES"/*.go "$SOURCES"/pause/*.go; printf '%s' "$(go version 2>&1) ${GO_FLAGS[*]}"; } | sha256sum)
+  printf '%s/programs/%s\n' "$BED" "${digest:0:16}"
+}
+
+# build_program NAME PACKAGE
+build_program() {
+  # -C has to be the first option.
+  CGO_ENABLED=0 GOTOOLCHAIN=local nice go build -C "$SOURCES" "${GO_FLAGS[@]}" -o "$BED/programs/new/$1" "$2" >&2 ||
+    die "building $SOURCES failed"
+}
+
+build_programs() {
+  local path part GO_FLAGS
+  path=$(programs_path)
+  if [[ -d $path ]]; then return; fi
+  go_flags
+  say "    go build $SOURCES: Kubernetes $(kubernetes_version), some minutes"
+  rm -rf "$BED/programs/new"
+  mkdir -p "$BED/programs/new"
+  build_program bed .
+  build_program pause ./pause
+  for part in "${PROGRAMS[@]}"; do ln -s bed "$BED/programs/new/$part"; done
+  mv "$BED/programs/new" "$path"
+  # Those of other sources; what runs of them goes on.
+  find "$BED/programs" -mindepth 1 -maxdepth 1 ! -path "$path" -exec rm -rf {} +
+}
+
+# The image that holds a pod's namespaces; its tag changes with the program.
+pause_image() { printf 'docker.io/kilter-test/pause:%s\n' "$(basename "$BIN")"; }
+
+# in_containerd IMAGE ID: whether the cluster has this very image under the name.
+in_containerd() { grep -qxF "$1 $2" "$BED/containerd/imported" 2>/dev/null && grep -qxF "$1" <<<"$IMAGES"; }
+
+give_pause() {
+  local image IMAGES
+  image=$(pause_image)
+  IMAGES=$(ctr_bed images ls -q)
+  if grep -qxF "$image" <<<"$IMAGES"; then return; fi
+  tar -C "$BIN" -c pause | docker import --change 'ENTRYPOINT ["/pause"]' - "${image#docker.io/}" >/dev/null
+  docker save "${image#docker.io/}" | ctr_bed images import - >/dev/null
+}
+
+# What the images are made from: they are looked at again when it has changed.
+images_digest() {
+  # Names and contents.
+  find scripts/base-images scripts/base-images.d scripts/service-images scripts/service-images.d scripts/images.sh \
+    vendor-charts/*/values.yaml -type f -exec sha256sum {} + | sort | sha256sum | cut -d' ' -f1
+}
+
+images_current() { [[ -s $BED/containerd/images && $(<"$BED/containerd/images") == $(images_digest) ]] && docker_answers; }
+
+images() {
+  local digest image name id IMAGES wanted=() records=()
+  DOCKER_HOST=$(scripts/dockerd start)
+  export DOCKER_HOST
+  digest=$(images_digest)
+  scripts/base-images
+  scripts/service-images
+  running containerd >/dev/null || die "the test bed is not up"
+  IMAGES=$(ctr_bed images ls -q)
+  while read -r image; do
+    name=docker.io/$image
+    # Docker's own are in a folder whose name nobody writes.
+    if [[ $image != */* ]]; then name=docker.io/library/$image; fi
+    id=$(docker image inspect --format '{{.Id}}' "$image")
+    if in_containerd "$name" "$id"; then continue; fi
+    wanted+=("$image")
+    records+=("$name $id")
+  done < <(scripts/service-images --list)
+  if [[ ${#wanted[@]} -gt 0 ]]; then
+    say "    to the cluster: ${wanted[*]}"
+    docker save "${wanted[@]}" | ctr_bed images import - >/dev/null
+    # The last record of a name is the one that holds.
+    touch "$BED/containerd/imported"
+    for image in "${records[@]}"; do sed -i "\|^${image% *} |d" "$BED/containerd/imported"; done
+    printf '%s\n' "${records[@]}" >>"$BED/containerd/imported"
+  fi
+  printf '%s\n' "$digest" >"$BED/containerd/images"
+}
