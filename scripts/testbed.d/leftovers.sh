@@ -22,7 +22,8 @@ end_containers() {
 shim_pids() {
   local folder
   for folder in /proc/[0-9]*; do
-    if tr '\0' ' ' <"$folder/cmdline" 2>/dev/null | grep -q "^[^ ]*containerd-shim.* -address $RUN/containerd.sock"; then
+    # Processes come and go meanwhile.
+    if { tr '\0' ' ' <"$folder/cmdline"; } 2>/dev/null | grep -q "^[^ ]*containerd-shim.* -address $RUN/containerd.sock"; then
       basename "$folder"
     fi
   done
@@ -38,26 +39,48 @@ unmount_below() {
   done < <(awk -v at="$1" '$5 == at || index($5, at "/") == 1 { print $5 }' /proc/self/mountinfo | tac)
 }
 
-# Prints the network namespaces of the pods, as containerd's bundles name them.
+# Takes the pods' network namespaces away, as the records of their addresses name them.
 pod_namespaces() {
-  find "$RUN/containerd" -name config.json -exec grep -ho '/run/netns/cni-[0-9a-f-]*' {} + 2>/dev/null | sort -u || true
+  local record namespace id
+  for record in /var/lib/cni/results/"$NAME"-*; do
+    [[ -f $record ]] || continue
+    while read -r namespace; do
+      unmount_below "/run/$namespace"
+      rm -f "/run/$namespace"
+    done < <(grep -o 'netns/cni-[0-9a-f-]*' "$record" | sort -u)
+    id=$(basename "$record" -eth0)
+    rm -f "$record" "/var/lib/cni/results/cni-loopback-${id#"$NAME-"}-lo"
+  done
+}
+
+# Folders that the programs make wherever they are told to work, and no setting moves.
+fixed_folders() {
+  local file
+  # The files have no newline at their ends.
+  while read -r file; do rm -f "${file#unix://}"; done < <(find "$RUN/containerd" -name address -exec awk 1 {} + 2>/dev/null)
+  if [[ -d /var/log/containers ]]; then find /var/log/containers -lname "$BED/pod-logs/*" -delete; fi
+  rm -f /var/lib/kubelet/device-plugins/kubelet.sock
+  rmdir --ignore-fail-on-non-empty --parents /var/lib/cni/results /var/log/containers /var/lib/kubelet/device-plugins \
+    /run/containerd/s 2>/dev/null || true
 }
 
 # What is left when all parts have ended.
 take_away() {
-  local namespace folder
+  local folder
   shim_pids | xargs -r kill -KILL 2>/dev/null || true
   wait_until 10 no_shims || die "these do not end: $(shim_pids | paste -sd ' ')"
-  for namespace in $(pod_namespaces); do
-    unmount_below "$namespace"
-    rm -f "$namespace"
-  done
+  pod_namespaces
   unmount_below "$BED"
   unmount_below "$RUN"
   if [[ -e $NETNS ]]; then ip netns delete "$NAME"; fi
+  # The first namespace makes it, and the last one leaves it.
+  if [[ -z $(ls -A /run/netns 2>/dev/null) ]]; then
+    unmount_below /run/netns
+    rmdir /run/netns 2>/dev/null || true
+  fi
   while read -r folder; do rmdir "$folder" 2>/dev/null || true; done < <(cgroup_folders)
-  rm -rf "/var/lib/cni/results/$NAME-"*
   if [[ -s $RUN/sysctl ]]; then sysctl -q -p "$RUN/sysctl" >/dev/null || true; fi
+  fixed_folders
   rm -rf "$RUN"
 }
 

@@ -142,8 +142,9 @@ await() {
   wait_until "$1" answers_or_ended "$2" || true
   if answers "$2"; then return; fi
   tail -n 20 "$LOGS/$2.log" >&2
-  if running "$2" >/dev/null; then die "$2 does not answer; its whole log is $LOGS/$2.log"; fi
-  die "$2 has ended; its whole log is $LOGS/$2.log"
+  local what=ended
+  if running "$2" >/dev/null; then what="not answered in $1 s"; fi
+  die "$2 has $what; its whole log is $LOGS/$2.log. \`scripts/testbed reset\` begins with an empty cluster"
 }
 
 answers_or_ended() { answers "$1" || ! running "$1" >/dev/null; }

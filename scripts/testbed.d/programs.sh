@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # The test bed's programs and images: sourced by scripts/testbed, never run.
 
+# As scripts/base-images names them.
+BASES=(node:22-alpine python:3.13-slim golang:1.26-alpine)
 PROGRAMS=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl coredns provisioner)
 
 # The release of Kubernetes, as go.mod has it: what `kubectl version` prints.
@@ -68,16 +70,32 @@ images_digest() {
     vendor-charts/*/values.yaml -type f -exec sha256sum {} + | sort | sha256sum | cut -d' ' -f1
 }
 
-images_current() { [[ -s $BED/containerd/images && $(<"$BED/containerd/images") == $(images_digest) ]] && docker_answers; }
+# Both sides have to have them: the daemon's data and the cluster's can be deleted apart from each other.
+images_current() {
+  local digest stamp
+  docker_answers || return 1
+  digest=$(images_digest)
+  for stamp in "$BED/containerd/images" "$CACHE/docker/testbed-images"; do
+    [[ -s $stamp && $(<"$stamp") == "$digest" ]] || return 1
+  done
+}
 
 images() {
-  local digest image name id IMAGES wanted=() records=()
+  local digest
+  running containerd >/dev/null || die "the test bed is not up"
   DOCKER_HOST=$(scripts/dockerd start)
   export DOCKER_HOST
   digest=$(images_digest)
   scripts/base-images
   scripts/service-images
-  running containerd >/dev/null || die "the test bed is not up"
+  give_services
+  push_bases
+  printf '%s\n' "$digest" | tee "$BED/containerd/images" >"$CACHE/docker/testbed-images"
+}
+
+# Gives the services' images to the cluster, under the names its charts mean.
+give_services() {
+  local image name id IMAGES wanted=() records=()
   IMAGES=$(ctr_bed images ls -q)
   while read -r image; do
     name=docker.io/$image
@@ -88,13 +106,27 @@ images() {
     wanted+=("$image")
     records+=("$name $id")
   done < <(scripts/service-images --list)
-  if [[ ${#wanted[@]} -gt 0 ]]; then
-    say "    to the cluster: ${wanted[*]}"
-    docker save "${wanted[@]}" | ctr_bed images import - >/dev/null
-    # The last record of a name is the one that holds.
-    touch "$BED/containerd/imported"
-    for image in "${records[@]}"; do sed -i "\|^${image% *} |d" "$BED/containerd/imported"; done
-    printf '%s\n' "${records[@]}" >>"$BED/containerd/imported"
-  fi
-  printf '%s\n' "$digest" >"$BED/containerd/images"
+  if [[ ${#wanted[@]} -eq 0 ]]; then return; fi
+  say "    to the cluster: ${wanted[*]}"
+  docker save "${wanted[@]}" | ctr_bed images import - >/dev/null
+  # The last record of a name is the one that holds.
+  touch "$BED/containerd/imported"
+  for image in "${records[@]}"; do sed -i "\|^${image% *} |d" "$BED/containerd/imported"; done
+  printf '%s\n' "${records[@]}" >>"$BED/containerd/imported"
+}
+
+# Pushes the images that apps stand on: an app's own first push then takes a moment, and not the time to compress all of Node.
+push_bases() {
+  local image id target pushed=$BED/registry/bases
+  touch "$pushed"
+  for image in "${BASES[@]}"; do
+    id=$(docker image inspect --format '{{.Id}}' "$image")
+    if grep -qxF "$image $id" "$pushed"; then continue; fi
+    say "    to the registry: $image"
+    target=localhost:$REGISTRY_PORT/kilter-test/${image/:/-}:latest
+    docker tag "$image" "$target"
+    docker push --quiet "$target" >/dev/null || die "$image can't be pushed"
+    docker rmi "$target" >/dev/null
+    printf '%s %s\n' "$image" "$id" >>"$pushed"
+  done
 }
