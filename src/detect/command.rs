@@ -1,7 +1,7 @@
 //! Reading a shell command: the port it names, the programs it runs, whether it reloads.
 
 /// Splits a command into words: at blanks and shell operators, quotes taken off.
-fn words(command: &str) -> impl Iterator<Item = &str> {
+pub(super) fn words(command: &str) -> impl Iterator<Item = &str> {
     let separators = |c: char| c.is_whitespace() || "\"'`;&|()<>".contains(c);
     command.split(separators).filter(|word| !word.is_empty())
 }

@@ -188,6 +188,27 @@ fn in_a_monorepo_the_root_starts_the_apps_or_the_first_app_is_it() {
 }
 
 #[test]
+fn the_member_that_the_root_names_says_how_it_runs() {
+    let api = ("apps/api/package.json", r#"{"name": "@acme/api", "scripts": {"dev": "node server.js --port 3200"}}"#);
+    let web = ("apps/web/package.json", r#"{"name": "@acme/web", "scripts": {"dev": "node --watch server.js"}}"#);
+    let workspace = ("pnpm-workspace.yaml", "packages: ['apps/*']\n");
+    for (dev, reloads, port) in [
+        ("pnpm --filter @acme/web dev", true, None),
+        ("pnpm --filter web dev", true, None),
+        ("pnpm --filter ./apps/web dev", true, None),
+        ("turbo run dev --filter=web...", true, None),
+        ("npm run dev -w apps/web", true, None),
+        ("yarn workspace @acme/api dev", false, Some(3200)),
+        ("pnpm -r dev", false, Some(3200)),
+        ("pnpm --filter elsewhere dev", false, Some(3200)),
+    ] {
+        let root = format!(r#"{{"scripts": {{"dev": "{dev}"}}}}"#);
+        let detection = tree(&[("package.json", &root), api, web, workspace]).detect();
+        assert_eq!((detection.port.map(|port| port.value), detection.stack.unwrap().reloads), (port, reloads), "{dev}");
+    }
+}
+
+#[test]
 fn a_member_that_is_a_workspace_itself_is_no_endless_loop() {
     let member = r#"{"workspaces": ["x/*"], "scripts": {"dev": "serve --port 4"}}"#;
     let detection = tree(&[

@@ -2,7 +2,7 @@
 
 use super::NodePackage;
 use super::frameworks::{FRAMEWORKS, Framework};
-use super::scripts::{Manager, Script, dev_script, ends_in_call_of, expanded};
+use super::scripts::{Manager, Script, dev_script, ends_in_call_of, expanded, names_member};
 use crate::catalog::Ecosystem;
 use crate::detect::app::Candidate;
 use crate::detect::command;
@@ -19,7 +19,7 @@ pub(in crate::detect) fn candidate(files: &Files<'_>, package: &NodePackage, pac
     let text = script.as_ref().map(|script| expanded(package, script.text)).unwrap_or_default();
     let framework = framework(package, &text);
     let member = (package.dir.is_empty() && framework.is_none() && package.is_workspace_root(files))
-        .then(|| serving_member(packages))
+        .then(|| started_member(packages, &text))
         .flatten();
     let mut port = script.as_ref().and_then(|script| port(package, script, &text, framework));
     let mut reloads = command::reloads(&text) || framework.is_some_and(|framework| framework.reloads);
@@ -43,15 +43,24 @@ pub(in crate::detect) fn candidate(files: &Files<'_>, package: &NodePackage, pac
     }
 }
 
-/// Returns the member that the script of a workspace root starts: one that has a dev script and serves; in `apps` first.
-/// What the root's own script does not say about the port is in the member's.
-fn serving_member(packages: &[NodePackage]) -> Option<&NodePackage> {
+/// Returns the member that the script of a workspace root starts: the one it names, else one that serves; in `apps` first,
+/// always one that has a dev script. What the root's own script does not say about the port is in the member's.
+fn started_member<'a>(packages: &'a [NodePackage], script: &str) -> Option<&'a NodePackage> {
+    let members: Vec<&NodePackage> =
+        packages.iter().filter(|member| !member.dir.is_empty() && dev_script(member).is_some()).collect();
+    let named: Vec<&NodePackage> = members.iter().copied().filter(|member| names_member(script, member)).collect();
     let serves = |member: &&NodePackage| {
-        let Some(script) = dev_script(member) else { return false };
-        let text = expanded(member, script.text);
-        !member.dir.is_empty() && (command::port(&text).is_some() || framework(member, &text).is_some())
+        let text = dev_script(member).map(|script| expanded(member, script.text)).unwrap_or_default();
+        command::port(&text).is_some() || framework(member, &text).is_some()
     };
-    packages.iter().filter(serves).min_by_key(|member| (place(&member.dir), &member.dir))
+    let first = |among: &[&'a NodePackage]| {
+        among.iter().copied().filter(serves).min_by_key(|member| (place(&member.dir), &member.dir))
+    };
+    match named.as_slice() {
+        [] => first(&members),
+        [one] => Some(one),
+        several => first(several),
+    }
 }
 
 /// Returns the framework that the script starts, else the first one among the dependencies.

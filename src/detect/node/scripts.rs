@@ -53,6 +53,25 @@ fn called<'a>(package: &'a NodePackage, text: &str) -> Option<&'a str> {
     })
 }
 
+/// Tells whether a script names a member of the workspace as the one to start: `pnpm --filter web dev`,
+/// `npm run dev -w apps/web`, `yarn workspace web dev`, `turbo run dev --filter=web...`.
+pub(super) fn names_member(text: &str, member: &NodePackage) -> bool {
+    const FLAGS: [&str; 9] = ["--filter", "-F", "--workspace", "-w", "workspace", "-C", "--dir", "--prefix", "--cwd"];
+    let words: Vec<&str> = command::words(text).collect();
+    let following = words.windows(2).filter_map(|pair| FLAGS.contains(&pair[0]).then_some(pair[1]));
+    let attached = words.iter().filter_map(|word| {
+        let (flag, value) = word.split_once('=')?;
+        FLAGS.contains(&flag).then_some(value)
+    });
+    let name = member.json.text(&["name"]).map_or("", |(name, _)| name);
+    // pnpm takes a name without its scope, too (<https://pnpm.io/filtering>).
+    let bare = name.rsplit('/').next().unwrap_or_default();
+    following.chain(attached).any(|said| {
+        let said = said.trim_matches(['{', '}', '.', '^']).trim_matches('/');
+        !said.is_empty() && [name, bare, &member.dir].contains(&said)
+    })
+}
+
 /// A package manager.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Manager {
