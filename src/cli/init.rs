@@ -55,8 +55,12 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let json = as_json(&project, &found, &covered);
     let old = project.text.clone().unwrap_or_default();
     // What clashes is said before anything is written.
-    let project = project.with_text(text.clone())?;
-    project.plan(ctx)?;
+    let as_proposed = |error: Error| match old == text {
+        true => error,
+        false => error.help("Nothing was written: a line shown here is one of the proposed kilter.yaml."),
+    };
+    let project = project.with_text(text.clone()).map_err(as_proposed)?;
+    project.plan(ctx).map_err(as_proposed)?;
     let diff = unified_diff("kilter.yaml", old.as_bytes(), text.as_bytes());
     if diff.is_empty() {
         ctx.ui.talk("kilter.yaml has all of that already; nothing to write.");

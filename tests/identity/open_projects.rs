@@ -75,7 +75,12 @@ fn an_init_that_fails_leaves_no_kilter_yaml() {
     };
     insta::assert_snapshot!(message("redis"), @r#"
     error: the service `redis` has the name that the app has in the cluster.
+      --> kilter.yaml:3:5
+       |
+    3  |   - redis
+       |     ^^^^^
       = Give the service another name, or the project: `name:` in kilter.yaml.
+      = Nothing was written: a line shown here is one of the proposed kilter.yaml.
     "#);
     insta::assert_snapshot!(message("___"), @r#"
     error: the directory name `___` has nothing to make a project name of.
