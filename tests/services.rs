@@ -73,6 +73,10 @@ fn a_variable_that_two_services_give_is_settled_in_either_of_two_ways() {
         Project::new("shop").file("kilter.yaml", "services:\n  - postgres\n  - {name: reports-db, from: postgres}\n");
     insta::assert_snapshot!(project.kilter(&["render"]).fails(1), @r"
     error: `DATABASE_URL` is provided by both `postgres` and `reports-db`.
+      --> kilter.yaml:3:5
+       |
+    3  |   - {name: reports-db, from: postgres}
+       |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       = Take it away from one: `- {name: reports-db, from: postgres, provides: {DATABASE_URL: null}}` under `services:`.
       = Or decide it yourself: `env: {DATABASE_URL: …}` in kilter.yaml.
     ");
@@ -117,16 +121,19 @@ fn values_are_merged_deeply_and_null_takes_a_default_away() {
 }
 
 #[test]
-fn a_value_that_the_chart_does_not_know_is_refused_in_helms_words() {
+fn a_value_that_the_chart_does_not_know_is_refused_where_it_stands() {
     let Some(_) = helm() else { return };
     let project =
         Project::new("shop").file("kilter.yaml", "services:\n  - {name: redis, values: {storrage: {size: 3Gi}}}\n");
-    let message = project.kilter(&["render", "-q"]).fails(4);
-    assert!(
-        message.starts_with("error: helm could not render `redis` from chart `redis`: it ended with code 1.\n"),
-        "{message}"
-    );
-    assert!(message.contains("storrage"), "{message}");
+    insta::assert_snapshot!(project.kilter(&["render", "-q"]).fails(1), @r"
+    error: helm refuses the values of `redis`: `storrage`: the chart has no such value.
+      --> kilter.yaml:2:38
+       |
+    2  |   - {name: redis, values: {storrage: {size: 3Gi}}}
+       |                                      ^^^^^^^^^^^
+      = Did you mean `storage`?
+      = The schema is that of chart `redis`: `values.schema.json`.
+    ");
 }
 
 #[test]
@@ -140,9 +147,14 @@ fn what_the_app_is_told_follows_the_values_and_nothing_goes_past_them() {
     assert!(env["AMQP_URL"].as_str().unwrap().starts_with("amqp://shop:p@"), "{env}");
     assert_eq!((&env["AWS_REGION"], &env["AWS_S3_BUCKET"]), (&"eu".into(), &"pictures".into()));
     project.write("kilter.yaml", "services:\n  - {name: postgres, env: {POSTGRES_PASSWORD: secret}}\n");
-    let message = project.kilter(&["render", "-q"]).fails(4);
-    let refusal = "- at '/env/POSTGRES_PASSWORD': value must be 'left out; set auth.password under values'";
-    assert!(message.contains(refusal), "{message}");
+    insta::assert_snapshot!(project.kilter(&["render", "-q"]).fails(1), @r"
+    error: helm refuses the values of `postgres`: `env.POSTGRES_PASSWORD`: value must be 'left out; set auth.password under values'.
+      --> kilter.yaml:2:47
+       |
+    2  |   - {name: postgres, env: {POSTGRES_PASSWORD: secret}}
+       |                                               ^^^^^^
+      = The schema is that of chart `postgres`: `values.schema.json`.
+    ");
 }
 
 #[test]
@@ -220,6 +232,10 @@ fn a_wrong_placeholder_is_shown_where_it_is() {
     ");
     insta::assert_snapshot!(message("A: '{{ .Port.web }}'"), @r"
     error: `A` of `x`: `{{ .Port.web }}`: it has no port `web`, but `main`.
+      --> kilter.yaml:6:7
+       |
+    6  |       A: '{{ .Port.web }}'
+       |       ^^^^^^^^^^^^^^^^^^^^
       = Correct `provides` of `x` in kilter.yaml.
     ");
 }
@@ -251,7 +267,9 @@ fn the_app_has_its_environment_secrets_and_components() {
         container(0)["envFrom"].as_array().unwrap().iter().filter(|from| from.get("secretRef").is_some()).collect();
     assert_eq!(secrets, [&serde_json::json!({"secretRef": {"name": "stripe", "optional": true}})]);
     assert_eq!(container(1)["image"], container(0)["image"]);
-    assert_eq!(container(1)["command"], serde_json::json!(["/bin/sh", "-c", "node worker.js"]));
+    // It loads no changed files by itself, so it runs under the lines that start it again.
+    let command: Vec<&str> = container(1)["command"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
+    assert_eq!(command[3..], ["kilter-run", "/bin/sh", "-c", "node worker.js"]);
     let worker = all.iter().find(|o| o["metadata"]["name"] == "shop-worker-env").unwrap();
     assert_eq!((&worker["data"]["LOG"], &worker["data"]["REDIS_URL"]), (&"trace".into(), &map["data"]["REDIS_URL"]));
     assert_eq!(
@@ -292,10 +310,10 @@ fn forwarded_ports_are_in_the_tiltfile_and_not_in_manifests() {
     let Some(_) = helm() else { return };
     let nodeport = rendered("services: [redis]\n");
     assert_eq!(object(&nodeport, "redis", "Service")["spec"]["type"], "NodePort");
-    assert!(!artifact(&nodeport, "Tiltfile").contains("port_forwards"));
+    assert!(artifact(&nodeport, "Tiltfile").contains("port_forwards=unless_node_port([forward(0, 6379)])"));
     let forward = rendered("cluster: {hostAccess: forward}\nservices: [redis]\n");
     assert_eq!(object(&forward, "redis", "Service")["spec"]["type"], "ClusterIP");
-    assert!(artifact(&forward, "Tiltfile").contains("port_forwards=[port_forward(host_port(0), 6379)]"));
+    assert!(artifact(&forward, "Tiltfile").contains("port_forwards=[forward(0, 6379)]"));
     assert_eq!(env(&nodeport), env(&forward), "the same addresses either way");
 }
 
@@ -308,8 +326,9 @@ fn more_than_48_ports_are_forwarded_on_a_second_block() {
     assert_eq!(object(&project, "s47", "Service")["spec"]["ports"][0]["nodePort"], 30047);
     assert!(object(&project, "s48", "Service")["spec"]["ports"][0].get("nodePort").is_none());
     let tiltfile = artifact(&project, "Tiltfile");
-    assert!(tiltfile.contains("port_forwards=[port_forward(host_port(48), 7048)]"), "{tiltfile}");
-    assert_eq!(tiltfile.matches("port_forward(").count(), 2);
+    assert!(tiltfile.contains("port_forwards=unless_node_port([forward(47, 7047)])"), "{tiltfile}");
+    assert!(tiltfile.contains("port_forwards=[forward(48, 7048)]"), "{tiltfile}");
+    assert_eq!(tiltfile.matches("port_forwards=[forward(").count(), 2);
     let kind: Value = serde_yaml::from_str(&artifact(&project, "kind.yaml")).unwrap();
     assert_eq!(kind["nodes"][0]["extraPortMappings"].as_array().unwrap().len(), 48);
     let env = env(&project);
@@ -342,7 +361,7 @@ fn a_port_of_an_own_chart_is_forwarded_outside_of_what_the_cluster_maps() {
     let gate =
         env["services"][1]["ports"][0]["localhost"].as_str().unwrap().strip_prefix("127.0.0.1:").unwrap().to_owned();
     assert!(!artifact(&project, "kind.yaml").contains(&format!("hostPort: {gate}\n")), "{gate}");
-    assert!(artifact(&project, "Tiltfile").contains("port_forward(host_port(48), 9000)"));
+    assert!(artifact(&project, "Tiltfile").contains("port_forwards=[forward(48, 9000)]"));
 }
 
 #[test]
@@ -350,6 +369,10 @@ fn env_cannot_give_the_app_another_port_than_it_is_expected_on() {
     let project = Project::new("shop").file("kilter.yaml", "port: 3000\ndev: npm start\nenv: {PORT: 4000}\n");
     insta::assert_snapshot!(project.kilter(&["env"]).fails(1), @r"
     error: `env` gives the app `PORT=4000`, but it is expected on port 3000.
+      --> kilter.yaml:3:13
+       |
+    3  | env: {PORT: 4000}
+       |             ^^^^
       = Write `port: 4000` in kilter.yaml in place of it; the app gets it as `PORT`.
     ");
     project.write("kilter.yaml", "port: 3000\ndev: npm start\nenv: {PORT: 3000}\n");

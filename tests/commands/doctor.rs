@@ -72,7 +72,8 @@ fn what_contradicts_itself_and_what_has_moved_is_found() {
     let Some(_) = helm() else { return };
     let project = Project::new("shop").file("kilter.yaml", "services: [postgres, {name: db, from: postgres}]\n");
     let report = parsed(&project, &["doctor", "--json"]);
-    assert_eq!(check(&report, "kilter.yaml")["what"], "`DATABASE_URL` is provided by both `postgres` and `db`");
+    let clash = "`DATABASE_URL` is provided by both `postgres` and `db` (kilter.yaml:1:22)";
+    assert_eq!(check(&report, "kilter.yaml")["what"], clash);
     project.write("kilter.yaml", "services: [redis]\n");
     project.kilter(&["render"]).succeeds();
     let report = parsed(&project, &["doctor", "--json"]);

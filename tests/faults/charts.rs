@@ -29,6 +29,10 @@ fn with_chart(project: Project, template: &str) -> Project {
 fn a_chart_directory_that_is_not_there() {
     insta::assert_snapshot!(words(&quick("shop").file("kilter.yaml", KILTER_YAML), 1), @r"
     error: there is no chart directory `./charts/mine`.
+      --> kilter.yaml:2:25
+       |
+    2  |   - {name: mine, chart: ./charts/mine}
+       |                         ^^^^^^^^^^^^^
       = Correct `chart:` in kilter.yaml; it is relative to the project's root.
     ");
 }
@@ -38,6 +42,10 @@ fn a_chart_without_chart_yaml() {
     let project = quick("shop").file("kilter.yaml", KILTER_YAML).file("charts/mine/values.yaml", "");
     insta::assert_snapshot!(words(&project, 1), @r"
     error: `./charts/mine` has no Chart.yaml, so it is no chart.
+      --> kilter.yaml:2:25
+       |
+    2  |   - {name: mine, chart: ./charts/mine}
+       |                         ^^^^^^^^^^^^^
       = Point `chart:` at the directory that holds Chart.yaml.
     ");
 }
@@ -47,6 +55,10 @@ fn a_chart_yaml_that_says_nothing() {
     let project = quick("shop").file("kilter.yaml", KILTER_YAML).file("charts/mine/Chart.yaml", "- [\n");
     insta::assert_snapshot!(words(&project, 1), @r"
     error: Chart.yaml of `./charts/mine` does not say `name` and `version`.
+      --> kilter.yaml:2:25
+       |
+    2  |   - {name: mine, chart: ./charts/mine}
+       |                         ^^^^^^^^^^^^^
       = Write both into Chart.yaml.
     ");
 }
@@ -57,12 +69,20 @@ fn a_chart_that_leads_back_to_itself() {
     symlink("..", project.root().join("charts/mine/templates/again")).unwrap();
     insta::assert_snapshot!(words(&project, 1), @r"
     error: chart `./charts/mine`: the link `templates/again` leads back to a directory above it.
+      --> kilter.yaml:2:25
+       |
+    2  |   - {name: mine, chart: ./charts/mine}
+       |                         ^^^^^^^^^^^^^
       = Remove the link.
     ");
     let project = quick("shop").file("kilter.yaml", KILTER_YAML).file("charts/readme", "");
     symlink("mine", project.root().join("charts/mine")).unwrap();
     insta::assert_snapshot!(words(&project, 1), @r"
     error: cannot read chart `./charts/mine`: too many levels of symbolic links.
+      --> kilter.yaml:2:25
+       |
+    2  |   - {name: mine, chart: ./charts/mine}
+       |                         ^^^^^^^^^^^^^
       = Correct `chart:` in kilter.yaml; it is relative to the project's root.
     ");
 }
@@ -131,6 +151,10 @@ fn hooks_that_nothing_was_said_about() {
     insta::assert_snapshot!(words(&project, 1), @r"
     rendering mine
     error: chart `mine` of `mine` has hooks, which nothing runs outside `helm install`.
+      --> kilter.yaml:2:5
+       |
+    2  |   - {name: mine, chart: ./charts/mine}
+       |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       | Job migrate (pre-install)
       = Apply them as ordinary objects: add `hooks: apply` to `mine` in kilter.yaml.
       = Or leave them out: `hooks: drop`.
