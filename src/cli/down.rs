@@ -9,6 +9,7 @@ use crate::diag::Result;
 ///
 /// What Tilt forwards from this machine ends with it. `kilter up` starts it again.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  kilter down    # `kilter up` starts it again")]
 pub(crate) struct Args {}
 
 pub(crate) fn run(_args: &Args, ctx: &Context) -> Result<()> {

@@ -42,7 +42,7 @@ use context::Context;
 /// Real backing services in development and a one-command deploy, from one small kilter.yaml.
 #[derive(Debug, Parser)]
 #[command(name = "kilter", version, about, max_term_width = 100)]
-#[command(after_help = "Start in a project with `kilter init`, then `kilter render`. \
+#[command(after_help = "Start in a project with `kilter up`. \
     Exit codes: 0 done, 1 the project is wrong or a check failed, 2 usage, 3 something is missing, 4 a tool failed, \
     5 refused or not confirmed, 70 a bug in kilter, 130 interrupted.")]
 pub(crate) struct Cli {

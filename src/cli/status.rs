@@ -11,6 +11,7 @@ use crate::plan::APP;
 
 /// Shows what runs of the project: cluster, Tilt, app and services.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  kilter status\n  kilter status --json    # for a script")]
 pub(crate) struct Args {}
 
 /// One line of the table.

@@ -15,6 +15,7 @@ const SCALED: &str = "deployments,statefulsets";
 ///
 /// A cluster that kilter did not make goes on; what runs of the project in it is scaled to nothing.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  kilter stop    # `kilter up` resumes it")]
 pub(crate) struct Args {}
 
 pub(crate) fn run(_args: &Args, ctx: &Context) -> Result<()> {

@@ -65,6 +65,15 @@ fn the_first_page() {
                    changes in the rendered objects
       eject        Hands one artifact to you for good: a copy under `kilter/` that kilter uses and never
                    overwrites
+      up           Brings the project up: cluster, services, app, live update
+      status       Shows what runs of the project: cluster, Tilt, app and services
+      logs         Shows what the app and the services say
+      exec         Runs a command inside the app, or inside a service
+      restart      Restarts pods, so that they read their environment again; the images stay the same
+      down         Ends Tilt: edits no longer reach the app. Cluster and pods go on serving
+      stop         Ends Tilt and stops the cluster; its data is kept, and `kilter up` resumes it
+      destroy      Deletes the cluster with its data, and everything that kilter keeps of the project on
+                   this machine
       env          Prints every connection string of the project: for pods, and for this machine
       doctor       Checks everything that commonly breaks. Each finding comes with its fix
       tools        Gets, lists and finds the pinned tools that kilter runs
@@ -88,9 +97,9 @@ fn the_first_page() {
       -q, --quiet            Print results and errors only
       -v, --verbose          Print every command that kilter runs
 
-    Start in a project with `kilter init`, then `kilter render`. Exit codes: 0 done, 1 the project is
-    wrong or a check failed, 2 usage, 3 something is missing, 4 a tool failed, 5 refused or not
-    confirmed, 70 a bug in kilter, 130 interrupted.
+    Start in a project with `kilter up`. Exit codes: 0 done, 1 the project is wrong or a check failed, 2
+    usage, 3 something is missing, 4 a tool failed, 5 refused or not confirmed, 70 a bug in kilter, 130
+    interrupted.
     ");
 }
 
