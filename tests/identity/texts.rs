@@ -166,6 +166,34 @@ fn where_node_ports_do_not_reach_this_machine_tilt_forwards_every_port() {
 }
 
 #[test]
+fn tilt_forwards_to_the_container_that_serves_a_port() {
+    let (Some(_), Some(tilt)) = (support::helm(), tilt()) else { return };
+    let workload = |kind: &str, name: &str, port: u16| {
+        format!(
+            "apiVersion: apps/v1\nkind: {kind}\nmetadata:\n  name: {name}\nspec:\n  selector:\n    matchLabels: {{run: {name}}}\n  \
+             template:\n    metadata:\n      labels: {{run: {name}}}\n    spec:\n      containers:\n      - name: c\n        \
+             image: c\n        ports:\n        - name: web\n          containerPort: {port}\n"
+        )
+    };
+    let service = "apiVersion: v1\nkind: Service\nmetadata:\n  name: own\nspec:\n  selector: {run: web}\n  ports:\n  - port: 80\n    \
+                   targetPort: web\n";
+    let project = Project::new("odd")
+        .file("kilter.yaml", "cluster: {provider: context, context: c, registry: r.example.com}\nservices:\n  - {name: own, chart: own, port: 80}\n  - {name: postgres, port: 6000}\n  - {name: redis, values: {ports: {redis: 7000}}}\n")
+        .file("own/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n")
+        .file("own/templates/service.yaml", service)
+        .file("own/templates/cache.yaml", workload("Deployment", "cache", 80))
+        .file("own/templates/web.yaml", workload("StatefulSet", "web", 8080));
+    let resources = rendered(&tilt, &project, "odd");
+    let names: Vec<&str> = resources.keys().map(String::as_str).collect();
+    assert_eq!(names, ["own", "postgres", "redis", "web"]);
+    // NodePorts never serve a chart of the user's: its port has a slot behind theirs.
+    assert_eq!(forwards(&resources["web"]), [(22000, 8080)]);
+    assert_eq!(forwards(&resources["own"]), []);
+    assert_eq!(forwards(&resources["postgres"]), [(21000, 5432), (21001, 8081)]);
+    assert_eq!(forwards(&resources["redis"]), [(21002, 6379)]);
+}
+
+#[test]
 fn tilt_is_told_the_registry_and_the_context() {
     let (Some(_), Some(tilt)) = (support::helm(), tilt()) else { return };
     let project = project("backing");
