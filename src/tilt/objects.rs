@@ -22,6 +22,11 @@ const WORKLOADS: [&str; 9] = [
     "StatefulSet",
 ];
 
+/// Kinds that stay in the cluster when their service goes: data, what others may have taken up, and what holds more than
+/// the service.
+pub(super) const STAYS: [&str; 4] =
+    ["CustomResourceDefinition", "Namespace", "PersistentVolume", "PersistentVolumeClaim"];
+
 /// Kinds that stay with Tilt's own resource for the rest. What others need comes first there; a Service goes with the
 /// workload that it selects, by itself.
 const LEFT: [&str; 3] = ["CustomResourceDefinition", "Namespace", "Service"];
@@ -106,6 +111,11 @@ impl Object {
     /// Tells whether it makes pods.
     pub fn is_workload(&self) -> bool {
         WORKLOADS.contains(&self.kind.as_str())
+    }
+
+    /// Tells whether it stays in the cluster when its service goes.
+    pub fn stays(&self) -> bool {
+        STAYS.contains(&self.kind.as_str())
     }
 
     /// Tells whether its pods come to an end, or are made by others: nothing of it can be rolled or looked into by name.

@@ -18,7 +18,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::objects::{Census, Object, TiltService};
+use super::objects::{Census, Object, STAYS, TiltService};
 use super::reach::{served, with_port};
 use crate::catalog::{self, Requirement};
 use crate::detect::Stack;
@@ -60,6 +60,9 @@ pub struct TiltInput<'a> {
 ///
 /// Tilt's own 3 updates at a time and 30 seconds for the cluster to take an object are for a handful of services; what is
 /// deployed here are finished manifests, and the first of them meet a cluster that is busy with its own start.
+///
+/// What stays is told by Tilt's annotation (tilt-dev/tilt `internal/controllers/core/kubernetesapply`), put on at load: the
+/// stored manifest is helm's own. Where there is none, Tilt reads the file itself.
 const HEAD: &str = "\
 # kilter's Tiltfile; a copy at kilter/Tiltfile (`kilter eject tiltfile`) is yours and is used in its place.
 # kilter sets these before it starts Tilt.
@@ -79,6 +82,19 @@ def forward(slot, port):
 def unless_node_port(forwards):
     return forwards if forward_all else []
 
+# Tilt deletes what leaves the Tiltfile. These stay: data, and what holds more than one service.
+stays = '^(STAYS)$'
+
+def manifest(service, **options):
+    path = artifacts + '/manifests/' + service + '.yaml'
+    kept, rest = filter_yaml(path, kind=stays)
+    objects = decode_yaml_stream(kept)
+    for object in objects:
+        annotations = object['metadata'].get('annotations') or {}
+        annotations.setdefault('tilt.dev/down-policy', 'keep')
+        object['metadata']['annotations'] = annotations
+    k8s_yaml([encode_yaml_stream(objects), rest] if objects else path, **options)
+
 allow_k8s_contexts(os.environ['KILTER_CONTEXT'])
 if registry:
     default_registry(registry)
@@ -94,7 +110,7 @@ fn quote(text: &str) -> String {
 
 /// Returns the text of the Tiltfile.
 pub fn tiltfile(input: &TiltInput<'_>) -> String {
-    let mut out = String::from(HEAD);
+    let mut out = HEAD.replace("STAYS", &STAYS.join("|"));
     if let Some(app) = &input.plan.app {
         image(&mut out, input, app);
     }
@@ -160,7 +176,7 @@ fn pattern(path: &str) -> String {
 /// it; without a workload, the objects alone have the name. Each workload has the forwards of the ports that it serves.
 fn resources(out: &mut String, plan: &Plan, service: &TiltService, census: &Census, names: &mut BTreeSet<String>) {
     let again = if census.repeats(service) { ", allow_duplicates=True" } else { "" };
-    let _ = writeln!(out, "\nk8s_yaml(artifacts + {}{again})", quote(&format!("/manifests/{}.yaml", service.name)));
+    let _ = writeln!(out, "\nmanifest({}{again})", quote(&service.name));
     let label = if service.name == APP { "app" } else { "services" };
     let links = option("links", &links(plan, &service.name));
     let known = plan.services.iter().map(|service| (service.name.as_str(), service.catalog.as_deref()));

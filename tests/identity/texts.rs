@@ -282,6 +282,46 @@ fn tilt_takes_a_chart_without_workloads_and_one_that_wants_no_pods() {
 }
 
 #[test]
+fn what_holds_data_stays_when_its_service_leaves_and_nothing_else_is_touched() {
+    let (Some(_), Some(tilt)) = (support::helm(), tilt()) else { return };
+    let claim = |name: &str, annotations: &str| {
+        format!(
+            "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {{name: {name}{annotations}}}\n\
+             spec: {{accessModes: [ReadWriteOnce], resources: {{requests: {{storage: 1Gi}}}}}}\n"
+        )
+    };
+    let all = format!(
+        "{}---\n{}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: words}}\ndata: {{'on': 'on', 'n': '1_0', o: '0o7', text: \"a\\n b\\n\"}}\n---\n\
+         apiVersion: v1\nkind: List\nitems:\n- {}",
+        claim("plain", ""),
+        claim("own", ", annotations: {tilt.dev/down-policy: delete, a: b}"),
+        claim("listed", ", annotations: {a: b}").trim_end().replace('\n', "\n  "),
+    );
+    let project = Project::new("files")
+        .file("kilter.yaml", "services: [{name: files, chart: files, port: 80}]\n")
+        .file("files/Chart.yaml", "apiVersion: v2\nname: files\nversion: 1.0.0\n")
+        .file("files/templates/all.yaml", &all);
+    let resources = rendered(&tilt, &project, "files");
+    let loaded = resources["files"]["DeployTarget"]["yaml"].as_str().unwrap();
+    let documents = serde_yaml::Deserializer::from_str(loaded);
+    let objects: Vec<Value> = documents.map(|document| serde::Deserialize::deserialize(document).unwrap()).collect();
+    let object = |name: &str| objects.iter().find(|object| object["metadata"]["name"] == name).unwrap();
+    let annotations = |name: &str| object(name)["metadata"]["annotations"].clone();
+    assert_eq!(annotations("plain"), serde_json::json!({"tilt.dev/down-policy": "keep"}));
+    assert_eq!(
+        annotations("own"),
+        serde_json::json!({"tilt.dev/down-policy": "delete", "a": "b"}),
+        "the chart decides"
+    );
+    assert_eq!(annotations("listed"), serde_json::json!({"tilt.dev/down-policy": "keep", "a": "b"}));
+    assert_eq!(annotations("words"), Value::Null);
+    assert_eq!(object("words")["data"], serde_json::json!({"on": "on", "n": "1_0", "o": "0o7", "text": "a\n b\n"}));
+    assert_eq!(object("plain")["spec"]["resources"]["requests"]["storage"], "1Gi");
+    let stored = text(&project.cache().join("files/manifests/files.yaml"));
+    assert!(!stored.contains("keep"), "helm's bytes are stored: {stored}");
+}
+
+#[test]
 fn no_image_gets_files_of_secrets() {
     let (Some(_), Some(tilt)) = (support::helm(), tilt()) else { return };
     let project = Project::new("shop").file("package.json", "{\"scripts\": {\"dev\": \"node x.js\"}}").file(

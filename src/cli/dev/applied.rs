@@ -12,9 +12,6 @@ use crate::diag::{Error, Result};
 use crate::fsx;
 use crate::tilt::objects;
 
-/// Kinds that stay when their service goes: data, what others may have taken up, and what holds more than the service.
-const KEPT: [&str; 4] = ["CustomResourceDefinition", "Namespace", "PersistentVolume", "PersistentVolumeClaim"];
-
 /// The objects of a project, `kind/name`, by namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Applied(BTreeMap<String, BTreeSet<String>>);
@@ -24,7 +21,7 @@ impl Applied {
     fn of(manifests: &[(String, Vec<u8>)], namespace: &str) -> Self {
         let mut all = Self::default();
         let found = manifests.iter().flat_map(|(_, manifest)| objects(manifest));
-        for object in found.filter(|object| !KEPT.contains(&object.kind.as_str())) {
+        for object in found.filter(|object| !object.stays()) {
             let namespace = object.namespace.unwrap_or_else(|| namespace.to_owned());
             all.0.entry(namespace).or_default().insert(format!("{}/{}", object.kind.to_lowercase(), object.name));
         }
