@@ -45,6 +45,8 @@ pub struct TiltService {
 pub struct Object {
     /// Kind, for example `StatefulSet`.
     pub kind: String,
+    /// Group of its API, for example `apps`; empty for the first of all.
+    pub group: String,
     /// Name.
     pub name: String,
     /// Namespace, when it says one.
@@ -101,6 +103,11 @@ impl Object {
         let of_network = kind == "Service" || WORKLOADS.contains(&kind);
         Some(Self {
             kind: kind.to_owned(),
+            group: object["apiVersion"]
+                .as_str()
+                .and_then(|version| version.split_once('/'))
+                .map_or("", |it| it.0)
+                .to_owned(),
             name: object["metadata"]["name"].as_str()?.to_owned(),
             namespace: object["metadata"]["namespace"].as_str().map(str::to_owned),
             idle: object["spec"]["replicas"].as_u64() == Some(0),
@@ -111,6 +118,12 @@ impl Object {
     /// Tells whether it makes pods.
     pub fn is_workload(&self) -> bool {
         WORKLOADS.contains(&self.kind.as_str())
+    }
+
+    /// Returns the kind as kubectl takes it when another group has one of that name, too: `statefulset.apps`.
+    pub fn qualified_kind(&self) -> String {
+        let kind = self.kind.to_lowercase();
+        if self.group.is_empty() { kind } else { format!("{kind}.{}", self.group) }
     }
 
     /// Tells whether it stays in the cluster when its service goes.
