@@ -6,6 +6,7 @@ mod env;
 mod help;
 mod init;
 mod others;
+mod stop;
 
 use std::fs;
 use std::path::Path;

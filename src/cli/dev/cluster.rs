@@ -100,15 +100,6 @@ impl Dev {
         Err(Error::missing(what).help("Bring it up: `kilter up`."))
     }
 
-    /// Stops the nodes of the kind cluster.
-    ///
-    /// # Errors
-    /// When docker fails.
-    pub(crate) fn stop_kind(&self, ctx: &Context) -> Result<()> {
-        let _work = ctx.ui.work("stopping the cluster");
-        self.kind_without_tools(ctx)?.stop().map(drop)
-    }
-
     /// Deletes the kind cluster, and the local registry when no cluster is left that needs it.
     ///
     /// # Errors
@@ -125,8 +116,11 @@ impl Dev {
         Ok(self.kind_with(docker, kind, kubectl))
     }
 
-    /// The cluster for what docker alone can do.
-    fn kind_without_tools(&self, ctx: &Context) -> Result<KindCluster> {
+    /// Returns the kind cluster for what docker alone can do.
+    ///
+    /// # Errors
+    /// When there is no docker, or it does not answer.
+    pub(crate) fn kind_without_tools(&self, ctx: &Context) -> Result<KindCluster> {
         Ok(self.kind_with(docker(ctx)?, PathBuf::new(), PathBuf::new()))
     }
 

@@ -21,7 +21,7 @@ use crate::toolchain::Tool;
 
 pub(crate) use board::{Outcome as ServiceOutcome, Verdict};
 pub(crate) use wait::{Budgets, Expected, Waiting};
-pub(crate) use workloads::{Workload, workloads};
+pub(crate) use workloads::{Workload, stored, workloads};
 
 /// An instance.
 #[derive(Debug)]
