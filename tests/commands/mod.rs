@@ -5,6 +5,7 @@ mod doctor;
 mod env;
 mod help;
 mod init;
+mod logs;
 mod others;
 mod stop;
 
