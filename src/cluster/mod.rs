@@ -3,6 +3,7 @@
 
 mod claims;
 mod docker;
+mod documents;
 mod instance;
 mod kind;
 mod kind_cluster;
@@ -19,6 +20,7 @@ mod target;
 
 pub use claims::claims_of;
 pub use docker::{Container, Docker, Listed, Published, Status};
+pub use documents::{config_maps, differ_beyond_config};
 pub use instance::{Instance, linked_worktree};
 pub use kind::{kind_settings, kind_yaml};
 pub use kind_cluster::{Ensured, KindCluster, Limits, Made, State};

@@ -7,6 +7,7 @@ mod help;
 mod init;
 mod logs;
 mod others;
+mod restart;
 mod stop;
 
 use std::fs;
