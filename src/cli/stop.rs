@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::context::Context;
-use super::dev::{Dev, Workload, stored};
-use super::project::Project;
+use super::dev::{Place, Workload, kubectl_program, stored};
 use crate::cluster::{Kubectl, Target, pods};
 use crate::diag::{Error, Result};
 
@@ -19,31 +18,36 @@ const SCALED: &str = "deployments,replicasets,replicationcontrollers,statefulset
 pub(crate) struct Args {}
 
 pub(crate) fn run(_args: &Args, ctx: &Context) -> Result<()> {
-    let project = Project::open(ctx)?;
-    let _lock = project.take_lock(ctx)?;
-    let dev = Dev::look(ctx, &project)?;
+    let (place, project) = Place::find(ctx)?;
+    let _lock = place.take_lock(ctx)?;
     // First whether docker or the cluster answers: who cannot stop all of it stops nothing.
-    match &dev.target {
+    match &place.target {
         Target::Kind { .. } => {
-            let kind = dev.kind_without_tools(ctx)?;
-            end_tilt(ctx, &dev)?;
+            let kind = place.kind_without_tools(ctx)?;
+            end_tilt(ctx, &place)?;
             let _work = ctx.ui.work("stopping the cluster");
             kind.stop()?;
         }
         Target::Context { .. } => {
-            let kubectl = dev.kubectl_there(ctx, &project)?;
-            end_tilt(ctx, &dev)?;
+            let workloads = stored(&place.directory)?;
+            if workloads.is_empty() {
+                end_tilt(ctx, &place)?;
+                ctx.ui.talk("Nothing of this project is rendered here, so nothing in the cluster was scaled.");
+                return Ok(());
+            }
+            let kubectl = place.there(ctx, kubectl_program(ctx, project.as_ref())?)?;
+            end_tilt(ctx, &place)?;
             let _work = ctx.ui.work("ending the pods");
-            scale_down(ctx, &kubectl, &stored(&dev.directory)?)?;
+            scale_down(ctx, &kubectl, &workloads)?;
         }
     }
-    ctx.ui.talk(&format!("Stopped in {}; the data is kept. `kilter up` resumes it.", dev.target.shown()));
+    ctx.ui.talk(&format!("Stopped in {}; the data is kept. `kilter up` resumes it.", place.target.shown()));
     Ok(())
 }
 
-fn end_tilt(ctx: &Context, dev: &Dev) -> Result<()> {
+fn end_tilt(ctx: &Context, place: &Place) -> Result<()> {
     let _work = ctx.ui.work("ending Tilt");
-    dev.session.stop().map(drop)
+    place.session.stop().map(drop)
 }
 
 /// Scales the project's own workloads to no pods, and waits until theirs are gone. What else is in the namespace is

@@ -4,6 +4,7 @@
 mod claims;
 mod docker;
 mod documents;
+mod images;
 mod instance;
 mod kind;
 mod kind_cluster;
@@ -21,6 +22,7 @@ mod target;
 pub use claims::claims_of;
 pub use docker::{Container, Docker, Listed, Published, Status};
 pub use documents::{config_maps, differ_beyond_config};
+pub use images::remove_built;
 pub use instance::{Instance, linked_worktree};
 pub use kind::{kind_settings, kind_yaml};
 pub use kind_cluster::{Ensured, KindCluster, Limits, Made, State};

@@ -34,6 +34,7 @@ fn the_environment_is_put_into_the_cluster_and_all_roll_before_any_is_waited_for
     let project = project("shop", "services: [{name: x, image: 'acme/x:1', port: 80}]\n")
         .helm_script(&fake_helm(&format!("cat <<'EOF'{OBJECTS}EOF")));
     kubectl(&project, ANSWERS);
+    store(&project, "x", OBJECTS);
     has(&project, "config", r#"{"data": {"A": "0"}}"#);
     let pods =
         json!({"items": [{"metadata": {"name": "set-1", "ownerReferences": [{"kind": "ReplicaSet", "name": "set"}]}}]});

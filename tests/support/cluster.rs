@@ -3,6 +3,8 @@
 
 use std::fs;
 
+use kilter::toolchain::{Pins, Tool};
+
 use super::project::{Project, Run, write_script};
 
 /// The lines of kilter.yaml that name the cluster.
@@ -18,7 +20,7 @@ pub(crate) fn project(name: &str, yaml: &str) -> Project {
 pub(crate) fn kubectl(project: &Project, lines: &str) {
     let place = project.outside("cluster");
     fs::create_dir_all(&place).unwrap();
-    let version = kilter::toolchain::Pins::builtin().default_version(kilter::toolchain::Tool::Kubectl).to_string();
+    let version = version(Tool::Kubectl);
     let head = r#"cd 'PLACE'
 case "$1 $2" in
 "version "*) echo 'Client Version: vVERSION'; exit ;;
@@ -31,9 +33,40 @@ echo "$namespace: $*" >>asked"#;
     write_script(&project.outside("bin/kubectl"), &format!("{head}\n{lines}"));
 }
 
-/// Prepares a run of kilter with that kubectl.
+/// Gives the project this docker: it answers, and what else it is asked is written down as `docker: ARGUMENTS`, beside what
+/// kubectl is asked; then these shell lines run.
+pub(crate) fn docker(project: &Project, lines: &str) {
+    let head = "cd 'PLACE'\ntest \"$1\" != version || { echo '{}'; exit; }\necho \"docker: $*\" >>asked";
+    let place = project.outside("cluster");
+    fs::create_dir_all(&place).unwrap();
+    write_script(
+        &project.outside("bin/docker"),
+        &format!("{}\n{lines}", head.replace("PLACE", &place.to_string_lossy())),
+    );
+}
+
+/// Gives the project a tool that does nothing but to say the version that kilter wants, and these shell lines.
+pub(crate) fn tool(project: &Project, tool: Tool, lines: &str) {
+    let place = project.outside("cluster");
+    fs::create_dir_all(&place).unwrap();
+    let says = format!("case \"$*\" in version*|--version) echo v{}; exit ;; esac", version(tool));
+    let script = format!("{says}\ncd '{}'\n{lines}", place.display());
+    write_script(&project.outside("bin").join(tool.name()), &script);
+}
+
+fn version(tool: Tool) -> String {
+    Pins::builtin().default_version(tool).to_string()
+}
+
+/// Prepares a run of kilter with these tools, and none of this machine's: without [`docker`], there is none that works.
 pub(crate) fn kilter<'a>(project: &'a Project, args: &[&str]) -> Run<'a> {
-    project.kilter(args).env("KILTER_KUBECTL", project.outside("bin/kubectl"))
+    let bin = project.outside("bin");
+    if !bin.join("docker").exists() {
+        write_script(&bin.join("docker"), "exit 1");
+    }
+    let run = project.kilter(args).env("PATH", format!("{}:/usr/bin:/bin", bin.display()));
+    let tools = [Tool::Kubectl, Tool::Kind, Tool::Tilt].into_iter().filter(|tool| bin.join(tool.name()).exists());
+    tools.fold(run, |run, tool| run.env(&tool.variable(), bin.join(tool.name())))
 }
 
 /// Stores a manifest, as a render does.

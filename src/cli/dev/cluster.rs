@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use super::Dev;
+use super::{Dev, Place};
 use crate::cli::context::Context;
 use crate::cli::project::{Project, tool};
 use crate::cluster::{
@@ -28,6 +28,7 @@ impl Dev {
     /// # Errors
     /// When it cannot be made or does not answer.
     pub(crate) fn ensure_cluster(&self, ctx: &Context, project: &Project, kubectl: &Kubectl) -> Result<Made> {
+        self.remember()?;
         let made = match &self.target {
             Target::Context { context, registry } => {
                 take_context(&kubectl.program, context, &kubectl.kubeconfig)?;
@@ -40,32 +41,6 @@ impl Dev {
             ctx.ui.talk(&format!("made the namespace {}", self.plan.namespace));
         }
         Ok(made)
-    }
-
-    fn unreachable(&self, error: Error) -> Error {
-        match &self.target {
-            Target::Kind { .. } => error.help("Look at what is wrong with it: `kilter doctor`."),
-            Target::Context { context, .. } => error
-                .help(format!(
-                    "Start {}, or name another cluster for this machine: `KILTER_CONTEXT=NAME`.",
-                    self.target.shown()
-                ))
-                .help(format!("To see what it says: `kubectl --context {context} get nodes`.")),
-        }
-    }
-
-    /// Returns kubectl for a cluster that is there and answers; nothing is made.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub(crate) fn kubectl_there(&self, ctx: &Context, project: &Project) -> Result<Kubectl> {
-        let kubectl = self.kubectl(ctx, project)?;
-        match &self.target {
-            Target::Context { context, .. } => take_context(&kubectl.program, context, &kubectl.kubeconfig)?,
-            Target::Kind { .. } => self.require_kind(ctx)?,
-        }
-        kubectl.ready().map_err(|error| self.unreachable(error))?;
-        Ok(kubectl)
     }
 
     fn ensure_kind(&self, ctx: &Context, project: &Project) -> Result<Made> {
@@ -87,6 +62,54 @@ impl Dev {
         Ok(Made { anew: ensured.made != cluster::Made::Running, registry: Some(registry.address) })
     }
 
+    fn kind(&self, ctx: &Context, project: &Project) -> Result<KindCluster> {
+        let docker = docker(ctx)?;
+        let (kind, kubectl) = (tool(ctx, project, Tool::Kind)?.path, tool(ctx, project, Tool::Kubectl)?.path);
+        Ok(self.kind_with(docker, kind, kubectl))
+    }
+}
+
+impl Place {
+    /// Returns the kubeconfig of the instance: one context, kilter's own copy.
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.directory.path("kubeconfig")
+    }
+
+    /// Returns kubectl for the instance.
+    pub(super) fn kubectl_of(&self, program: PathBuf) -> Kubectl {
+        Kubectl { program, kubeconfig: self.kubeconfig(), namespace: self.namespace.clone() }
+    }
+
+    fn unreachable(&self, error: Error) -> Error {
+        match &self.target {
+            Target::Kind { .. } => error.help("Look at what is wrong with it: `kilter doctor`."),
+            Target::Context { context, .. } => error
+                .help(format!(
+                    "Start {}, or name another cluster for this machine: `KILTER_CONTEXT=NAME`.",
+                    self.target.shown()
+                ))
+                .help(format!("To see what it says: `kubectl --context {context} get nodes`.")),
+        }
+    }
+
+    /// Returns kubectl for a cluster that is there and answers; nothing is made.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn there(&self, ctx: &Context, program: PathBuf) -> Result<Kubectl> {
+        let kubectl = self.kubectl_of(program);
+        match &self.target {
+            // Who only looks makes no directory.
+            Target::Context { .. } if !self.directory.root.is_dir() => {
+                return Err(Error::missing("nothing of this project is rendered yet").help("Bring it up: `kilter up`."));
+            }
+            Target::Context { context, .. } => take_context(&kubectl.program, context, &kubectl.kubeconfig)?,
+            Target::Kind { .. } => self.require_kind(ctx)?,
+        }
+        kubectl.ready().map_err(|error| self.unreachable(error))?;
+        Ok(kubectl)
+    }
+
     /// Requires a kind cluster that runs.
     fn require_kind(&self, ctx: &Context) -> Result<()> {
         let kind = self.kind_without_tools(ctx)?;
@@ -98,22 +121,6 @@ impl Dev {
             State::Broken(why) => format!("the cluster is broken: {why}"),
         };
         Err(Error::missing(what).help("Bring it up: `kilter up`."))
-    }
-
-    /// Deletes the kind cluster, and the local registry when no cluster is left that needs it.
-    ///
-    /// # Errors
-    /// When docker fails, or something is left.
-    pub(crate) fn destroy_kind(&self, ctx: &Context) -> Result<()> {
-        let kind = self.kind_without_tools(ctx)?;
-        kind.destroy()?;
-        Registry::remove_if_unused(&kind.docker, &ctx.state_dir()?).map(drop)
-    }
-
-    fn kind(&self, ctx: &Context, project: &Project) -> Result<KindCluster> {
-        let docker = docker(ctx)?;
-        let (kind, kubectl) = (tool(ctx, project, Tool::Kind)?.path, tool(ctx, project, Tool::Kubectl)?.path);
-        Ok(self.kind_with(docker, kind, kubectl))
     }
 
     /// Returns the kind cluster for what docker alone can do.
@@ -141,6 +148,10 @@ impl Dev {
     }
 }
 
-fn docker(ctx: &Context) -> Result<Docker> {
+/// Returns the docker of this machine.
+///
+/// # Errors
+/// When there is none, or it does not answer.
+pub(crate) fn docker(ctx: &Context) -> Result<Docker> {
     Docker::find(ctx.var("PATH").map(OsStr::new), BTreeMap::new())
 }

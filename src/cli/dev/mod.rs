@@ -3,23 +3,26 @@
 mod applied;
 mod board;
 mod cluster;
+mod place;
 mod view;
 mod wait;
 mod workloads;
 
+use std::ops::Deref;
 use std::path::PathBuf;
 
 use super::context::Context;
 use super::project::{Prepared, Project, tool};
-use crate::artifacts::Directory;
-use crate::cluster::{Instance, Kubectl, Target};
+use crate::cluster::{Instance, Kubectl};
 use crate::config::model::Cluster;
 use crate::diag::{Error, Result};
 use crate::plan::Plan;
-use crate::tilt::{Session, Tilt};
+use crate::tilt::Tilt;
 use crate::toolchain::Tool;
 
 pub(crate) use board::{Outcome as ServiceOutcome, Verdict};
+pub(crate) use cluster::docker;
+pub(crate) use place::{Place, kubectl_program};
 pub(crate) use wait::{Budgets, Expected, Waiting};
 pub(crate) use workloads::{Workload, stored, workloads};
 
@@ -28,18 +31,21 @@ pub(crate) use workloads::{Workload, stored, workloads};
 pub(crate) struct Dev {
     /// What kilter.yaml says of the cluster.
     pub(crate) cluster: Cluster,
-    /// Where it runs.
-    pub(crate) target: Target,
     /// Its ports.
     pub(crate) instance: Instance,
     /// Its plan.
     pub(crate) plan: Plan,
-    /// Its artifacts.
-    pub(crate) directory: Directory,
-    /// What this machine remembers of it, Tilt's files among that.
-    pub(crate) session: Session,
-    /// The project's directory.
-    pub(crate) root: PathBuf,
+    /// Where it lives.
+    place: Place,
+}
+
+/// What can be done to a place can be done to an instance: it has one.
+impl Deref for Dev {
+    type Target = Place;
+
+    fn deref(&self) -> &Place {
+        &self.place
+    }
 }
 
 impl Dev {
@@ -63,16 +69,8 @@ impl Dev {
 
     fn new(ctx: &Context, project: &Project, plan: Plan, instance: Instance) -> Result<Self> {
         let cluster = project.loaded.config.cluster.clone().unwrap_or_default();
-        let target = Target::of(&instance, &cluster, ctx.var("KILTER_CONTEXT"))?;
-        let dir = ctx.state_dir()?.join("instances").join(project.key());
-        let session = Session { dir, port: instance.tilt_port };
-        let directory = project.artifacts(ctx)?;
-        Ok(Self { cluster, target, instance, plan, directory, session, root: project.root.clone() })
-    }
-
-    /// Returns the kubeconfig of the instance: one context, kilter's own copy.
-    pub(crate) fn kubeconfig(&self) -> PathBuf {
-        self.directory.path("kubeconfig")
+        let place = Place::new(ctx, project, &instance)?;
+        Ok(Self { cluster, instance, plan, place })
     }
 
     /// Returns kubectl for the instance, got when it is not there yet.
@@ -80,11 +78,15 @@ impl Dev {
     /// # Errors
     /// When it cannot be had.
     pub(crate) fn kubectl(&self, ctx: &Context, project: &Project) -> Result<Kubectl> {
-        Ok(Kubectl {
-            program: tool(ctx, project, Tool::Kubectl)?.path,
-            kubeconfig: self.kubeconfig(),
-            namespace: self.plan.namespace.clone(),
-        })
+        Ok(self.kubectl_of(kubectl_program(ctx, Some(project))?))
+    }
+
+    /// Returns kubectl for a cluster that is there and answers; nothing is made.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn kubectl_there(&self, ctx: &Context, project: &Project) -> Result<Kubectl> {
+        self.there(ctx, kubectl_program(ctx, Some(project))?)
     }
 
     /// Returns Tilt for the instance, got when it is not there yet.

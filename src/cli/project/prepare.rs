@@ -227,11 +227,19 @@ pub(crate) fn helm(ctx: &Context, project: &Project) -> Result<Helm> {
 
 /// Returns a tool of a project, got when it is not there yet.
 pub(crate) fn tool(ctx: &Context, project: &Project, tool: Tool) -> Result<Installed> {
+    got(ctx, &wanted(project, tool)?)
+}
+
+/// Returns a tool of kilter's own choice, got when it is not there yet.
+pub(crate) fn pinned_tool(ctx: &Context, tool: Tool) -> Result<Installed> {
+    got(ctx, &Want::pinned(Pins::builtin(), tool))
+}
+
+fn got(ctx: &Context, want: &Want) -> Result<Installed> {
     let settings = ctx.tool_settings()?;
-    let want = wanted(project, tool)?;
-    match toolchain::find(&settings, &want)? {
+    match toolchain::find(&settings, want)? {
         Some(installed) => Ok(installed),
-        None => toolchain::ensure(&settings, &want, &ToolProgress::new(&ctx.ui)),
+        None => toolchain::ensure(&settings, want, &ToolProgress::new(&ctx.ui)),
     }
 }
 
