@@ -50,6 +50,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     init::first_run(ctx, args.yes || args.ci)?;
     let (project, lock) = Project::open_locked(ctx)?;
     let mut prepared = Prepared::new(ctx, project)?;
+    prepared.require_work()?;
     prepared.require(&args.only)?;
     prepared.claim(ctx)?;
     let rendered = prepared.render(ctx)?;
@@ -72,7 +73,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
         Some(before) if !tilt.is_other(&start)? => go_on(args, &tilt, &before, &outcome)?,
         _ => {
             tilt.session.stop()?;
-            dev.require_ports()?;
+            dev.require_ports(ctx)?;
             tilt.start(&start, &launcher()?)?;
             Expected { only: args.only.clone(), ..Expected::default() }
         }

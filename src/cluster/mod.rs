@@ -28,7 +28,7 @@ pub use kind::{kind_settings, kind_yaml};
 pub use kind_cluster::{Ensured, KindCluster, Limits, Made, State};
 pub use kubectl::{Kubectl, PROJECT_LABEL, take_context};
 pub use ports::{BLOCK, FIRST_HOST_PORT, Machine};
-pub use ports_taken::{Holder, holder, holders, is_own};
+pub use ports_taken::{Holder, holder, holders, is_own, listed, others, taken};
 pub use registry::{REGISTRY_IMAGE, Registry};
 pub use target::Target;
 

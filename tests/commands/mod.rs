@@ -1,6 +1,7 @@
 //! The commands as people and scripts meet them: results on standard output, talk on standard error, JSON that parses.
 
 mod add_and_remove;
+mod begin;
 mod destroy;
 mod doctor;
 mod env;

@@ -43,14 +43,25 @@ impl Dev {
         Ok(made)
     }
 
+    /// Tells whether images are built that the cluster is to pull: the app's, or whatever a Tiltfile of the user's says.
+    fn builds(&self) -> bool {
+        self.plan.app.is_some() || self.root.join("kilter/Tiltfile").exists()
+    }
+
     fn ensure_kind(&self, ctx: &Context, project: &Project) -> Result<Made> {
         let kind = self.kind(ctx, project)?;
         let work = ctx.ui.work(&format!("looking at {}", self.target.shown()));
         let progress = |text: &str| ctx.ui.talk(text);
+        if !matches!(kind.state()?, State::Running | State::Paused) {
+            self.require_block(ctx)?;
+        }
         let ensured = kind.ensure(&progress)?;
-        let registry = Registry::ensure(&kind.docker, &ctx.state_dir()?, REGISTRY_IMAGE, &progress)?;
+        let registry = match self.builds() {
+            true => Some(Registry::ensure(&kind.docker, &ctx.state_dir()?, REGISTRY_IMAGE, &progress)?),
+            false => None,
+        };
         let nodes: Vec<&str> = ensured.nodes.iter().map(String::as_str).collect();
-        registry.wire(&kind.docker, &nodes)?;
+        registry.iter().try_for_each(|registry| registry.wire(&kind.docker, &nodes))?;
         drop(work);
         if !ensured.stale.is_empty() {
             ctx.ui.warn(
@@ -59,7 +70,7 @@ impl Dev {
                 ),
             );
         }
-        Ok(Made { anew: ensured.made != cluster::Made::Running, registry: Some(registry.address) })
+        Ok(Made { anew: ensured.made != cluster::Made::Running, registry: registry.map(|registry| registry.address) })
     }
 
     fn kind(&self, ctx: &Context, project: &Project) -> Result<KindCluster> {

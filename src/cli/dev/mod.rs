@@ -4,6 +4,7 @@ mod applied;
 mod board;
 mod cluster;
 mod place;
+mod ports;
 mod view;
 mod wait;
 mod workloads;
@@ -22,7 +23,7 @@ use crate::toolchain::Tool;
 
 pub(crate) use board::{Outcome as ServiceOutcome, Verdict};
 pub(crate) use cluster::docker;
-pub(crate) use place::{Place, kubectl_program};
+pub(crate) use place::{Place, kubectl_program, sessions, tilt_of};
 pub(crate) use wait::{Budgets, Expected, Waiting};
 pub(crate) use workloads::{Workload, stored, workloads};
 
@@ -117,27 +118,6 @@ impl Dev {
             ("KILTER_FORWARD", forward.to_owned()),
         ];
         own.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-    }
-}
-
-/// How long a port is tried.
-const TRY: std::time::Duration = std::time::Duration::from_millis(200);
-
-impl Dev {
-    /// Requires that Tilt's port is free, and the ports that it forwards.
-    ///
-    /// # Errors
-    /// Names the port that is taken.
-    pub(crate) fn require_ports(&self) -> Result<()> {
-        let address = std::net::SocketAddr::from(([127, 0, 0, 1], self.session.port));
-        if std::net::TcpStream::connect_timeout(&address, TRY).is_err() {
-            return Ok(());
-        }
-        Err(Error::missing(format!(
-            "the port {} of this machine is taken, and Tilt's page is to be there",
-            self.session.port
-        ))
-        .help("Find out who has it: `kilter doctor`."))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::cli::project::{Project, find_root, instance_of, lock_of, pinned_tool,
 use crate::cluster::{Instance, Machine, Target};
 use crate::config::model::Provider;
 use crate::diag::{Error, Kind, Result};
+use crate::exec::{Process, Record};
 use crate::fsx;
 use crate::ids::Name;
 use crate::plan;
@@ -165,8 +166,14 @@ impl Place {
 }
 
 /// Returns the directory in which every instance of this machine has one.
-fn sessions(ctx: &Context) -> Result<PathBuf> {
+pub(crate) fn sessions(ctx: &Context) -> Result<PathBuf> {
     Ok(ctx.state_dir()?.join("instances"))
+}
+
+/// Returns the process of the Tilt that an instance's directory remembers, as long as it runs.
+pub(crate) fn tilt_of(session: &Path) -> Option<Process> {
+    let record = Record::read(&session.join("tilt.json")).ok()??;
+    Some(record.process).filter(Process::lives)
 }
 
 /// Returns kubectl's program: the project's, or kilter's own where there is no project that could say which.

@@ -110,6 +110,19 @@ impl Prepared {
         Ok(())
     }
 
+    /// Requires that there is something to run.
+    ///
+    /// # Errors
+    /// When there is neither an app nor a service, nor a Tiltfile of the user's that may know more.
+    pub(crate) fn require_work(&self) -> Result<()> {
+        if self.plan.app.is_some() || !self.plan.services.is_empty() || self.ejected.has(&Thing::Tiltfile) {
+            return Ok(());
+        }
+        Err(Error::project("this project has no app and no services, so there is nothing to bring up")
+            .help("See what its manifests name: `kilter init`. Add a service: `kilter add SERVICE`.")
+            .help("With `dev:` in kilter.yaml, the command that starts it, the app runs."))
+    }
+
     /// Requires that the project has these services.
     ///
     /// # Errors
