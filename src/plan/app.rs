@@ -8,6 +8,7 @@ use super::{APP, AppPlan, ChartSource, FIRST_NODE_PORT, Origin, Plan, SLOTS};
 use crate::catalog;
 use crate::config::model::{Component, Config, EnvValue};
 use crate::diag::{Error, Result};
+use crate::ids::Name;
 
 /// The chart of the app in dev.
 const CHART: &str = "dev-app";
@@ -81,7 +82,12 @@ fn is_current(chart: &ChartSource) -> bool {
 
 /// Returns the name under which Tilt builds the app's image. No registry has it: what is not built is not pulled.
 pub fn app_image(plan: &Plan) -> String {
-    format!("kilter.local/{}/app:dev", plan.project)
+    app_image_of(&plan.project)
+}
+
+/// Returns the name of the app's image in the manifests of a project; all its working copies share it.
+pub fn app_image_of(project: &Name) -> String {
+    format!("kilter.local/{project}/app:dev")
 }
 
 fn component(component: &Component, app_image: &str) -> Value {
