@@ -17,7 +17,7 @@ const PLACES: [&str; 3] = ["values", "manifests", "receipts"];
 /// The artifacts beside them.
 const SINGLE: [&str; 3] = [TILTFILE, "Dockerfile.dev", "kind.yaml"];
 
-const TILTFILE: &str = "Tiltfile";
+pub(super) const TILTFILE: &str = "Tiltfile";
 
 /// The directory of one project's artifacts.
 #[derive(Debug, Clone)]

@@ -1,6 +1,7 @@
 //! The Tiltfile: static YAML that is already rendered, the app's image, names and links. No helm runs when Tilt loads it.
 //!
-//! It holds nothing of this machine, so that an ejected copy can be committed. kilter sets, before it starts Tilt:
+//! It holds nothing of this machine, so that an ejected copy can be committed. Tilt loads that copy in its place, and it may
+//! include this one. kilter sets, before it starts Tilt:
 //!
 //! | variable | |
 //! |---|---|
@@ -64,7 +65,8 @@ pub struct TiltInput<'a> {
 /// What stays is told by Tilt's annotation (tilt-dev/tilt `internal/controllers/core/kubernetesapply`), put on at load: the
 /// stored manifest is helm's own. Where there is none, Tilt reads the file itself.
 const HEAD: &str = "\
-# kilter's Tiltfile; a copy at kilter/Tiltfile (`kilter eject tiltfile`) is yours and is used in its place.
+# kilter's Tiltfile; a copy at kilter/Tiltfile (`kilter eject tiltfile`) is yours and is used in its place. One that only adds
+# to kilter's needs no copy of it: include(os.environ['KILTER_ARTIFACTS'] + '/Tiltfile')
 # kilter sets these before it starts Tilt.
 artifacts = os.environ['KILTER_ARTIFACTS']
 project = os.environ['KILTER_PROJECT']

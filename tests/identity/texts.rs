@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use kilter::artifacts::{Directory, Ejected, Thing};
 use serde_json::Value;
 
 use super::projects::{WHOLE_CATALOG, fixtures, project};
@@ -24,9 +25,11 @@ fn tilt() -> Option<PathBuf> {
     tilt
 }
 
-/// Prepares Tilt to load the Tiltfile of a rendered project with what kilter would set.
+/// Prepares Tilt to load the Tiltfile of a rendered project, its own if it has one, with what kilter would set.
 fn call(tilt: &Path, project: &Project, name: &str, set: &[(&str, &str)]) -> Command {
     let artifacts = project.cache().join(name);
+    let ejected = Ejected::scan(&project.root(), vec![Thing::Tiltfile]);
+    let tiltfile = ejected.tiltfile(&Directory { root: artifacts.clone() });
     let context = "somebodys-cluster";
     let kubeconfig = project.outside("kubeconfig");
     // By the name of its context and its address Tilt would take it for production.
@@ -37,7 +40,7 @@ fn call(tilt: &Path, project: &Project, name: &str, set: &[(&str, &str)]) -> Com
     );
     kilter::fsx::write(&kubeconfig, text.as_bytes()).unwrap();
     let mut call = command(tilt);
-    call.args(["alpha", "tiltfile-result", "-f"]).arg(artifacts.join("Tiltfile")).env_clear().current_dir("/");
+    call.args(["alpha", "tiltfile-result", "-f"]).arg(tiltfile).env_clear().current_dir("/");
     call.env("PATH", "/usr/bin:/bin")
         .env("HOME", project.home())
         .env("DO_NOT_TRACK", "1")
@@ -319,6 +322,31 @@ fn what_holds_data_stays_when_its_service_leaves_and_nothing_else_is_touched() {
     assert_eq!(object("plain")["spec"]["resources"]["requests"]["storage"], "1Gi");
     let stored = text(&project.cache().join("files/manifests/files.yaml"));
     assert!(!stored.contains("keep"), "helm's bytes are stored: {stored}");
+}
+
+#[test]
+fn an_ejected_tiltfile_is_loaded_where_it_is_and_may_include_kilters() {
+    let (Some(_), Some(tilt)) = (support::helm(), tilt()) else { return };
+    let project = Project::new("shop").file("kilter.yaml", "services: [redis]\n");
+    let loaded = || {
+        let resources = rendered(&tilt, &project, "shop").into_iter();
+        resources.map(|(name, resource)| (name, resource["DeployTarget"]["yaml"].clone())).collect::<BTreeMap<_, _>>()
+    };
+    let plain = loaded();
+    project.kilter(&["eject", "tiltfile"]).succeeds();
+    assert_eq!(loaded(), plain);
+    project.write("kilter/own.star", "def own(name):\n    local_resource(name, 'echo mine')\n");
+    let lines = "load('./own.star', 'own')\nown('check')\n";
+    let whole = project.read("kilter/Tiltfile");
+    let included = "include(os.environ['KILTER_ARTIFACTS'] + '/Tiltfile')\n";
+    for text in [format!("{whole}{lines}"), format!("{included}{lines}")] {
+        project.write("kilter/Tiltfile", text);
+        let mut resources = loaded();
+        assert!(resources.remove("check").is_some(), "{resources:?}");
+        assert_eq!(resources, plain);
+    }
+    std::fs::remove_file(project.root().join("kilter/Tiltfile")).unwrap();
+    assert_eq!(loaded(), plain);
 }
 
 #[test]
