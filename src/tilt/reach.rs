@@ -114,7 +114,7 @@ pub(super) fn served<'a>(service: &'a TiltService, release: &str, wanted: &PortP
     };
     // A Job may share the labels of what it prepares, and something that is scaled to nothing serves nothing.
     let workloads = service.objects.iter().filter(selected);
-    let workload = workloads.reduce(|best, next| if serves(next) > serves(best) { next } else { best })?;
+    let workload = workloads.reduce(|best, next| if serves(next) && !serves(best) { next } else { best })?;
     let number = match &port.target {
         Target::Number(number) => *number,
         Target::Name(name) => named(workload, name).unwrap_or(port.port),
