@@ -74,7 +74,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     outcome.write(&prepared)?;
     let tools = [tilt.program.clone(), kubectl.program.clone(), prepared.helm.path.clone()];
     let start = Start {
-        tiltfile: &dev.directory.path("Tiltfile"),
+        tiltfile: &prepared.ejected.tiltfile(&dev.directory),
         dir: &dev.root,
         namespace: &dev.plan.namespace,
         env: dev.tilt_env(ctx, &tools, made.registry.as_deref()),
