@@ -7,10 +7,10 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use super::context::Context;
-use super::dev::{Dev, Workload, workloads};
+use super::dev::{Dev, Workload, speakers};
 use super::project::Project;
 use crate::cluster::Kubectl;
-use crate::diag::{Error, Problem, Result};
+use crate::diag::{Error, Kind, Problem, Result};
 use crate::exec::{Said, pause_if_interrupted};
 use source::{Next, Source};
 
@@ -22,7 +22,9 @@ const CONTAINERS: &str = "50";
 /// With several, each line begins with the name of the one that says it. For builds and Tilt's own words see its page, or
 /// `kilter up --attach`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  kilter logs app -f\n  kilter logs --tail 20")]
+#[command(
+    after_help = "Examples:\n  kilter logs app -f\n  kilter logs --tail 20\n  kilter logs app --previous    # of a container that crashed"
+)]
 pub(crate) struct Args {
     /// Only of these.
     #[arg(value_name = "SERVICE")]
@@ -30,6 +32,9 @@ pub(crate) struct Args {
     /// Go on showing what they say, until Ctrl-C.
     #[arg(short, long)]
     follow: bool,
+    /// Show what the run before this one said, of containers that were started again.
+    #[arg(short, long, conflicts_with = "follow")]
+    previous: bool,
     /// How many of the last lines of each container.
     #[arg(long, value_name = "LINES", default_value_t = 200)]
     tail: u32,
@@ -41,7 +46,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let project = Project::open(ctx)?;
     let dev = Dev::look(ctx, &project)?;
-    let found = workloads(&dev, &args.services)?;
+    let found = speakers(&dev, &args.services)?;
     let kubectl = dev.kubectl_there(ctx, &project)?;
     let names: BTreeSet<&str> = found.iter().map(|workload| workload.service.as_str()).collect();
     let width = names.iter().map(|name| name.len()).max().unwrap_or_default();
@@ -50,14 +55,21 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
             1 => String::new(),
             _ => format!("{} ", ctx.ui.strong(&format!("{:width$} |", workload.service))),
         };
-        Source::new(workload, prefix)
+        // A Job may be over and gone, and nobody asked for it by name.
+        let others = found.iter().any(|other| other.service == workload.service && !other.job);
+        Source::new(workload, prefix, workload.job && (args.services.is_empty() || others))
     });
     let mut sources: Vec<Source<'_>> = sources.collect();
     let failures = listen(args, ctx, &kubectl, &mut sources)?;
-    match failures.is_empty() {
-        true => Ok(()),
-        false => Err(Error::from_problems(crate::diag::Kind::Tool, failures)),
+    if !failures.is_empty() {
+        return Err(Error::from_problems(Kind::Tool, failures));
     }
+    if args.previous && !sources.iter().any(Source::has_spoken) {
+        let names = names.into_iter().collect::<Vec<_>>().join("`, `");
+        return Err(Error::missing(format!("no container of `{names}` was started again, so there is no run before"))
+            .help("See what they say now: the same command without `--previous`."));
+    }
+    Ok(())
 }
 
 /// Prints what the sources say until all have ended; returns why some could not be listened to.
@@ -91,6 +103,7 @@ fn listen(args: &Args, ctx: &Context, kubectl: &Kubectl, sources: &mut [Source<'
                     ctx.ui.talk(&format!("{}: {words}; listening again", source.workload.service));
                 }),
                 Next::Done => open -= 1,
+                Next::Failed if source.optional => open -= 1,
                 Next::Failed => {
                     open -= 1;
                     failures.push(not_had(kubectl, source.workload, &words));
@@ -108,6 +121,10 @@ fn listen(args: &Args, ctx: &Context, kubectl: &Kubectl, sources: &mut [Source<'
 fn call_of(args: &Args, workload: &Workload, since: Option<Duration>) -> Vec<String> {
     let mut words: Vec<String> =
         ["logs", &workload.reference, "--all-containers", "--timestamps", "--prefix"].map(str::to_owned).into();
+    if args.previous {
+        // Else a container that was never started again keeps those after it from being heard.
+        words.extend(["--previous".to_owned(), "--ignore-errors".to_owned()]);
+    }
     if args.follow {
         words.extend(["--follow".to_owned(), format!("--max-log-requests={CONTAINERS}")]);
     }

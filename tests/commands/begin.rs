@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 
 use kilter::toolchain::Tool;
+use rustix::process::Signal;
 
 use super::*;
 use crate::support::cluster::{asked, docker, kilter, kubectl, project, tool};
@@ -84,4 +85,29 @@ fn nothing_to_run_needs_no_cluster() {
       = With `dev:` in kilter.yaml, the command that starts it, the app runs.
     ");
     assert_eq!(asked(&project), Vec::<String>::new());
+}
+
+#[test]
+fn an_interrupted_kind_leaves_no_node() {
+    let project = rendering(Project::new("lark").file("kilter.yaml", SERVICE));
+    kubectl(&project, "");
+    tool(&project, Tool::Tilt, "");
+    tool(&project, Tool::Kind, "touch begun; sleep 600");
+    let node = r#"case "$*" in
+        *"--quiet"*) test ! -e begun || echo 0123abc ;;
+        "container rm "*) rm begun ;;
+    esac"#;
+    docker(&project, node);
+    let mut up = kilter(&project, &["up", "--ci"]).start();
+    up.said("making the cluster `kilter-lark`");
+    let begun = project.outside("cluster/begun");
+    while !begun.exists() {
+        assert!(up.child.try_wait().unwrap().is_none(), "kilter ended before kind began");
+        std::thread::yield_now();
+    }
+    up.signal(Signal::INT);
+    let output = up.end();
+    assert_eq!(output.code, 130, "{}", output.stderr);
+    assert!(output.stderr.ends_with("deleting what there is of the cluster `kilter-lark`\n"), "{}", output.stderr);
+    assert_eq!(asked(&project).last().unwrap(), "docker: container rm --force --volumes 0123abc");
 }

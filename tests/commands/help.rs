@@ -37,7 +37,7 @@ fn every_help_fits_a_hundred_columns_and_shows_how() {
         for line in text.lines() {
             assert!(line.chars().count() <= 100, "{words:?}: {line}");
         }
-        let plain = ["doctor", "version"]; // nothing to show beside their name
+        let plain = ["doctor", "down", "status", "stop", "version"]; // nothing to show beside their name
         if words.len() == 1 && !plain.contains(&words[0].as_str()) {
             assert!(text.contains("Example"), "{words:?} shows no example:\n{text}");
         }
@@ -65,6 +65,15 @@ fn the_first_page() {
                    changes in the rendered objects
       eject        Hands one artifact to you for good: a copy under `kilter/` that kilter uses and never
                    overwrites
+      up           Brings the project up: cluster, services, app, live update
+      status       Shows what runs of the project: cluster, Tilt, app and services
+      logs         Shows what the app and the services say
+      exec         Runs a command inside the app, or inside a service
+      restart      Restarts pods, so that they read their environment again; the images stay the same
+      down         Ends Tilt: edits no longer reach the app. Cluster and pods go on serving
+      stop         Ends Tilt and stops the cluster; its data is kept, and `kilter up` resumes it
+      destroy      Deletes the cluster with its data, and everything that kilter keeps of the project on
+                   this machine
       env          Prints every connection string of the project: for pods, and for this machine
       doctor       Checks everything that commonly breaks. Each finding comes with its fix
       tools        Gets, lists and finds the pinned tools that kilter runs

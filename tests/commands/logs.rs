@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::support::cluster::{asked, kilter, kubectl, project, store};
+use crate::support::cluster::{asked, has, kilter, kubectl, project, store};
 
 const TWO: &str = "kind: Deployment\nmetadata: {name: x}\n---\nkind: Deployment\nmetadata: {name: gone}\n";
 
@@ -39,4 +39,32 @@ fn every_container_is_heard_and_one_that_is_gone_does_not_keep_the_others() {
     assert_eq!(output.code, 4);
     assert!(output.stdout.ends_with("2026-01-02T00:00:08Z again\n"), "{}", output.stdout);
     assert!(output.stderr.contains("deployments.apps \"gone\" not found"), "{}", output.stderr);
+}
+
+#[test]
+fn the_run_before_and_what_jobs_said() {
+    let project = project("shop", "services: [{name: x, image: 'acme/x:1', port: 80}]\n");
+    store(&project, "x", "kind: Deployment\nmetadata: {name: x}\n---\nkind: Job\nmetadata: {name: seed}\n");
+    kubectl(
+        &project,
+        r#"case "$*" in
+        *job/seed*) test -e seeded && echo '[pod/seed-1/seed] 2026-01-02T00:00:01Z sown' && exit
+            echo 'Error from server (NotFound): jobs.batch "seed" not found' >&2; exit 1 ;;
+        *--previous*) test ! -e crashed || echo '[pod/x-1/app] 2026-01-02T00:00:02Z last words'
+            echo 'error: previous terminated container "proxy" in pod "x-1" not found' ;;
+        *) echo '[pod/x-1/app] 2026-01-02T00:00:03Z well' ;;
+        esac"#,
+    );
+    assert_eq!(kilter(&project, &["logs"]).succeeds().stdout, "well\n", "a Job that is gone is none of the failures");
+    has(&project, "seeded", "");
+    let said = kilter(&project, &["logs"]).succeeds().stdout;
+    let mut lines: Vec<&str> = said.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["sown", "well"]);
+    std::fs::remove_file(project.outside("cluster/seeded")).unwrap();
+    let said = kilter(&project, &["logs", "x", "--previous"]).fails(3);
+    assert!(said.starts_with("error: no container of `x` was started again"), "{said}");
+    has(&project, "crashed", "");
+    assert_eq!(kilter(&project, &["logs", "x", "--previous"]).succeeds().stdout, "last words\n");
+    assert!(asked(&project).last().unwrap().ends_with(" --previous --ignore-errors --tail=200"));
 }

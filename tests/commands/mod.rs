@@ -10,6 +10,7 @@ mod init;
 mod logs;
 mod others;
 mod restart;
+mod status;
 mod stop;
 
 use std::fs;

@@ -24,10 +24,10 @@ use crate::tilt::Tilt;
 use crate::toolchain::Tool;
 
 pub(crate) use cluster::docker;
-pub(crate) use place::{Place, kubectl_program, sessions, tilt_of};
+pub(crate) use place::{Place, kubectl_program, left, sessions, tilt_of};
 pub(crate) use verdict::{Outcome as ServiceOutcome, Verdict};
 pub(crate) use wait::{Budgets, Expected, Waiting};
-pub(crate) use workloads::{Workload, stored, workloads};
+pub(crate) use workloads::{Workload, speakers, stored, workloads};
 
 /// An instance.
 #[derive(Debug)]

@@ -49,6 +49,26 @@ struct Remembered {
     namespace: String,
 }
 
+/// The file in an instance's directory that holds it.
+const MEMORY: &str = "place.json";
+
+impl Remembered {
+    /// Reads what the directory of an instance remembers.
+    fn read(session: &Path) -> Option<Self> {
+        let text = fsx::read_text(&session.join(MEMORY), fsx::MAX_FILE).ok()??;
+        serde_json::from_str(&text).ok()
+    }
+}
+
+/// Returns in words what was brought up and not destroyed since, by the directory of an instance.
+pub(crate) fn left(session: &Path) -> Option<String> {
+    let was = Remembered::read(session)?;
+    Some(match was.kind_cluster {
+        Some(name) => format!("the kind cluster `{name}`"),
+        None => format!("the namespace `{}` in the cluster of `{}`", was.namespace, was.context),
+    })
+}
+
 impl Place {
     /// Returns the place of an instance as kilter.yaml has it.
     ///
@@ -83,7 +103,7 @@ impl Place {
         match Project::open(ctx) {
             Ok(project) => {
                 // Of a directory that says nothing of itself, this machine may know more.
-                if project.text.is_none()
+                if project.text.as_deref().is_none_or(|text| text.trim().is_empty())
                     && project.lock.is_none()
                     && let Some(place) = Self::of_directory(ctx)?
                 {
@@ -125,10 +145,6 @@ impl Place {
         Ok(Some(Self::with(ctx, &instance, root, target, namespace)?.remembered()))
     }
 
-    fn memory(&self) -> PathBuf {
-        self.session.dir.join("place.json")
-    }
-
     /// Remembers the place: something is about to run there.
     ///
     /// # Errors
@@ -140,13 +156,12 @@ impl Place {
         };
         let now = Remembered { context: self.target.context(), kind_cluster, namespace: self.namespace.clone() };
         let text = serde_json::to_string_pretty(&now).map_err(|error| Error::bug(error.to_string()))?;
-        fsx::write_if_changed(&self.memory(), (text + "\n").as_bytes()).map(drop)
+        fsx::write_if_changed(&self.session.dir.join(MEMORY), (text + "\n").as_bytes()).map(drop)
     }
 
     /// Returns the place where it was brought up, whatever is said by now.
     fn remembered(mut self) -> Self {
-        let text = fsx::read_text(&self.memory(), fsx::MAX_FILE).ok().flatten();
-        if let Some(was) = text.and_then(|text| serde_json::from_str::<Remembered>(&text).ok()) {
+        if let Some(was) = Remembered::read(&self.session.dir) {
             self.target = match was.kind_cluster {
                 Some(name) => Target::Kind { name },
                 None => Target::Context { context: was.context, registry: None },

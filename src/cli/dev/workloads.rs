@@ -79,13 +79,25 @@ impl Workload {
 /// # Errors
 /// When the project has no such service, or nothing is rendered yet.
 pub(crate) fn workloads(dev: &Dev, services: &[String]) -> Result<Vec<Workload>> {
+    found(dev, services, &|object| !object.is_job())
+}
+
+/// Returns the same, and Jobs: they have something to say.
+///
+/// # Errors
+/// As [`workloads`].
+pub(crate) fn speakers(dev: &Dev, services: &[String]) -> Result<Vec<Workload>> {
+    found(dev, services, &|object| !object.is_job() || object.kind == "Job")
+}
+
+fn found(dev: &Dev, services: &[String], wanted: &dyn Fn(&Object) -> bool) -> Result<Vec<Workload>> {
     let mut found = Vec::new();
     let mut known = Vec::new();
     for draft in values::drafts(&dev.plan) {
         known.push(draft.service.to_owned());
         let manifest = fsx::read(&dev.directory.path(&format!("manifests/{}.yaml", draft.service)), fsx::MAX_FILE)?;
         let Some(manifest) = manifest else { continue };
-        for object in objects(&manifest).iter().filter(|object| object.is_workload() && !object.is_job()) {
+        for object in objects(&manifest).iter().filter(|object| object.is_workload() && wanted(object)) {
             let service = name(dev, draft.service, object);
             if !known.contains(&service) {
                 known.push(service.clone());

@@ -12,6 +12,7 @@ use crate::cluster::probes::kubeconfig::{self, Kubeconfig, Server};
 use crate::cluster::{self, BLOCK};
 use crate::config::model::{HostAccess, Provider};
 use crate::diag::Result;
+use crate::plan::Plan;
 
 /// Returns the context that a project uses, where it does not have a cluster of its own.
 pub(super) fn context(ctx: &Context, project: &Project) -> Option<String> {
@@ -22,10 +23,9 @@ pub(super) fn context(ctx: &Context, project: &Project) -> Option<String> {
 }
 
 /// Looks whether the project's ports on this machine are free, or its own cluster's or Tilt's; a finding for each other
-/// holder. Nothing when kilter.yaml makes no plan: that is said already.
-pub(super) fn ports(ctx: &Context, project: &Project, docker: &Docker) -> Vec<Finding> {
-    let Ok((plan, ..)) = project.plan(ctx) else { return Vec::new() };
-    let instance = match project.look(ctx, &plan) {
+/// holder.
+pub(super) fn ports(ctx: &Context, project: &Project, plan: &Plan, docker: &Docker) -> Vec<Finding> {
+    let instance = match project.look(ctx, plan) {
         Ok(instance) => instance,
         Err(error) => return vec![Finding::error("ports", &error)],
     };
@@ -85,11 +85,43 @@ fn of_context(ctx: &Context, name: &str, own: &Path) -> Result<Option<Finding>> 
     Ok(answering(ctx, &format!("the cluster of context `{name}`"), &server, fix))
 }
 
+/// Looks whether the registry of a cluster that exists takes connections: Tilt pushes the app's image there.
+pub(super) fn registry(ctx: &Context, project: &Project, plan: &Plan) -> Option<Finding> {
+    context(ctx, project)?;
+    let named = project.loaded.config.cluster.as_ref().and_then(|cluster| cluster.registry.as_deref());
+    let (named, _) = named.zip(plan.app.as_ref())?;
+    let (host, port) = endpoint(named);
+    if ctx.global.offline || proxied(ctx, host) {
+        return None;
+    }
+    Some(match kubeconfig::answers(host, port) {
+        true => Finding::ok("registry", format!("`{named}` answers")),
+        false => Finding::warning(
+            "registry",
+            format!("`{named}` does not answer, and the app's image is to go there"),
+            "Start it, or name another: `cluster: {registry: HOST}` in kilter.yaml.",
+        ),
+    })
+}
+
+/// Splits the name of a registry, `HOST`, `HOST:PORT`, with or without a path: without a port it is that of https.
+fn endpoint(registry: &str) -> (&str, u16) {
+    let host = registry.split('/').next().unwrap_or(registry);
+    let with_port = host.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    let (host, port) = with_port.unwrap_or((host, 443));
+    (host.trim_start_matches('[').trim_end_matches(']'), port)
+}
+
+/// Tells whether a connection would go by a proxy: it says nothing then.
+fn proxied(ctx: &Context, host: &str) -> bool {
+    let proxy = ["HTTPS_PROXY", "https_proxy"].iter().any(|name| ctx.var(name).is_some());
+    proxy && !matches!(host, "127.0.0.1" | "::1" | "localhost")
+}
+
 /// Connects to a server, unless that is not to be done, or goes by a proxy.
 fn answering(ctx: &Context, who: &str, server: &Server, fix: &str) -> Option<Finding> {
     let (host, port) = server.endpoint.as_ref().filter(|_| !ctx.global.offline)?;
-    let proxy = ["HTTPS_PROXY", "https_proxy"].iter().any(|name| ctx.var(name).is_some());
-    if proxy && !matches!(host.as_str(), "127.0.0.1" | "::1" | "localhost") {
+    if proxied(ctx, host) {
         return None;
     }
     let url = &server.url;
@@ -97,4 +129,15 @@ fn answering(ctx: &Context, who: &str, server: &Server, fix: &str) -> Option<Fin
         true => Finding::ok("kubeconfig", format!("{who} answers at {url}")),
         false => Finding::warning("kubeconfig", format!("{who} does not answer at {url}"), fix),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_has_a_host_and_a_port() {
+        let all = ["ghcr.io/acme", "localhost:5010", "[::1]:5000/dev", "registry"].map(endpoint);
+        assert_eq!(all, [("ghcr.io", 443), ("localhost", 5010), ("::1", 5000), ("registry", 443)]);
+    }
 }

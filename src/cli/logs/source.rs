@@ -20,6 +20,8 @@ const OVERLAP: Duration = Duration::from_secs(120);
 pub(super) struct Source<'a> {
     pub(super) workload: &'a Workload,
     pub(super) prefix: String,
+    /// Whether it is fine that it cannot be listened to.
+    pub(super) optional: bool,
     /// When to listen again; `None` while it is listened to, and when it has ended.
     pub(super) again: Option<Instant>,
     stream: Option<Stream>,
@@ -47,10 +49,11 @@ pub(super) enum Next {
 
 impl<'a> Source<'a> {
     /// Makes a source that is due at once.
-    pub(super) fn new(workload: &'a Workload, prefix: String) -> Self {
+    pub(super) fn new(workload: &'a Workload, prefix: String, optional: bool) -> Self {
         Self {
             workload,
             prefix,
+            optional,
             again: Some(Instant::now()),
             stream: None,
             heard: None,
@@ -71,6 +74,11 @@ impl<'a> Source<'a> {
         self.heard.map(|heard| now.saturating_duration_since(heard) + OVERLAP)
     }
 
+    /// Tells whether it said anything.
+    pub(super) fn has_spoken(&self) -> bool {
+        self.heard.is_some()
+    }
+
     /// Begins to listen.
     pub(super) fn begin(&mut self, stream: Stream) {
         self.stream = Some(stream);
@@ -79,9 +87,9 @@ impl<'a> Source<'a> {
     }
 
     /// Returns what of a line is to be printed: nothing, when it was printed before the listening began anew. kubectl
-    /// writes `[pod/NAME/CONTAINER] TIME TEXT`.
+    /// writes `[pod/NAME/CONTAINER] TIME TEXT`; what does not begin like that is its own complaint about a container.
     pub(super) fn line(&mut self, line: &str, now: Instant, timestamps: bool) -> Option<String> {
-        let (who, rest) = line.strip_prefix('[').and_then(|line| line.split_once("] ")).unwrap_or(("", line));
+        let (who, rest) = line.strip_prefix('[').and_then(|line| line.split_once("] "))?;
         let (time, text) = rest.split_once(' ').unwrap_or((rest, ""));
         if self.printed.get(who).is_some_and(|printed| time <= printed.as_str()) {
             return None;
@@ -97,6 +105,7 @@ impl<'a> Source<'a> {
         self.stream = None;
         match (follow, ending) {
             (false, Ending::Exited(0)) => Next::Done,
+            (true, Ending::Exited(0)) if self.workload.job => Next::Done,
             (false, _) => Next::Failed,
             (true, _) if self.is_no_use(words) => Next::Failed,
             (true, _) => {
@@ -136,7 +145,7 @@ mod tests {
     #[test]
     fn of_two_containers_neither_hides_the_others_lines() {
         let workload = workload();
-        let mut source = Source::new(&workload, String::new());
+        let mut source = Source::new(&workload, String::new(), false);
         let now = Instant::now();
         let mut line = |text: &str| source.line(text, now, false);
         assert_eq!(line("[pod/shop-1/app] 2026-01-02T00:00:09Z late").as_deref(), Some("late"));
@@ -151,7 +160,7 @@ mod tests {
     #[test]
     fn what_was_printed_before_is_not_printed_again() {
         let workload = workload();
-        let mut source = Source::new(&workload, String::new());
+        let mut source = Source::new(&workload, String::new(), false);
         let now = Instant::now();
         assert_eq!(source.since(now), None);
         source.line("[pod/shop-1/app] 2026-01-02T00:00:09Z last words", now, false);
@@ -167,7 +176,7 @@ mod tests {
     #[test]
     fn it_is_listened_again_less_and_less_often_unless_that_is_no_use() {
         let workload = workload();
-        let mut source = Source::new(&workload, String::new());
+        let mut source = Source::new(&workload, String::new(), false);
         let now = Instant::now();
         let mut pauses = Vec::new();
         let mut said = Vec::new();
@@ -190,6 +199,8 @@ mod tests {
             assert_eq!(ended(lasting), Next::Failed, "{lasting}");
         }
         assert_eq!(source.ended(false, Ending::Exited(0), "", now), Next::Done);
+        let job = Workload { job: true, ..workload.clone() };
+        assert_eq!(Source::new(&job, String::new(), true).ended(true, Ending::Exited(0), "", now), Next::Done);
         assert_eq!(source.ended(false, Ending::Exited(1), "x", now), Next::Failed);
     }
 }
