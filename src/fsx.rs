@@ -2,8 +2,8 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -214,7 +214,8 @@ pub fn create_dir(path: &Path) -> Result<()> {
 /// An exclusive lock on a file, released when dropped or when the process dies, however it dies.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+    path: PathBuf,
 }
 
 impl Lock {
@@ -227,18 +228,41 @@ impl Lock {
         if let Some(parent) = path.parent() {
             create_dir(parent)?;
         }
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path);
-        // A lock needs no right to write: where nothing may be written, an older lock file serves whoever only reads.
-        let file = file.or_else(|error| File::open(path).map_err(|_| error)).map_err(|error| fail(&error))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => {
-                waiting();
-                file.lock().map_err(|error| fail(&error))?;
+        let mut waiting = Some(waiting);
+        loop {
+            let file = OpenOptions::new().create(true).truncate(false).write(true).open(path);
+            // A lock needs no right to write: where nothing may be written, an older lock file serves whoever only reads.
+            let file = file.or_else(|error| File::open(path).map_err(|_| error)).map_err(|error| fail(&error))?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(fs::TryLockError::WouldBlock) => {
+                    if let Some(waiting) = waiting.take() {
+                        waiting();
+                    }
+                    file.lock().map_err(|error| fail(&error))?;
+                }
+                Err(fs::TryLockError::Error(error)) => return Err(fail(&error)),
             }
-            Err(fs::TryLockError::Error(error)) => return Err(fail(&error)),
+            let lock = Self { file, path: path.to_path_buf() };
+            // Whoever had it may have deleted the file: the next one would lock another.
+            if lock.is_in_place() {
+                return Ok(lock);
+            }
         }
-        Ok(Self { _file: file })
+    }
+
+    fn is_in_place(&self) -> bool {
+        let here = fs::metadata(&self.path).map(|meta| (meta.dev(), meta.ino()));
+        let own = self.file.metadata().map(|meta| (meta.dev(), meta.ino()));
+        matches!((here, own), (Ok(here), Ok(own)) if here == own)
+    }
+
+    /// Gives the lock up and deletes its file: what it was for is gone.
+    ///
+    /// # Errors
+    /// When the file cannot be deleted.
+    pub fn delete(self) -> Result<()> {
+        remove(&self.path)
     }
 }
 
@@ -260,6 +284,24 @@ mod tests {
     fn sizes_are_read_by_people() {
         let shown: Vec<String> = [512, 1024, 1536, 20 << 20, (3 << 30) + (1 << 29)].into_iter().map(size).collect();
         assert_eq!(shown, ["512 B", "1 KiB", "1.5 KiB", "20 MiB", "3.5 GiB"]);
+    }
+
+    #[test]
+    fn whoever_waits_for_a_lock_that_is_deleted_gets_the_next_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let first = Lock::acquire(&path, || {}).unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        let waiter = {
+            let path = path.clone();
+            std::thread::spawn(move || Lock::acquire(&path, || tell.send(()).unwrap()).unwrap())
+        };
+        told.recv().unwrap();
+        first.delete().unwrap();
+        let second = waiter.join().unwrap();
+        assert!(path.exists(), "it has a file that others find");
+        assert!(File::open(&path).unwrap().try_lock().is_err(), "and holds it");
+        drop(second);
     }
 
     #[test]

@@ -64,7 +64,7 @@ answers() {
     registry) inside_port 127.0.0.1 "$REGISTRY_PORT" ;;
     containerd) ctr_bed version >/dev/null 2>&1 ;;
     etcd) inside_port 127.0.0.1 2379 ;;
-    kube-apiserver) kubectl get --raw /readyz >/dev/null 2>&1 ;;
+    kube-apiserver) kubectl get --raw /readyz --request-timeout=5s >/dev/null 2>&1 ;;
     kube-controller-manager) inside_port 127.0.0.1 10257 ;;
     kube-scheduler) inside_port 127.0.0.1 10259 ;;
     kubelet) inside_http 10248 /healthz ;;

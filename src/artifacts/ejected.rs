@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::files::{Directory, TILTFILE};
 use crate::diag::{Error, Result};
 use crate::fsx;
 use crate::ids::did_you_mean;
@@ -63,7 +64,7 @@ impl Thing {
     /// Returns where the user's copy is, relative to `kilter/` (and to `kilter/.base/` for what it was taken from).
     pub fn path(&self) -> String {
         match self {
-            Self::Tiltfile => "Tiltfile".into(),
+            Self::Tiltfile => TILTFILE.into(),
             Self::Dockerfile => "Dockerfile.dev".into(),
             Self::Kind => "kind.yaml".into(),
             Self::Values(service) => format!("values/{service}.yaml"),
@@ -134,6 +135,12 @@ impl Ejected {
         self.has(thing).then(|| self.root.join(thing.path()))
     }
 
+    /// Returns the Tiltfile that Tilt loads. The user's is loaded where it is, not as a copy: Tilt then takes it up when it is
+    /// saved, and paths in it count from its own directory. Kilter's stays among the artifacts beside it.
+    pub fn tiltfile(&self, artifacts: &Directory) -> PathBuf {
+        self.path(&Thing::Tiltfile).unwrap_or_else(|| artifacts.path(TILTFILE))
+    }
+
     /// Reads the user's copy of a file, when there is one.
     ///
     /// # Errors
@@ -141,5 +148,20 @@ impl Ejected {
     pub fn read(&self, thing: &Thing) -> Result<Option<Vec<u8>>> {
         let Some(path) = self.path(thing) else { return Ok(None) };
         fsx::read(&path, fsx::MAX_FILE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tilt_loads_the_users_tiltfile_where_it_is() {
+        let project = tempfile::tempdir().unwrap();
+        let artifacts = Directory { root: "/artifacts".into() };
+        let tiltfile = || Ejected::scan(project.path(), vec![Thing::Tiltfile]).tiltfile(&artifacts);
+        assert_eq!(tiltfile(), Path::new("/artifacts/Tiltfile"));
+        fsx::write(&project.path().join("kilter/Tiltfile"), b"").unwrap();
+        assert_eq!(tiltfile(), project.path().join("kilter/Tiltfile"));
     }
 }

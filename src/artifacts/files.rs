@@ -15,7 +15,9 @@ pub type Files = BTreeMap<String, Vec<u8>>;
 const PLACES: [&str; 3] = ["values", "manifests", "receipts"];
 
 /// The artifacts beside them.
-const SINGLE: [&str; 3] = ["Tiltfile", "Dockerfile.dev", "kind.yaml"];
+const SINGLE: [&str; 3] = [TILTFILE, "Dockerfile.dev", "kind.yaml"];
+
+pub(super) const TILTFILE: &str = "Tiltfile";
 
 /// The directory of one project's artifacts.
 #[derive(Debug, Clone)]
@@ -88,21 +90,22 @@ impl Directory {
         Ok(changes)
     }
 
-    /// Makes the changes. Receipts come last: a crash in between leaves a manifest whose receipt does not fit, which
-    /// the next run renders again.
+    /// Makes the changes. A running Tilt loads the Tiltfile again whenever it or a file that it reads changes: what it reads
+    /// is there before it, and what it no longer reads goes after it. Receipts come last: a crash in between leaves a
+    /// manifest whose receipt does not fit, which the next run renders again.
     ///
     /// # Errors
     /// When a file cannot be written or removed.
     pub fn apply(&self, changes: &[Change]) -> Result<()> {
-        let (receipts, others): (Vec<_>, Vec<_>) = changes.iter().partition(|c| c.path.starts_with("receipts/"));
-        for change in others.into_iter().chain(receipts) {
+        let mut ordered: Vec<&Change> = changes.iter().collect();
+        ordered.sort_by_key(|change| turn(change));
+        ordered.into_iter().try_for_each(|change| {
             let path = self.path(&change.path);
             match change.kind {
-                ChangeKind::Removed => fsx::remove(&path)?,
-                ChangeKind::Added | ChangeKind::Changed => fsx::write(&path, &change.new)?,
+                ChangeKind::Removed => fsx::remove(&path),
+                ChangeKind::Added | ChangeKind::Changed => fsx::write(&path, &change.new),
             }
-        }
-        Ok(())
+        })
     }
 
     /// Lists the artifacts that are stored now.
@@ -126,6 +129,16 @@ impl Directory {
     }
 }
 
+/// When it is a change's turn, see [`Directory::apply`].
+fn turn(change: &Change) -> u8 {
+    match (change.path.as_str(), change.kind) {
+        (path, _) if path.starts_with("receipts/") => 3,
+        (_, ChangeKind::Removed) => 2,
+        (TILTFILE, _) => 1,
+        _ => 0,
+    }
+}
+
 /// Returns the unified diff of two texts under one name; empty when they are equal.
 pub fn unified_diff(name: &str, old: &[u8], new: &[u8]) -> String {
     if old == new {
@@ -138,4 +151,50 @@ pub fn unified_diff(name: &str, old: &[u8], new: &[u8]) -> String {
         .create_patch(&old, &new)
         .to_string();
     if patch.ends_with('\n') { patch } else { patch + "\n" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory, and what it becomes: `old` leaves the project, `new` enters it.
+    fn moving() -> (tempfile::TempDir, Directory, Vec<Change>) {
+        let place = tempfile::tempdir().unwrap();
+        let directory = Directory { root: place.path().to_owned() };
+        let files = |service: &str| {
+            let of = |kind: &str| (format!("{kind}/{service}.yaml"), service.as_bytes().to_vec());
+            let receipt = (format!("receipts/{service}.json"), Vec::new());
+            Files::from([of("manifests"), of("values"), receipt, (TILTFILE.to_owned(), service.as_bytes().to_vec())])
+        };
+        directory.apply(&directory.changes(&files("old")).unwrap()).unwrap();
+        let changes = directory.changes(&files("new")).unwrap();
+        (place, directory, changes)
+    }
+
+    fn there(directory: &Directory, artifact: &str) -> bool {
+        directory.path(artifact).is_file()
+    }
+
+    #[test]
+    fn a_tiltfile_is_written_after_what_it_reads() {
+        let (_place, directory, changes) = moving();
+        fs::create_dir_all(directory.path("manifests/new.yaml/x")).unwrap();
+        directory.apply(&changes).unwrap_err();
+        assert_eq!(fs::read(directory.path(TILTFILE)).unwrap(), b"old");
+        assert!(there(&directory, "manifests/old.yaml"));
+    }
+
+    #[test]
+    fn what_a_tiltfile_no_longer_reads_goes_after_it_and_receipts_last() {
+        let (_place, directory, changes) = moving();
+        fs::remove_file(directory.path(TILTFILE)).unwrap();
+        fs::create_dir_all(directory.path("Tiltfile/x")).unwrap();
+        directory.apply(&changes).unwrap_err();
+        assert!(there(&directory, "manifests/new.yaml") && there(&directory, "manifests/old.yaml"));
+        assert!(there(&directory, "receipts/old.json") && !there(&directory, "receipts/new.json"));
+        fs::remove_dir_all(directory.path(TILTFILE)).unwrap();
+        directory.apply(&changes).unwrap();
+        assert!(!there(&directory, "manifests/old.yaml") && there(&directory, "receipts/new.json"));
+        assert_eq!(directory.changes(&Files::new()).unwrap().len(), 4);
+    }
 }

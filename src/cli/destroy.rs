@@ -1,11 +1,13 @@
 //! `kilter destroy`.
 
 use super::context::Context;
-use super::dev::Dev;
+use super::dev::{Place, docker, kubectl_program};
 use super::project::Project;
-use crate::cluster::{Machine, Target};
-use crate::diag::{Error, Result};
+use crate::artifacts::Directory;
+use crate::cluster::{Docker, Machine, Registry, Target, remove_built};
+use crate::diag::{Error, Kind, Result};
 use crate::fsx;
+use crate::plan::app_image_of;
 
 /// Deletes the cluster with its data, and everything that kilter keeps of the project on this machine.
 ///
@@ -20,42 +22,80 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
-    let project = Project::open(ctx)?;
-    let dev = Dev::look(ctx, &project)?;
-    let what = match &dev.target {
+    let (place, project) = Place::find(ctx)?;
+    let what = match &place.target {
         Target::Kind { name } => format!("the kind cluster `{name}` and the data in it"),
         Target::Context { context, .. } => {
-            format!("the namespace `{}` in the cluster of `{context}` and the data in it", dev.plan.namespace)
+            format!("the namespace `{}` in the cluster of `{context}` and the data in it", place.namespace)
         }
     };
     if !args.yes {
-        ctx.ui.confirm_by_name(&format!("This deletes {what}."), project.name.as_str(), "--yes")?;
+        ctx.ui.confirm_by_name(&format!("This deletes {what}."), place.project.as_str(), "--yes")?;
     }
-    let _lock = project.take_lock(ctx)?;
+    let lock = place.take_lock(ctx)?;
     let work = ctx.ui.work(&format!("deleting {what}"));
-    dev.session.stop()?;
-    match &dev.target {
-        Target::Kind { .. } => dev.destroy_kind(ctx)?,
-        Target::Context { .. } => destroy_namespace(ctx, &dev, &project)?,
-    }
+    let docker = match &place.target {
+        Target::Kind { .. } => Some(destroy_kind(ctx, &place)?),
+        Target::Context { .. } => {
+            destroy_namespace(ctx, &place, project.as_ref())?;
+            // Without a docker there are no images of it either.
+            docker(ctx).ok()
+        }
+    };
     drop(work);
-    fsx::remove(&dev.directory.root)?;
-    fsx::remove(&dev.session.dir)?;
-    Machine::forget(&ctx.state_dir()?, &project.key(), &project.root)?;
+    if let Some(docker) = docker {
+        remove_images(ctx, &place, &docker)?;
+    }
+    fsx::remove(&place.directory.root)?;
+    fsx::remove(&place.session.dir)?;
+    Machine::forget(&ctx.state_dir()?, &place.key, &place.root)?;
+    lock.delete()?;
     ctx.ui.talk(&format!("Deleted {what}. `kilter up` makes it anew."));
     Ok(())
 }
 
-fn destroy_namespace(ctx: &Context, dev: &Dev, project: &Project) -> Result<()> {
-    let kubectl = match dev.kubectl_there(ctx, project) {
-        Ok(kubectl) => kubectl,
-        Err(error) => {
-            return Err(error.help("Nothing was deleted: the data in that cluster would stay behind unseen."));
+/// Deletes the kind cluster, and the local registry when no cluster is left that needs it.
+fn destroy_kind(ctx: &Context, place: &Place) -> Result<Docker> {
+    let kind = place.kind_without_tools(ctx)?;
+    place.session.stop()?;
+    kind.destroy()?;
+    Registry::remove_if_unused(&kind.docker, &ctx.state_dir()?)?;
+    Ok(kind.docker)
+}
+
+fn destroy_namespace(ctx: &Context, place: &Place, project: Option<&Project>) -> Result<()> {
+    let program = kubectl_program(ctx, project)?;
+    // The artifacts may be lost, and nothing is made in order to be deleted.
+    let temporary = tempfile::tempdir().map_err(|error| Error::io("make a temporary directory", &error))?;
+    let there = match place.directory.root.is_dir() {
+        true => place.there(ctx, program),
+        false => {
+            let directory = Directory { root: temporary.path().to_path_buf() };
+            Place { directory, ..place.clone() }.there(ctx, program)
         }
     };
-    if kubectl.delete_namespace(dev.plan.project.as_str())? || kubectl.get("namespace", &dev.plan.namespace)?.is_none()
-    {
+    let kubectl =
+        there.map_err(|error| error.help("Nothing was deleted: the data in that cluster would stay behind unseen."))?;
+    place.session.stop()?;
+    if kubectl.delete_namespace(place.project.as_str())? || kubectl.get("namespace", &place.namespace)?.is_none() {
         return Ok(());
     }
-    Err(Error::tool(format!("the namespace `{}` is still there", dev.plan.namespace)))
+    Err(Error::tool(format!("the namespace `{}` is still there", place.namespace)))
+}
+
+/// Deletes what was built of the app, unless another working copy is left: it builds under the same name.
+fn remove_images(ctx: &Context, place: &Place, docker: &Docker) -> Result<()> {
+    let machine = Machine::read(&ctx.state_dir()?)?;
+    let of = |key: &str| key.split('@').next() == Some(place.project.as_str());
+    if machine.instances.keys().any(|key| *key != place.key && of(key)) {
+        return Ok(());
+    }
+    match remove_built(docker, &app_image_of(&place.project)) {
+        Err(error) if error.kind() == Kind::Interrupted => Err(error),
+        Err(error) => {
+            error.problems().iter().for_each(|problem| ctx.ui.warn(problem));
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
 }

@@ -1,8 +1,7 @@
 //! `kilter down`.
 
 use super::context::Context;
-use super::dev::Dev;
-use super::project::Project;
+use super::dev::Place;
 use crate::diag::Result;
 
 /// Ends Tilt: edits no longer reach the app. Cluster and pods go on serving.
@@ -13,11 +12,10 @@ use crate::diag::Result;
 pub(crate) struct Args {}
 
 pub(crate) fn run(_args: &Args, ctx: &Context) -> Result<()> {
-    let project = Project::open(ctx)?;
-    let _lock = project.take_lock(ctx)?;
-    let dev = Dev::look(ctx, &project)?;
+    let (place, _) = Place::find(ctx)?;
+    let _lock = place.take_lock(ctx)?;
     let work = ctx.ui.work("ending Tilt");
-    let ended = dev.session.stop()?;
+    let ended = place.session.stop()?;
     drop(work);
     match ended {
         true => ctx

@@ -36,6 +36,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
+    propose(args, ctx, false)
+}
+
+/// `before_up`: as the first part of `kilter up`, whose result stands alone on standard output.
+fn propose(args: &Args, ctx: &Context, before_up: bool) -> Result<()> {
     let project = Project::open(ctx)?;
     let found = project.detect()?;
     for warning in &found.warnings {
@@ -47,7 +52,12 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
         return Ok(());
     }
     if !ctx.ui.json {
-        show(ctx, &project, &found);
+        let shown = shown(ctx, &project, &found);
+        if before_up {
+            ctx.ui.talk(&shown)
+        } else {
+            ctx.ui.result(&shown)
+        }
         covered.values().for_each(|why| ctx.ui.talk(why));
     }
     let picked = pick(args, ctx, &news)?;
@@ -79,9 +89,10 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
         let path = project.root.join("kilter.yaml");
         let above = ctx.directory()? != project.root;
         let shown = if above { path.display().to_string() } else { "kilter.yaml".to_owned() };
-        ctx.ui.talk(&format!("Wrote {shown}. Next: `kilter render`."));
+        let next = if before_up { "" } else { " Next: `kilter render`." };
+        ctx.ui.talk(&format!("Wrote {shown}.{next}"));
     }
-    if ctx.ui.json {
+    if ctx.ui.json && !before_up {
         ctx.ui.json(&json);
     }
     Ok(())
@@ -97,7 +108,7 @@ pub(crate) fn first_run(ctx: &Context, yes: bool) -> Result<()> {
         return Ok(());
     }
     let args = Args { dry_run: false, yes: yes || !ctx.ui.interactive && ctx.global.no_input };
-    run(&args, ctx)
+    propose(&args, ctx, true)
 }
 
 fn nobody_to_ask() -> Error {
@@ -154,10 +165,11 @@ fn as_json(project: &Project, found: &Detection, covered: &BTreeMap<&str, String
     })
 }
 
-/// Shows what was found: the app, then the services with their evidence.
-fn show(ctx: &Context, project: &Project, found: &Detection) {
+/// Says what was found: the app, then the services with their evidence.
+fn shown(ctx: &Context, project: &Project, found: &Detection) -> String {
     let ui = &ctx.ui;
-    ui.result(&format!("{}  {}", ui.strong("name  "), project.name));
+    let mut lines = Vec::new();
+    lines.push(format!("{}  {}", ui.strong("name  "), project.name));
     let config = &project.loaded.config;
     let facts = [
         ("dev   ", config.dev.clone(), found.dev.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note))),
@@ -172,22 +184,22 @@ fn show(ctx: &Context, project: &Project, found: &Detection) {
     let app = config.dev.is_some() || config.image.is_some() || found.dev.is_some();
     for (what, said, fact) in facts.into_iter().filter(|_| app) {
         match (said, fact) {
-            (Some(value), _) => ui.result(&format!("{}  {value}  {}", ui.strong(what), ui.faint("kilter.yaml"))),
+            (Some(value), _) => lines.push(format!("{}  {value}  {}", ui.strong(what), ui.faint("kilter.yaml"))),
             (None, Some((value, file, line, note))) => {
-                ui.result(&format!("{}  {value}  {}", ui.strong(what), ui.faint(&format!("{file}:{line}, {note}"))));
+                lines.push(format!("{}  {value}  {}", ui.strong(what), ui.faint(&format!("{file}:{line}, {note}"))));
             }
             (None, None) => {}
         }
     }
     if !app {
-        ui.result(&format!("{}  none found; with `dev:` in kilter.yaml the app runs, too", ui.strong("dev   ")));
+        lines.push(format!("{}  none found; with `dev:` in kilter.yaml the app runs, too", ui.strong("dev   ")));
     }
     for finding in &found.findings {
         let sure = format!("{:.0} %", finding.confidence * 100.0);
         let mark = if finding.selected { "selected" } else { "perhaps " };
-        ui.result(&format!("\n{}  {mark}  {sure}", ui.strong(&finding.name)));
+        lines.push(format!("\n{}  {mark}  {sure}", ui.strong(&finding.name)));
         for evidence in finding.evidence.iter().take(3) {
-            ui.result(&format!(
+            lines.push(format!(
                 "  {}:{}  {}  {}",
                 evidence.file,
                 evidence.line,
@@ -196,13 +208,13 @@ fn show(ctx: &Context, project: &Project, found: &Detection) {
             ));
         }
         if finding.evidence.len() > 3 {
-            ui.result(&format!("  and {} more: `kilter why {}`", finding.evidence.len() - 3, finding.name));
+            lines.push(format!("  and {} more: `kilter why {}`", finding.evidence.len() - 3, finding.name));
         }
     }
     if found.findings.is_empty() {
-        ui.result("\nNothing in the project's manifests names a backing service.");
+        lines.push("\nNothing in the project's manifests names a backing service.".to_owned());
     }
-    ui.result("");
+    lines.join("\n") + "\n\n"
 }
 
 /// Which of the findings to write: asked on a terminal, else those that are selected.

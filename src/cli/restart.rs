@@ -1,11 +1,14 @@
 //! `kilter restart`.
 
+mod roll;
+
 use super::context::Context;
 use super::dev::{Dev, Workload, workloads};
 use super::project::{Outcome, Prepared, Project};
 use crate::artifacts::Change;
-use crate::cluster::Kubectl;
-use crate::diag::{Error, Result};
+use crate::cluster::{Kubectl, config_maps, differ_beyond_config};
+use crate::diag::Result;
+use crate::fsx;
 use crate::tilt::{TILTFILE, Tilt};
 
 /// Restarts pods, so that they read their environment again; the images stay the same.
@@ -27,53 +30,51 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let outcome = Outcome::new(ctx, &prepared, &rendered)?;
     let dev = Dev::of(ctx, &prepared)?;
     let kubectl = dev.kubectl_there(ctx, &prepared.project)?;
-    let tilt = dev.tilt(ctx, &prepared.project)?;
-    let manifests = |change: &&Change| change.path.starts_with("manifests/");
-    if outcome.changes.iter().any(|change| manifests(&change)) {
-        if !tilt.session.runs()? {
-            return Err(Error::missing(
-                "kilter.yaml says other things than what runs, and Tilt is not there to apply them",
-            )
-            .help("Bring it up: `kilter up`."));
-        }
-        apply(ctx, &tilt, &kubectl, &outcome, &prepared)?;
-    }
+    take_up(ctx, &dev, &kubectl, &outcome, &prepared)?;
     let found = workloads(&dev, &args.services)?;
+    apply_environment(&dev, &kubectl, &found)?;
     drop(lock);
-    for workload in &found {
-        roll(ctx, &kubectl, workload)?;
-    }
-    Ok(())
+    roll::roll(ctx, &kubectl, &found)
 }
 
-/// Writes what changed and waits until Tilt has applied it.
-fn apply(ctx: &Context, tilt: &Tilt, kubectl: &Kubectl, outcome: &Outcome, prepared: &Prepared) -> Result<()> {
+/// Writes what changed. A Tilt that runs applies it, and is waited for.
+fn take_up(ctx: &Context, dev: &Dev, kubectl: &Kubectl, outcome: &Outcome, prepared: &Prepared) -> Result<()> {
+    let manifests = |change: &&Change| change.path.starts_with("manifests/");
+    let changed: Vec<&Change> = outcome.changes.iter().filter(manifests).collect();
+    if !dev.session.runs()? {
+        outcome.write(prepared)?;
+        if changed.iter().any(|change| differ_beyond_config(&change.old, &change.new)) {
+            ctx.ui.talk("Tilt does not run: what changed besides the environment is applied by `kilter up`.");
+        }
+        return Ok(());
+    }
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let tilt: Tilt = dev.tilt(ctx, &prepared.project)?;
     let before = tilt.resources()?.unwrap_or_default();
     outcome.write(prepared)?;
     tilt.trigger(TILTFILE)?;
-    let waiting = super::dev::Waiting { ctx, tilt, kubectl };
+    let waiting = super::dev::Waiting { ctx, tilt: &tilt, kubectl };
     waiting.applied(super::up::taken_up(outcome, &before))
 }
 
-/// Rolls the pods of a workload and waits until the new ones are ready.
-fn roll(ctx: &Context, kubectl: &Kubectl, workload: &Workload) -> Result<()> {
-    let kubectl = workload.kubectl(kubectl);
-    let work = ctx.ui.work(&format!("restarting {}", workload.service));
-    let failed = |what: &str, said: &str| {
-        Error::tool(format!("`{}` {what}", workload.service))
-            .detail(said.trim())
-            .help(format!("See what it says: `kilter logs {}`.", workload.service))
-    };
-    let rolled = kubectl.call(["rollout", "restart", &workload.reference]).capture()?;
-    if !rolled.ok() {
-        return Err(failed("cannot be restarted", &rolled.stderr));
+/// Sees to it that the cluster has the environment that the pods are to read: where nothing applied it since it was
+/// rendered, kubectl does.
+fn apply_environment(dev: &Dev, kubectl: &Kubectl, workloads: &[Workload]) -> Result<()> {
+    let mut manifests: Vec<&str> = workloads.iter().map(|workload| workload.manifest.as_str()).collect();
+    manifests.dedup();
+    for service in manifests {
+        let manifest = fsx::read(&dev.directory.path(&format!("manifests/{service}.yaml")), fsx::MAX_FILE)?;
+        for map in config_maps(&manifest.unwrap_or_default()) {
+            let namespace = map["metadata"]["namespace"].as_str().unwrap_or(&kubectl.namespace).to_owned();
+            let kubectl = Kubectl { namespace, ..kubectl.clone() };
+            let name = map["metadata"]["name"].as_str().unwrap_or_default();
+            let there = kubectl.get("configmap", name)?.unwrap_or_default();
+            if ["data", "binaryData"].iter().any(|key| there[*key] != map[*key]) {
+                kubectl.apply(&map)?;
+            }
+        }
     }
-    let call = kubectl.call(["rollout", "status", &workload.reference, "--timeout=300s"]);
-    let ready = call.timeout(std::time::Duration::from_secs(310)).capture()?;
-    drop(work);
-    if !ready.ok() {
-        return Err(failed("did not get ready again", &ready.stderr));
-    }
-    ctx.ui.result(&format!("{} restarted", workload.service));
     Ok(())
 }

@@ -8,6 +8,7 @@ use super::project::Project;
 use crate::cluster::pods::{self, PodState};
 use crate::diag::Result;
 use crate::plan::APP;
+use crate::tilt::{Phase, Resource};
 
 /// Shows what runs of the project: cluster, Tilt, app and services.
 #[derive(Debug, clap::Args)]
@@ -21,6 +22,8 @@ struct Row {
     pod: String,
     restarts: u64,
     address: String,
+    /// How Tilt fares with building and applying it; `None` while no Tilt says so.
+    build: Option<&'static str>,
 }
 
 pub(crate) fn run(_args: &Args, ctx: &Context) -> Result<()> {
@@ -31,13 +34,21 @@ pub(crate) fn run(_args: &Args, ctx: &Context) -> Result<()> {
         (_, true) => "ended by itself",
         _ => "not running",
     };
+    let resources = resources(ctx, &dev, &project)?;
     let (cluster, rows) = match dev.kubectl_there(ctx, &project) {
-        Ok(kubectl) => ("running".to_owned(), rows(&dev, &kubectl.list("pods", &[])?)?),
+        Ok(kubectl) => ("running".to_owned(), rows(&dev, &kubectl.list("pods", &[])?, &resources)?),
         Err(error) => (error.problems()[0].what.clone(), Vec::new()),
     };
     if ctx.ui.json {
         let rows = rows.iter().map(|row| {
-            json!({"name": row.service, "state": row.state, "pod": row.pod, "restarts": row.restarts, "address": row.address})
+            json!({
+                "name": row.service,
+                "state": row.state,
+                "build": row.build,
+                "pod": row.pod,
+                "restarts": row.restarts,
+                "address": row.address,
+            })
         });
         ctx.ui.json(&json!({
             "project": project.key(),
@@ -52,16 +63,9 @@ pub(crate) fn run(_args: &Args, ctx: &Context) -> Result<()> {
     ctx.ui.result(&format!("           {cluster}"));
     let url = if tilt == "running" { format!(", {}", dev.session.url()) } else { String::new() };
     ctx.ui.result(&format!("{}  {tilt}{url}", ctx.ui.strong(&format!("{:9}", "Tilt"))));
-    let width = rows.iter().map(|row| row.service.len()).max().unwrap_or_default();
-    for row in &rows {
-        let restarts = match row.restarts {
-            0 => String::new(),
-            1 => ", restarted once".to_owned(),
-            n => format!(", restarted {n} times"),
-        };
-        let address = if row.address.is_empty() { String::new() } else { format!("  {}", row.address) };
-        let service = ctx.ui.strong(&format!("{:width$}", row.service));
-        ctx.ui.result(&format!("{service}  {}{restarts}{address}", row.state));
+    table(ctx, &rows);
+    if rows.iter().any(|row| row.build == Some(FAILED)) {
+        ctx.ui.talk(&format!("Why a build failed: {}, or `{}`.", dev.session.url(), dev.session.log().display()));
     }
     if cluster == "running" && rows.is_empty() {
         ctx.ui.talk("Nothing is rendered yet: `kilter up` brings it up.");
@@ -69,8 +73,46 @@ pub(crate) fn run(_args: &Args, ctx: &Context) -> Result<()> {
     Ok(())
 }
 
+fn table(ctx: &Context, rows: &[Row]) {
+    let width = rows.iter().map(|row| row.service.len()).max().unwrap_or_default();
+    for row in rows {
+        let restarts = match row.restarts {
+            0 => String::new(),
+            1 => ", restarted once".to_owned(),
+            n => format!(", restarted {n} times"),
+        };
+        // The pods of the last good build go on as if nothing were.
+        let build = if row.build == Some(FAILED) { ", but its last build failed" } else { "" };
+        let address = if row.address.is_empty() { String::new() } else { format!("  {}", row.address) };
+        let service = ctx.ui.strong(&format!("{:width$}", row.service));
+        ctx.ui.result(&format!("{service}  {}{restarts}{build}{address}", row.state));
+    }
+}
+
+/// Asks the Tilt that runs; nothing without one, or while it does not answer.
+fn resources(ctx: &Context, dev: &Dev, project: &Project) -> Result<Vec<Resource>> {
+    match dev.session.runs()? {
+        true => Ok(dev.tilt(ctx, project)?.resources()?.unwrap_or_default()),
+        false => Ok(Vec::new()),
+    }
+}
+
+/// How a build is said to be that failed.
+const FAILED: &str = "failed";
+
+/// Says how far Tilt is with building and applying.
+fn build(resource: &Resource) -> Option<&'static str> {
+    match resource.update {
+        Phase::None => None,
+        Phase::Pending => Some("waiting"),
+        Phase::InProgress => Some("running"),
+        Phase::Ok => Some("ok"),
+        Phase::Error => Some(FAILED),
+    }
+}
+
 /// A line per workload, with its newest pod.
-fn rows(dev: &Dev, all: &[Value]) -> Result<Vec<Row>> {
+fn rows(dev: &Dev, all: &[Value], resources: &[Resource]) -> Result<Vec<Row>> {
     let found = match workloads(dev, &[]) {
         Ok(found) => found,
         Err(_) => return Ok(Vec::new()),
@@ -82,7 +124,8 @@ fn rows(dev: &Dev, all: &[Value]) -> Result<Vec<Row>> {
             None => ("no pod".to_owned(), String::new(), 0),
             Some(pod) => (shown(&pods::state(pod)), pods::name(pod).to_owned(), pods::restarts(pod)),
         };
-        Row { address: address(dev, &workload.service), service: workload.service.clone(), state, pod, restarts }
+        let build = resources.iter().find(|resource| resource.name == workload.service).and_then(build);
+        Row { address: address(dev, &workload.service), service: workload.service.clone(), state, pod, restarts, build }
     };
     Ok(found.iter().map(row).collect())
 }

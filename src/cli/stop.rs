@@ -1,15 +1,15 @@
 //! `kilter stop`.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::context::Context;
-use super::dev::Dev;
-use super::project::Project;
-use crate::cluster::{Kubectl, Target};
+use super::dev::{Place, Workload, kubectl_program, stored};
+use crate::cluster::{Kubectl, Target, pods};
 use crate::diag::{Error, Result};
 
 /// What runs pods and can be told to run none.
-const SCALED: &str = "deployments,statefulsets";
+const SCALED: &str = "deployments,replicasets,replicationcontrollers,statefulsets";
 
 /// Ends Tilt and stops the cluster; its data is kept, and `kilter up` resumes it.
 ///
@@ -19,46 +19,88 @@ const SCALED: &str = "deployments,statefulsets";
 pub(crate) struct Args {}
 
 pub(crate) fn run(_args: &Args, ctx: &Context) -> Result<()> {
-    let project = Project::open(ctx)?;
-    let _lock = project.take_lock(ctx)?;
-    let dev = Dev::look(ctx, &project)?;
-    let work = ctx.ui.work("ending Tilt");
-    dev.session.stop()?;
-    drop(work);
-    match &dev.target {
-        Target::Kind { .. } => dev.stop_kind(ctx)?,
+    let (place, project) = Place::find(ctx)?;
+    let _lock = place.take_lock(ctx)?;
+    // First whether docker or the cluster answers: who cannot stop all of it stops nothing.
+    match &place.target {
+        Target::Kind { .. } => {
+            let kind = place.kind_without_tools(ctx)?;
+            end_tilt(ctx, &place)?;
+            let _work = ctx.ui.work("stopping the cluster");
+            kind.stop()?;
+        }
         Target::Context { .. } => {
-            let kubectl = dev.kubectl_there(ctx, &project)?;
+            let workloads = stored(&place.directory)?;
+            if workloads.is_empty() {
+                end_tilt(ctx, &place)?;
+                ctx.ui.talk("Nothing of this project is rendered here, so nothing in the cluster was scaled.");
+                return Ok(());
+            }
+            let kubectl = place.there(ctx, kubectl_program(ctx, project.as_ref())?)?;
+            end_tilt(ctx, &place)?;
             let _work = ctx.ui.work("ending the pods");
-            scale_down(&kubectl)?;
+            scale_down(ctx, &kubectl, &workloads)?;
         }
     }
-    ctx.ui.talk(&format!("Stopped in {}; the data is kept. `kilter up` resumes it.", dev.target.shown()));
+    ctx.ui.talk(&format!("Stopped in {}; the data is kept. `kilter up` resumes it.", place.target.shown()));
     Ok(())
 }
 
-/// Scales everything of the namespace to no pods, and waits until these are gone.
-fn scale_down(kubectl: &Kubectl) -> Result<()> {
-    let found = kubectl.list(SCALED, &[])?;
-    let names: Vec<String> = found.iter().filter_map(reference).collect();
+fn end_tilt(ctx: &Context, place: &Place) -> Result<()> {
+    let _work = ctx.ui.work("ending Tilt");
+    place.session.stop().map(drop)
+}
+
+/// Scales the project's own workloads to no pods, and waits until theirs are gone. What else is in the namespace is
+/// somebody else's.
+fn scale_down(ctx: &Context, kubectl: &Kubectl, workloads: &[Workload]) -> Result<()> {
+    let mut scaled: BTreeMap<String, Vec<&Workload>> = BTreeMap::new();
+    for workload in workloads.iter().filter(|workload| !workload.job) {
+        match SCALED.split(',').any(|kinds| kinds.strip_suffix('s') == Some(workload.kind())) {
+            true => scaled.entry(workload.kubectl(kubectl).namespace).or_default().push(workload),
+            false => ctx.ui.talk(&format!("`{}` goes on: it cannot be scaled.", workload.reference)),
+        }
+    }
+    for (namespace, mine) in &mut scaled {
+        scale(&Kubectl { namespace: namespace.clone(), ..kubectl.clone() }, mine)?;
+    }
+    for (namespace, mine) in &scaled {
+        wait(&Kubectl { namespace: namespace.clone(), ..kubectl.clone() }, mine)?;
+    }
+    Ok(())
+}
+
+/// Scales workloads of one namespace to nothing; those that are not there are left out.
+fn scale(kubectl: &Kubectl, workloads: &mut Vec<&Workload>) -> Result<()> {
+    let there = kubectl.list(SCALED, &[])?;
+    workloads.retain(|workload| there.iter().any(|object| workload.is(object)));
+    if workloads.is_empty() {
+        return Ok(());
+    }
+    let names = workloads.iter().map(|workload| workload.reference.as_str());
+    let captured = kubectl.call(["scale", "--replicas=0"]).args(names).capture()?;
+    match captured.ok() {
+        true => Ok(()),
+        false => Err(Error::tool("the pods cannot be ended").detail(captured.stderr.trim())),
+    }
+}
+
+/// Waits until the pods of these workloads are gone.
+fn wait(kubectl: &Kubectl, workloads: &[&Workload]) -> Result<()> {
+    let pods = kubectl.list("pods", &[])?;
+    let mine = pods.iter().filter(|pod| workloads.iter().any(|workload| workload.owns(pod)));
+    let names: Vec<String> = mine.map(|pod| format!("pod/{}", pods::name(pod))).collect();
     if names.is_empty() {
         return Ok(());
     }
-    let captured = kubectl.call(["scale", "--replicas=0"]).args(names).capture()?;
-    if !captured.ok() {
-        return Err(Error::tool("the pods cannot be ended").detail(captured.stderr.trim()));
-    }
-    let call = kubectl.call(["wait", "--for=delete", "pods", "--all", "--timeout=120s"]);
-    let captured = call.timeout(std::time::Duration::from_secs(130)).capture()?;
-    match captured.ok() || captured.stderr.contains("no matching resources found") {
+    let call = kubectl.call(["wait", "--for=delete", "--timeout=120s"]).args(names);
+    let captured = call.timeout(Duration::from_secs(130)).capture()?;
+    // A pod that is gone by then is what is waited for.
+    let gone = ["no matching resources found", "(NotFound)"].iter().any(|words| captured.stderr.contains(words));
+    match captured.ok() || gone && !captured.stderr.contains("timed out") {
         true => Ok(()),
         false => Err(Error::tool("some pods do not end")
             .detail(captured.stderr.trim())
             .help("Look at them: `kilter status`.")),
     }
-}
-
-fn reference(object: &Value) -> Option<String> {
-    let (kind, name) = (object["kind"].as_str()?, object["metadata"]["name"].as_str()?);
-    Some(format!("{}/{name}", kind.to_lowercase()))
 }

@@ -59,6 +59,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     init::first_run(ctx, args.yes || args.ci)?;
     let (project, lock) = Project::open_locked(ctx)?;
     let mut prepared = Prepared::new(ctx, project)?;
+    prepared.require_work()?;
     prepared.require(&args.only)?;
     prepared.claim(ctx)?;
     let rendered = prepared.render(ctx)?;
@@ -73,7 +74,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     outcome.write(&prepared)?;
     let tools = [tilt.program.clone(), kubectl.program.clone(), prepared.helm.path.clone()];
     let start = Start {
-        tiltfile: &dev.directory.path("Tiltfile"),
+        tiltfile: &prepared.ejected.tiltfile(&dev.directory),
         dir: &dev.root,
         namespace: &dev.plan.namespace,
         env: dev.tilt_env(ctx, &tools, made.registry.as_deref()),
@@ -85,7 +86,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
         Some(before) if !tilt.is_other(&start)? => go_on(args, &waiting, &before, &outcome)?,
         _ => {
             tilt.session.stop()?;
-            dev.require_ports()?;
+            dev.require_ports(ctx)?;
             tilt.start(&start, &launcher()?)?;
             waiting.listening()?;
             Expected { only: args.only.clone(), ..Expected::default() }

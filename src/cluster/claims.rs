@@ -1,19 +1,14 @@
 //! The data of a service: which volume claims of a namespace its manifest asked for.
 
-use serde::Deserialize as _;
 use serde_yaml::Value;
+
+use super::documents::documents;
 
 /// Says which of these claims (names of PersistentVolumeClaims) belong to a manifest: those that it holds itself, and those
 /// that the cluster made for its StatefulSets, `<template>-<set>-<ordinal>`
 /// (<https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-storage>).
 pub fn claims_of(manifest: &[u8], existing: &[String]) -> Vec<String> {
-    let text = String::from_utf8_lossy(manifest);
-    let documents = serde_yaml::Deserializer::from_str(&text).filter_map(|document| Value::deserialize(document).ok());
-    let objects = documents.flat_map(|document| match (document["kind"].as_str(), document["items"].as_sequence()) {
-        (Some("List"), Some(items)) => items.clone(),
-        _ => vec![document],
-    });
-    let wanted: Vec<Claim> = objects.flat_map(|object| of_object(&object)).collect();
+    let wanted: Vec<Claim> = documents(manifest).iter().flat_map(of_object).collect();
     existing.iter().filter(|name| wanted.iter().any(|claim| claim.is(name))).cloned().collect()
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::kind_cluster::{CONTROL_PLANE, Ensured, KIND_WAITS, KindCluster, MARK, MAX_KUBECONFIG, Made};
+use super::kind_cluster::{CLUSTER_LABEL, CONTROL_PLANE, Ensured, KIND_WAITS, KindCluster, MARK, MAX_KUBECONFIG, Made};
 use super::kubeconfig;
 use crate::diag::{Error, Kind, Result};
 use crate::exec::{Captured, Ending, Environment, Invocation};
@@ -40,7 +40,12 @@ impl KindCluster {
         let (config, kubeconfig) = (self.config.to_string_lossy(), written.to_string_lossy());
         let call = self.kind_call(&["create", "cluster", "--name", &self.name, "--config", &config]);
         let call = call.args(["--kubeconfig", &kubeconfig, "--wait", KIND_WAITS]).timeout(self.limits.create);
-        let said = call.capture()?;
+        let said = call.capture().inspect_err(|error| {
+            if error.kind() == Kind::Interrupted {
+                progress(&format!("deleting what there is of the cluster `{}`", self.name));
+                self.put_away();
+            }
+        })?;
         if !said.ok() {
             return Err(self.not_made(&call, &said));
         }
@@ -51,6 +56,19 @@ impl KindCluster {
         self.mark(super::kind_cluster::first_control_plane(&nodes))?;
         self.wait_until_ready(progress)?;
         Ok(self.ensured(Made::Created, &nodes, &containers))
+    }
+
+    /// Deletes the containers of a cluster whose making was interrupted: they would run on, with nothing to end them but the
+    /// next `kilter up`. Without a guarantee: docker may be what is interrupted.
+    fn put_away(&self) {
+        let label = format!("label={CLUSTER_LABEL}={}", self.name);
+        let list = self.docker.call(["container", "ls", "--all", "--quiet", "--filter", &label]);
+        let Ok(listed) = list.capture_regardless() else { return };
+        let text = listed.text();
+        let nodes: Vec<&str> = text.split_whitespace().collect();
+        if !nodes.is_empty() {
+            let _ = self.docker.call(["container", "rm", "--force", "--volumes"]).args(nodes).capture_regardless();
+        }
     }
 
     /// Deletes what kind left of a cluster that it could not make, and says why it could not.

@@ -118,6 +118,15 @@ impl Kubectl {
         Ok(true)
     }
 
+    /// Applies an object, as `kubectl apply` does: what it had before and has no longer goes.
+    ///
+    /// # Errors
+    /// When the cluster refuses it.
+    pub fn apply(&self, object: &Value) -> Result<()> {
+        let call = self.call(["apply", "--filename", "-"]);
+        require(&Invocation { stdin: Some(object.to_string().into_bytes()), ..call }).map(drop)
+    }
+
     /// Deletes objects of the namespace (`kind/name`), as far as they are there, and waits until they are gone.
     ///
     /// # Errors

@@ -3,6 +3,8 @@
 
 mod claims;
 mod docker;
+mod documents;
+mod images;
 mod instance;
 mod kind;
 mod kind_cluster;
@@ -19,12 +21,14 @@ mod target;
 
 pub use claims::claims_of;
 pub use docker::{Container, Docker, Listed, Published, Status};
+pub use documents::{config_maps, differ_beyond_config};
+pub use images::remove_built;
 pub use instance::{Instance, linked_worktree};
 pub use kind::{kind_settings, kind_yaml};
 pub use kind_cluster::{Ensured, KindCluster, Limits, Made, State};
 pub use kubectl::{Kubectl, PROJECT_LABEL, take_context};
 pub use ports::{BLOCK, FIRST_HOST_PORT, Machine};
-pub use ports_taken::{Holder, holder, holders, is_own};
+pub use ports_taken::{Holder, holder, holders, is_own, listed, others, taken};
 pub use registry::{REGISTRY_IMAGE, Registry};
 pub use target::Target;
 

@@ -3,11 +3,22 @@
 //! The words `reason` are the kubelet's (`pkg/kubelet/images/types.go`, `pkg/kubelet/container/sync_result.go`) and the
 //! scheduler's.
 
+use std::time::SystemTime;
+
 use serde_json::Value;
 
 /// How often a container may crash before it counts as broken: an app that starts before its database crashes once or
 /// twice.
 const CRASHES_ALLOWED: u64 = 3;
+
+/// How many seconds after a pod was made what it needs may still be on its way: a Secret that an operator or another Job
+/// makes. The kubelet looks again every few seconds.
+const ARRIVES_WITHIN: i64 = 60;
+
+/// How many seconds after its end a failed pod may still be replaced by whoever made it. A Job tries again after 10, 20, 40 …
+/// seconds (<https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-backoff-failure-policy>), so a pod that is still
+/// the newest by then was its third, or its last.
+const REPLACED_WITHIN: i64 = 30;
 
 /// What is wrong with a pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,13 +56,22 @@ pub fn restarts(pod: &Value) -> u64 {
 }
 
 /// Judges a pod by its status.
+///
+/// Whether trouble lasts may be a matter of time. A clock of the cluster that is another than this machine's makes that
+/// sooner or later; who waits has a budget of its own.
 pub fn state(pod: &Value) -> PodState {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    state_at(pod, i64::try_from(now.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// Judges a pod at a time in seconds since 1970.
+fn state_at(pod: &Value, now: i64) -> PodState {
     let status = &pod["status"];
     let containers = || {
         let of = |key: &str| status[key].as_array().cloned().unwrap_or_default();
         of("initContainerStatuses").into_iter().chain(of("containerStatuses"))
     };
-    if let Some(trouble) = containers().find_map(|container| container_trouble(&container)) {
+    if let Some(trouble) = containers().find_map(|container| container_trouble(pod, &container, now)) {
         return PodState::Trouble(trouble);
     }
     let condition = |name: &str| {
@@ -73,7 +93,9 @@ pub fn state(pod: &Value) -> PodState {
     }
     if status["phase"] == "Failed" {
         let words = text(&status["message"]);
-        return PodState::Trouble(Trouble { what: "the pod failed".into(), words, crashed: None, lasting: true });
+        // Evicted, or lost with its node: who made it makes another.
+        let lasting = !is_replaced(pod, &Value::Null, now);
+        return PodState::Trouble(Trouble { what: "the pod failed".into(), words, crashed: None, lasting });
     }
     let waiting = containers().find_map(|container| {
         let name = text(&container["name"]);
@@ -94,7 +116,30 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn container_trouble(container: &Value) -> Option<Trouble> {
+/// Tells whether a failed pod may still be replaced; `ended` is how its container ended.
+fn is_replaced(pod: &Value, ended: &Value, now: i64) -> bool {
+    let owned = pod["metadata"]["ownerReferences"].as_array().is_some_and(|owners| !owners.is_empty());
+    let end = seconds(&ended["finishedAt"]);
+    owned && end.is_none_or(|end| now < end + REPLACED_WITHIN)
+}
+
+/// Tells whether what a pod needs may still arrive.
+fn may_arrive(pod: &Value, now: i64) -> bool {
+    seconds(&pod["metadata"]["creationTimestamp"]).is_none_or(|made| now < made + ARRIVES_WITHIN)
+}
+
+/// Reads a time of the API server's, `2026-03-01T12:00:00Z`, as seconds since 1970.
+fn seconds(time: &Value) -> Option<i64> {
+    let time = time.as_str()?.strip_suffix('Z')?;
+    let number = |range: std::ops::Range<usize>| time.get(range)?.parse::<i64>().ok();
+    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    // With years that begin in March a leap day is the last of its year.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 719_469;
+    Some(days * 86_400 + number(11..13)? * 3600 + number(14..16)? * 60 + number(17..19)?)
+}
+
+fn container_trouble(pod: &Value, container: &Value, now: i64) -> Option<Trouble> {
     let name = text(&container["name"]);
     let waiting = &container["state"]["waiting"];
     let words = text(&waiting["message"]);
@@ -116,13 +161,18 @@ fn container_trouble(container: &Value) -> Option<Trouble> {
             trouble(format!("the image {} cannot be pulled", text(&container["image"])), reason != "ErrImagePull")
         }
         Some("InvalidImageName") => trouble(format!("{} is no name of an image", text(&container["image"])), true),
-        Some("CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" | "PostStartHookError") => {
+        // A Secret, a ConfigMap or a key of one is not there.
+        Some("CreateContainerConfigError") => {
+            trouble(format!("container {name} cannot be started"), !may_arrive(pod, now))
+        }
+        Some("CreateContainerError" | "RunContainerError" | "PostStartHookError") => {
             trouble(format!("container {name} cannot be started"), true)
         }
         Some("CrashLoopBackOff") => crash(&container["lastState"]["terminated"], restarts >= CRASHES_ALLOWED),
         _ => match &container["state"]["terminated"] {
             ended if ended["exitCode"].as_i64().is_some_and(|code| code != 0) => {
-                crash(ended, restarts >= CRASHES_ALLOWED)
+                let over = pod["spec"]["restartPolicy"] == "Never" && !is_replaced(pod, ended, now);
+                crash(ended, over || restarts >= CRASHES_ALLOWED)
             }
             _ => None,
         },
@@ -161,6 +211,55 @@ mod tests {
         let memory =
             json!({"name": "x", "restartCount": 5, "state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}});
         assert_eq!(trouble(memory).what, "container x needs more memory than it may have");
+    }
+
+    const NOON: i64 = 1_772_366_400;
+
+    fn lasts(pod: &Value, now: i64) -> bool {
+        match state_at(pod, now) {
+            PodState::Trouble(trouble) => trouble.lasting,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_a_pod_needs_may_arrive_a_moment_later() {
+        let mut pod = pod(json!({"name": "x", "state": {"waiting":
+            {"reason": "CreateContainerConfigError", "message": "secret \"key\" not found"}}}));
+        assert!(!lasts(&pod, NOON), "nothing says how old it is");
+        pod["metadata"]["creationTimestamp"] = "2026-03-01T12:00:00Z".into();
+        assert_eq!([0, 59, 60].map(|later| lasts(&pod, NOON + later)), [false, false, true]);
+    }
+
+    #[test]
+    fn a_pod_that_is_not_started_again_has_failed_unless_a_job_makes_another() {
+        let ended = json!({"name": "x", "restartCount": 0, "state": {"terminated":
+            {"exitCode": 1, "reason": "Error", "finishedAt": "2026-03-01T12:00:00Z"}}});
+        let mut pod = pod(ended);
+        pod["status"]["phase"] = "Failed".into();
+        assert!(!lasts(&pod, NOON + 999), "the kubelet starts it again");
+        pod["spec"]["restartPolicy"] = "Never".into();
+        assert!(lasts(&pod, NOON), "nobody makes another");
+        pod["metadata"]["ownerReferences"] = json!([{"kind": "Job", "name": "migrate"}]);
+        assert_eq!([0, 29, 30].map(|later| lasts(&pod, NOON + later)), [false, false, true]);
+        let PodState::Trouble(trouble) = state_at(&pod, NOON) else { panic!("{pod}") };
+        assert_eq!((trouble.what.as_str(), trouble.crashed.as_deref()), ("container x ends with code 1", Some("x")));
+    }
+
+    #[test]
+    fn times_of_the_api_server_are_read() {
+        // Each second number is what `date -u -d TIME +%s` prints.
+        for (text, expected) in [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("2000-02-29T23:59:59Z", Some(951_868_799)),
+            ("2000-03-01T00:00:00Z", Some(951_868_800)),
+            ("2026-03-01T12:00:00Z", Some(NOON)),
+            ("2100-12-31T00:00:00Z", Some(4_133_894_400)),
+            ("2026-03-01T12:00:00+02:00", None),
+            ("yesterday", None),
+        ] {
+            assert_eq!(seconds(&text.into()), expected, "{text}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::Instance;
 use super::probes::machine::user_name;
 use super::probes::socket::{self, Listener, Published};
 use super::probes::text;
-use crate::exec::Invocation;
+use crate::exec::{Invocation, Process};
 
 /// Where lsof is: on macOS, and on Linux where there is no `/proc`.
 const LSOF: [&str; 2] = ["/usr/sbin/lsof", "/usr/bin/lsof"];
@@ -58,10 +58,16 @@ impl Holder {
         }
     }
 
-    /// Tells whether this is a Tilt. On a port of an instance that is the instance's own: no other has its blocks.
-    pub fn is_tilt(&self) -> bool {
-        self.container.is_none() && self.name.as_deref() == Some("tilt")
+    /// Tells whether it is a process that kilter started in a session of its own, or one that this one started.
+    fn is_of(&self, leader: &Process) -> bool {
+        self.pid.is_some_and(|pid| leader.lives() && (pid == leader.pid || session(pid) == Some(leader.pid)))
     }
+}
+
+/// Returns the session of a process (proc(5): the name is in parentheses and may hold anything; the session is field 6);
+/// `None` where the system does not say, or has it elsewhere.
+fn session(pid: u32) -> Option<u32> {
+    text(&format!("/proc/{pid}/stat"))?.rsplit_once(')')?.1.split_whitespace().nth(3)?.parse().ok()
 }
 
 /// Returns whoever has a port of 127.0.0.1; `None` when it is free, or that cannot be seen here.
@@ -77,6 +83,62 @@ pub fn holders(ports: &[u16]) -> BTreeMap<u16, Holder> {
 /// Tells whether a container is the node of an instance's own kind cluster.
 pub fn is_own(container: &Published, instance: &Instance) -> bool {
     super::kind::cluster_name(instance).is_ok_and(|name| container.cluster == name)
+}
+
+/// Finds who has the ports, leaving out the instance's own cluster and its Tilt. `containers` is asked, for what docker has
+/// published, only when somebody has one.
+pub fn others(
+    ports: &[u16],
+    instance: &Instance,
+    tilt: Option<&Process>,
+    containers: &dyn Fn() -> Vec<Published>,
+) -> BTreeMap<u16, Holder> {
+    let mut holders = holders(ports);
+    holders.retain(|_, holder| !tilt.is_some_and(|tilt| holder.is_of(tilt)));
+    if holders.is_empty() {
+        return holders;
+    }
+    // What holds the port of a container is a helper of docker's, which is nobody to be stopped.
+    let containers = containers();
+    holders.retain(|port, holder| {
+        let container = containers.iter().find(|container| container.has(*port));
+        holder.container = container.map(|container| container.container.clone());
+        !container.is_some_and(|container| is_own(container, instance))
+    });
+    // One container may have a helper for each port.
+    for holder in holders.values_mut().filter(|holder| holder.container.is_some()) {
+        *holder = Holder { container: holder.container.take(), ..Holder::default() };
+    }
+    holders
+}
+
+/// Says for each of the others what it has, and what to do about that.
+pub fn taken(others: &BTreeMap<u16, Holder>) -> Vec<(String, String)> {
+    let mut of: BTreeMap<&Holder, Vec<u16>> = BTreeMap::new();
+    others.iter().for_each(|(port, holder)| of.entry(holder).or_default().push(*port));
+    let words = |(holder, ports): (&Holder, Vec<u16>)| {
+        let (word, verb) = if ports.len() == 1 { ("port", "is") } else { ("ports", "are") };
+        let what = format!("{word} {} {verb} taken by {holder}", listed(&ports));
+        (what, format!("The project needs that port, and does not move to another. {}", holder.fix(ports[0])))
+    };
+    of.into_iter().map(words).collect()
+}
+
+/// Writes ports as people do: `20000 to 20047, 11000`.
+pub fn listed(ports: &[u16]) -> String {
+    let mut runs: Vec<(u16, u16)> = Vec::new();
+    for port in ports {
+        match runs.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(*port) => *last = *port,
+            _ => runs.push((*port, *port)),
+        }
+    }
+    let words = runs.into_iter().map(|(first, last)| match last - first {
+        0 => first.to_string(),
+        1 => format!("{first}, {last}"),
+        _ => format!("{first} to {last}"),
+    });
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// Looks into the kernel's tables; `None` where there are none.
@@ -168,6 +230,23 @@ mod tests {
         let other = Holder { user: Some("`root`".into()), ..Holder::default() };
         assert!(of(other).starts_with("a process of `root`: See who it is: `sudo "));
         assert!(of(Holder::default()).starts_with("another process: See who it is: `sudo "));
+    }
+
+    #[test]
+    fn ports_are_listed_as_people_do() {
+        assert_eq!(listed(&[20000, 20001, 20002, 11000]), "20000 to 20002, 11000");
+        assert_eq!(listed(&[65534, 65535]), "65534, 65535");
+        assert_eq!(listed(&[80]), "80");
+    }
+
+    #[test]
+    fn what_kilter_started_is_told_by_its_process_and_not_by_its_name() {
+        let this = Process::this().unwrap();
+        let holder = Holder { pid: Some(this.pid), name: Some("mytilt".into()), ..Holder::default() };
+        assert!(holder.is_of(&this));
+        assert!(!holder.is_of(&Process { started: "another time".into(), ..this.clone() }), "that one has ended");
+        assert!(!Holder { name: Some("tilt".into()), ..Holder::default() }.is_of(&this), "nobody knows whose it is");
+        assert!(!Holder { pid: Some(1), name: Some("tilt".into()), ..Holder::default() }.is_of(&this), "another's");
     }
 
     #[test]

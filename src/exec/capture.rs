@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::{Environment, Invocation, interrupt};
+use super::interrupt::{self, Registered};
+use super::{Environment, Invocation};
 use crate::diag::{Error, Result};
 
 /// How many bytes of standard error are kept (the last ones).
@@ -72,17 +73,35 @@ impl Invocation {
     /// # Errors
     /// When the program cannot be started, or kilter is interrupted. How the process ended is no error here.
     pub fn capture(&self) -> Result<Captured> {
+        let captured = self.captured(|start| Registered::start(start).map(|(handle, group)| (handle, Some(group))));
+        if interrupt::interrupted() { Err(Error::interrupted()) } else { captured }
+    }
+
+    /// Runs the call as [`Invocation::capture`] does, whether kilter was told to stop or not, and is not ended by that: for
+    /// putting away what an interrupted tool left. kilter does not wait for it longer than it takes to end.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub fn capture_regardless(&self) -> Result<Captured> {
+        self.captured(|start| start().map(|(handle, _)| (handle, None)))
+    }
+
+    /// Runs the call to its end. `begin` starts it and keeps what is to be kept meanwhile.
+    fn captured(
+        &self,
+        begin: impl FnOnce(Start<'_>) -> Result<(duct::Handle, Option<Registered>)>,
+    ) -> Result<Captured> {
         if let Some(tell) = super::ON_START.get() {
             tell(self);
         }
         let (out_read, out_write) = std::io::pipe().map_err(|e| Error::io("open a pipe", &e))?;
         let (err_read, err_write) = std::io::pipe().map_err(|e| Error::io("open a pipe", &e))?;
-        let (handle, registered) = interrupt::Registered::start(|| {
+        let (handle, _registered) = begin(Box::new(|| {
             let handle = self.start(out_write, err_write)?;
-            let group = handle.pids().first().copied().unwrap_or_default();
+            let group = group_of(&handle);
             Ok((handle, group))
-        })?;
-        let group = registered.group();
+        }))?;
+        let group = group_of(&handle);
         let flooded = Arc::new(AtomicBool::new(false));
         let out = read_up_to(out_read, self.max_output, Arc::clone(&flooded), group);
         let err = read_tail(err_read);
@@ -92,9 +111,6 @@ impl Invocation {
         interrupt::end_group(group);
         let stdout = join(out);
         let stderr = String::from_utf8_lossy(&join(err)).into_owned();
-        if interrupt::interrupted() {
-            return Err(Error::interrupted());
-        }
         let ending = match (timed_out, flooded.load(Ordering::SeqCst), status.code(), status.signal()) {
             (true, ..) => Ending::TimedOut,
             (_, true, ..) => Ending::Flooded,
@@ -153,6 +169,13 @@ impl Invocation {
         Error::missing(format!("cannot run `{}`: {words}", self.program.display()))
             .help("Check that the file is there and may be executed.")
     }
+}
+
+/// Starts a process; returns its group with it.
+type Start<'a> = Box<dyn FnOnce() -> Result<(duct::Handle, u32)> + 'a>;
+
+fn group_of(handle: &duct::Handle) -> u32 {
+    handle.pids().first().copied().unwrap_or_default()
 }
 
 /// Waits for the end; on the time limit, ends the group. Returns whether the process ended in time.

@@ -4,10 +4,11 @@ use serde_json::{Map, Value, json};
 
 use super::build::Input;
 use super::restart::supervised;
-use super::{APP, AppPlan, ChartSource, FIRST_NODE_PORT, Plan, SLOTS};
+use super::{APP, AppPlan, ChartSource, FIRST_NODE_PORT, Origin, Plan, SLOTS};
 use crate::catalog;
 use crate::config::model::{Component, Config, EnvValue};
 use crate::diag::{Error, Result};
+use crate::ids::Name;
 
 /// The chart of the app in dev.
 const CHART: &str = "dev-app";
@@ -48,10 +49,14 @@ pub(super) fn values(plan: &mut Plan, config: &Config) -> Result<()> {
     let env: Map<String, Value> = plan.env.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect();
     let components: Vec<Value> = config.components.iter().map(|c| component(c, &image)).collect();
     let node_ports = plan.node_ports;
+    let waits = waits_for(plan);
     let Some(app) = &mut plan.app else { return Ok(()) };
     let mut values = json!({"image": image, "port": app.port, "env": env, "secrets": config.app_secrets});
     if node_ports && app.slot < SLOTS {
         values["nodePorts"] = json!({"http": FIRST_NODE_PORT + app.slot});
+    }
+    if !waits.is_empty() && is_current(&app.chart) {
+        values["waitFor"] = json!(waits);
     }
     if let Some(health) = &app.health {
         values["health"] = json!(health);
@@ -63,9 +68,26 @@ pub(super) fn values(plan: &mut Plan, config: &Config) -> Result<()> {
     Ok(())
 }
 
+/// The addresses of the services, as far as kilter's own charts say where they are: of each the first port.
+fn waits_for(plan: &Plan) -> Vec<String> {
+    let own = plan.services.iter().filter(|service| service.origin != Origin::Chart);
+    own.filter_map(|service| Some(format!("{}:{}", service.name, service.ports.first()?.port))).collect()
+}
+
+/// Tells whether the app's chart is the one that this kilter has: a locked one from before may not know every value.
+fn is_current(chart: &ChartSource) -> bool {
+    let ChartSource::Embedded { name, digest } = chart else { return false };
+    catalog::chart(name).is_some_and(|carried| carried.digest() == *digest)
+}
+
 /// Returns the name under which Tilt builds the app's image. No registry has it: what is not built is not pulled.
 pub fn app_image(plan: &Plan) -> String {
-    format!("kilter.local/{}/app:dev", plan.project)
+    app_image_of(&plan.project)
+}
+
+/// Returns the name of the app's image in the manifests of a project; all its working copies share it.
+pub fn app_image_of(project: &Name) -> String {
+    format!("kilter.local/{project}/app:dev")
 }
 
 fn component(component: &Component, app_image: &str) -> Value {

@@ -69,6 +69,14 @@ pub fn project_name(config: &Config, lock: Option<&Lock>, directory: &str) -> Re
     Ok(name)
 }
 
+/// Returns the namespace of an instance: with kind, whose clusters have but one of kilter's, all have the same.
+pub fn namespace(name: &Name, instance: Option<&Name>, provider: Provider) -> String {
+    match (provider, instance) {
+        (Provider::Context, Some(instance)) => format!("{name}-{instance}-dev"),
+        _ => format!("{name}-dev"),
+    }
+}
+
 /// Makes the plan.
 ///
 /// # Errors
@@ -79,10 +87,7 @@ pub fn build(input: &Input<'_>) -> Result<Plan> {
         Provider::Kind => HostAccess::Nodeport,
         Provider::Context => HostAccess::Forward,
     });
-    let namespace = match (cluster.provider, input.instance) {
-        (Provider::Context, Some(instance)) => format!("{}-{instance}-dev", input.name),
-        _ => format!("{}-dev", input.name),
-    };
+    let namespace = namespace(input.name, input.instance, cluster.provider);
     if namespace.len() > MAX_NAMESPACE {
         let what =
             format!("the namespace `{namespace}` has {} characters; Kubernetes takes {MAX_NAMESPACE}", namespace.len());

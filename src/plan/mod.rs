@@ -18,8 +18,8 @@ use crate::config::model::Hooks;
 use crate::ids::{Digest, Name};
 
 pub use crate::config::lock::Origin;
-pub use app::app_image;
-pub use build::{Facts, Input, build, project_name};
+pub use app::{app_image, app_image_of};
+pub use build::{Facts, Input, build, namespace, project_name};
 pub(crate) use restart::LINES;
 pub use restart::{SUPERVISOR, restarts, supervised};
 pub(crate) use service::not_carried;

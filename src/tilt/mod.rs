@@ -1,7 +1,9 @@
 //! Tilt: the text of its Tiltfile, and the running one.
 
 mod objects;
+mod plain;
 mod process;
+mod reach;
 mod resource;
 mod tiltfile;
 

@@ -1,6 +1,7 @@
 //! The Tiltfile: static YAML that is already rendered, the app's image, names and links. No helm runs when Tilt loads it.
 //!
-//! It holds nothing of this machine, so that an ejected copy can be committed. kilter sets, before it starts Tilt:
+//! It holds nothing of this machine, so that an ejected copy can be committed. Tilt loads that copy in its place, and it may
+//! include this one. kilter sets, before it starts Tilt:
 //!
 //! | variable | |
 //! |---|---|
@@ -18,7 +19,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::objects::{Census, Object, TiltService};
+use super::objects::{Census, Object, STAYS, TiltService};
+use super::reach::{served, with_port};
 use crate::catalog::{self, Requirement};
 use crate::detect::Stack;
 use crate::image::CONTEXT_IGNORE;
@@ -59,8 +61,12 @@ pub struct TiltInput<'a> {
 ///
 /// Tilt's own 3 updates at a time and 30 seconds for the cluster to take an object are for a handful of services; what is
 /// deployed here are finished manifests, and the first of them meet a cluster that is busy with its own start.
+///
+/// What stays is told by Tilt's annotation (tilt-dev/tilt `internal/controllers/core/kubernetesapply`), put on at load: the
+/// stored manifest is helm's own. Where there is none, Tilt reads the file itself.
 const HEAD: &str = "\
-# kilter's Tiltfile; a copy at kilter/Tiltfile (`kilter eject tiltfile`) is yours and is used in its place.
+# kilter's Tiltfile; a copy at kilter/Tiltfile (`kilter eject tiltfile`) is yours and is used in its place. One that only adds
+# to kilter's needs no copy of it: include(os.environ['KILTER_ARTIFACTS'] + '/Tiltfile')
 # kilter sets these before it starts Tilt.
 artifacts = os.environ['KILTER_ARTIFACTS']
 project = os.environ['KILTER_PROJECT']
@@ -78,6 +84,19 @@ def forward(slot, port):
 def unless_node_port(forwards):
     return forwards if forward_all else []
 
+# Tilt deletes what leaves the Tiltfile. These stay: data, and what holds more than one service.
+stays = '^(STAYS)$'
+
+def manifest(service, **options):
+    path = artifacts + '/manifests/' + service + '.yaml'
+    kept, rest = filter_yaml(path, kind=stays)
+    objects = decode_yaml_stream(kept)
+    for object in objects:
+        annotations = object['metadata'].get('annotations') or {}
+        annotations.setdefault('tilt.dev/down-policy', 'keep')
+        object['metadata']['annotations'] = annotations
+    k8s_yaml([encode_yaml_stream(objects), rest] if objects else path, **options)
+
 allow_k8s_contexts(os.environ['KILTER_CONTEXT'])
 if registry:
     default_registry(registry)
@@ -93,7 +112,7 @@ fn quote(text: &str) -> String {
 
 /// Returns the text of the Tiltfile.
 pub fn tiltfile(input: &TiltInput<'_>) -> String {
-    let mut out = String::from(HEAD);
+    let mut out = HEAD.replace("STAYS", &STAYS.join("|"));
     if let Some(app) = &input.plan.app {
         image(&mut out, input, app);
     }
@@ -155,11 +174,11 @@ fn pattern(path: &str) -> String {
     out
 }
 
-/// Writes the resources of a service. The first workload has the service's name, forwards and links, and the objects
-/// that belong to it; without a workload, the objects alone have the name.
+/// Writes the resources of a service. The first workload has the service's name and links, and the objects that belong to
+/// it; without a workload, the objects alone have the name. Each workload has the forwards of the ports that it serves.
 fn resources(out: &mut String, plan: &Plan, service: &TiltService, census: &Census, names: &mut BTreeSet<String>) {
     let again = if census.repeats(service) { ", allow_duplicates=True" } else { "" };
-    let _ = writeln!(out, "\nk8s_yaml(artifacts + {}{again})", quote(&format!("/manifests/{}.yaml", service.name)));
+    let _ = writeln!(out, "\nmanifest({}{again})", quote(&service.name));
     let label = if service.name == APP { "app" } else { "services" };
     let links = option("links", &links(plan, &service.name));
     let known = plan.services.iter().map(|service| (service.name.as_str(), service.catalog.as_deref()));
@@ -168,6 +187,7 @@ fn resources(out: &mut String, plan: &Plan, service: &TiltService, census: &Cens
     let beside = option("objects", &beside);
     let workloads = service.objects.iter().filter(|object| object.is_workload());
     let workloads: Vec<_> = workloads.filter_map(|workload| Some((workload, census.resource(workload)?))).collect();
+    let ways = ways(plan, service, &workloads.iter().map(|(workload, _)| *workload).collect::<Vec<_>>());
     for (index, (workload, resource)) in workloads.iter().enumerate() {
         let name = if index == 0 { service.name.clone() } else { further(plan, service, workload, names) };
         let _ = write!(out, "k8s_resource({}", quote(resource));
@@ -175,10 +195,9 @@ fn resources(out: &mut String, plan: &Plan, service: &TiltService, census: &Cens
             let _ = write!(out, ", new_name={}", quote(&name));
         }
         let _ = write!(out, ", labels=[{}]{waits}", quote(label));
-        if index == 0 {
-            let forwards = forwards(plan, &service.name);
-            let _ = write!(out, "{beside}{forwards}{links}");
-        }
+        let forwards = forwards(plan, &service.name, ways.iter().filter(|way| way.workload == index));
+        let (beside, links) = if index == 0 { (beside.as_str(), links.as_str()) } else { ("", "") };
+        let _ = write!(out, "{beside}{forwards}{links}");
         // Otherwise Tilt waits for pods that nobody asked for.
         let idle = if workload.idle { ", pod_readiness='ignore'" } else { "" };
         line(out, &format!("{idle})"));
@@ -224,13 +243,34 @@ fn ports(plan: &Plan, service: &str) -> Vec<PortPlan> {
     plan.service(service).map(|service| service.ports.clone()).unwrap_or_default()
 }
 
-/// Writes the forwards of a service: always where no NodePort serves, else only where NodePorts do not reach this machine.
-fn forwards(plan: &Plan, service: &str) -> String {
+/// The way to a port of a service: which of its workloads serves it, at which port of a container.
+struct Way {
+    port: PortPlan,
+    workload: usize,
+    container: u16,
+}
+
+/// Finds the way to each port. What no Service of the manifest says is taken for the container's own.
+fn ways(plan: &Plan, service: &TiltService, workloads: &[&Object]) -> Vec<Way> {
+    let release = if service.name == APP { plan.project.as_str() } else { &service.name };
+    let index = |object: &Object| workloads.iter().position(|workload| *workload == object);
+    let way = |port: PortPlan| {
+        let found = served(service, release, &port).and_then(|(object, number)| Some((index(object)?, number)));
+        let named = || Some((with_port(service, port.port).and_then(index)?, port.port));
+        let (workload, container) = found.or_else(named).unwrap_or((0, port.port));
+        Way { port, workload, container }
+    };
+    ports(plan, &service.name).into_iter().map(way).collect()
+}
+
+/// Writes the forwards of a workload: always where no NodePort serves, else only where NodePorts do not reach this machine.
+fn forwards<'a>(plan: &Plan, service: &str, ways: impl Iterator<Item = &'a Way>) -> String {
     let own_chart = plan.service(service).is_some_and(|s| s.origin == crate::plan::Origin::Chart);
     let (always, else_by_node_port): (Vec<_>, Vec<_>) =
-        ports(plan, service).into_iter().partition(|port| !plan.node_ports || port.slot >= SLOTS || own_chart);
-    let list = |ports: &[PortPlan]| {
-        let calls: Vec<String> = ports.iter().map(|port| format!("forward({}, {})", port.slot, port.port)).collect();
+        ways.partition(|way| !plan.node_ports || way.port.slot >= SLOTS || own_chart);
+    let list = |ways: &[&Way]| {
+        let calls: Vec<String> =
+            ways.iter().map(|way| format!("forward({}, {})", way.port.slot, way.container)).collect();
         format!("[{}]", calls.join(", "))
     };
     let parts = [

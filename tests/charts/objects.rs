@@ -72,7 +72,7 @@ pub(super) fn rich(chart: &Chart) -> Value {
         "temporal" => json!({"namespaces": ["reports"]}),
         "inline-service" => json!({"storage": {"path": "/data"}, "command": ["/whoami"], "args": ["--verbose"]}),
         "dev-app" => json!({"health": "/healthz", "command": ["sh", "-c", "npm run dev"], "secrets": ["shop-keys"],
-            "components": [{"name": "worker", "command": ["node", "worker.js"], "env": {"QUEUE": "mail"}},
+            "waitFor": ["postgres:5432", "redis:6379"], "components": [{"name": "worker", "command": ["node", "worker.js"], "env": {"QUEUE": "mail"}},
                 {"name": "admin", "image": "admin:dev", "port": 4000}]}),
         _ => json!({}),
     };

@@ -72,8 +72,10 @@ fn what_contradicts_itself_and_what_has_moved_is_found() {
     let Some(_) = helm() else { return };
     let project = Project::new("shop").file("kilter.yaml", "services: [postgres, {name: db, from: postgres}]\n");
     let report = parsed(&project, &["doctor", "--json"]);
-    let clash = "`DATABASE_URL` is provided by both `postgres` and `db` (kilter.yaml:1:22)";
-    assert_eq!(check(&report, "kilter.yaml")["what"], clash);
+    assert_eq!(
+        check(&report, "kilter.yaml")["what"],
+        "`DATABASE_URL` is provided by both `postgres` and `db` (kilter.yaml:1:22)"
+    );
     project.write("kilter.yaml", "services: [redis]\n");
     project.kilter(&["render"]).succeeds();
     let report = parsed(&project, &["doctor", "--json"]);
@@ -303,6 +305,72 @@ fn a_kubeconfig_that_leads_nowhere_is_found() {
         "{what}"
     );
     assert_eq!(fs::metadata(&users).unwrap().modified().unwrap(), before, "the user's file is never written");
+}
+
+#[test]
+fn a_registry_that_does_not_answer_and_a_docker_that_nobody_needs() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let yaml = |app: &str| format!("cluster: {{provider: context, context: team, registry: \"{address}\"}}\n{app}");
+    let project = Project::new("shop").file("kilter.yaml", yaml("dev: npm run dev\n"));
+    let bin = docker(&project, "echo 'the daemon is out' >&2; exit 1", "exit 9");
+    let of = |name: &str| {
+        let row = check(&report(&project, &bin, &[]).1, name);
+        (row["state"].as_str().unwrap().to_owned(), row["what"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(of("registry"), ("ok".to_owned(), format!("`{address}` answers")));
+    assert_eq!(of("docker"), ("failed".to_owned(), "docker does not work: the daemon is out".to_owned()));
+    drop(listener);
+    assert_eq!(
+        of("registry"),
+        ("warning".to_owned(), format!("`{address}` does not answer, and the app's image is to go there"))
+    );
+    project.write("kilter.yaml", yaml("services: [redis]\n"));
+    let found = report(&project, &bin, &[]).1;
+    assert!(!found.as_array().unwrap().iter().any(|row| row["check"] == "registry"), "nothing is built: {found}");
+    let unused = "docker does not work: the daemon is out (this project does without)";
+    assert_eq!(of("docker"), ("warning".to_owned(), unused.to_owned()));
+}
+
+#[test]
+fn a_tilt_that_died_and_what_is_left_of_a_directory_that_is_gone() {
+    let project = Project::new("shop").file("kilter.yaml", "services: [redis]\n");
+    let nothing = project.outside("nothing");
+    let state = project.state().join("kilter");
+    let session = state.join("instances/shop");
+    kilter::fsx::write(
+        &session.join("tilt.json"),
+        br#"{"process": {"pid": 1, "started": "another time"}, "note": ""}"#,
+    )
+    .unwrap();
+    kilter::fsx::write(&session.join("tilt.log"), b"one\nfatal: out of memory\n\n").unwrap();
+    let row = check(&report(&project, &nothing, &[]).1, "live update");
+    assert_eq!(row["what"], "Tilt has ended, though nobody stopped it; its last words: fatal: out of memory");
+    assert!(row["fix"].as_str().unwrap().contains("instances/shop/tilt.log`"), "{row}");
+
+    let gone = project.outside("elsewhere/gone away");
+    let table = json!({"instances": {
+        "cellar@old": {"dir": gone, "blocks": [20_000]},
+        "rendered": {"dir": project.outside("elsewhere/rendered"), "blocks": [20_048]},
+    }});
+    kilter::fsx::write(&state.join("machine.json"), table.to_string().as_bytes()).unwrap();
+    let place = json!({"context": "team", "namespace": "cellar-old-dev"});
+    kilter::fsx::write(&state.join("instances/cellar@old/place.json"), place.to_string().as_bytes()).unwrap();
+    let found = report(&project, &nothing, &[]).1;
+    let left: Vec<&Value> = found.as_array().unwrap().iter().filter(|row| row["check"] == "left over").collect();
+    assert_eq!(left.len(), 1, "{found}");
+    let what = project.shown(left[0]["what"].as_str().unwrap());
+    assert_eq!(
+        what,
+        "`cellar@old` has left the namespace `cellar-old-dev` in the cluster of `team`: its directory `[TMP]/elsewhere/gone away` is gone"
+    );
+
+    // The fix is one: it leads to what was brought up, whatever is above.
+    let fix = left[0]["fix"].as_str().unwrap();
+    let made = fix.split('`').nth(1).unwrap().split(" && kilter ").next().unwrap();
+    assert!(command(Path::new("/bin/sh")).args(["-c", made]).status().unwrap().success());
+    let said = project.kilter(&["destroy"]).cwd(&gone).fails(5);
+    assert!(said.contains("the namespace `cellar-old-dev` in the cluster of `team`"), "{said}");
 }
 
 #[test]

@@ -65,3 +65,15 @@ fn what_kilter_yaml_has_in_another_form_is_not_added_again() {
     project.kilter(&["init", "--yes"]).succeeds();
     assert_eq!(project.read("kilter.yaml"), "env: {REDIS_URL: 'redis://elsewhere'}\nservices:\n  - postgres\n");
 }
+
+#[test]
+fn before_up_standard_output_stays_with_up() {
+    let project = shop();
+    for json in [&["--json"][..], &[]] {
+        let up = project.kilter(&["up", "--yes"]).env("KILTER_HELM", "/nonexistent/helm");
+        let said = json.iter().fold(up, |up, flag| up.arg(flag)).fails(3);
+        assert!(said.contains("Wrote kilter.yaml.\n") && !said.contains("kilter render"), "{said}");
+        assert_eq!(json.is_empty(), said.contains("package.json:5  pg"), "the evidence of what is written: {said}");
+        fs::remove_file(project.root().join("kilter.yaml")).unwrap();
+    }
+}

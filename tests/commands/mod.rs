@@ -1,11 +1,17 @@
 //! The commands as people and scripts meet them: results on standard output, talk on standard error, JSON that parses.
 
 mod add_and_remove;
+mod begin;
+mod destroy;
 mod doctor;
 mod env;
 mod help;
 mod init;
+mod logs;
 mod others;
+mod restart;
+mod status;
+mod stop;
 
 use std::fs;
 use std::path::Path;

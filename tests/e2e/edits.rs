@@ -55,9 +55,14 @@ fn slow_an_edit_of_the_dependencies_makes_a_new_image() {
     assert_ne!(app.pod_uid("e2e-deps"), server, "a new image is a new pod");
     assert_eq!(app.pod_uid("postgres"), database);
 
+    // Edits that live update brought are part of the image that is built next.
     let built = app.pod_uid("e2e-deps");
+    edit(&app, "server.js", "ms(60000)", "ms(7200000)");
+    app.answers("/", "2h: ");
     app.kilter(&["up", "--ci", "--rebuild"]).succeeds();
-    assert_eq!(app.pod_uid("e2e-deps"), built, "a build with the same outcome is the same image");
+    app.kubectl(&["delete", "pods", "--selector", "app.kubernetes.io/instance=e2e-deps"]).unwrap();
+    app.answers("/", "2h: ");
+    assert_ne!(app.pod_uid("e2e-deps"), built);
 }
 
 #[test]

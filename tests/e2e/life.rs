@@ -21,7 +21,7 @@ fn slow_down_stop_and_destroy_each_leave_what_they_say() {
 
     let said = app.kilter(&["down"]).succeeds().stderr;
     assert!(said.contains("`kilter up` starts it again"), "{said}");
-    assert!(!std::path::Path::new(&format!("/proc/{tilt}")).exists(), "Tilt is gone");
+    assert!(!app::lives(tilt), "Tilt is gone");
     assert_eq!(inside(&app, "e2e-life").unwrap(), "visits: 2 in redis, 2 in postgres\n", "pods go on serving");
     assert_eq!(app::get(&app.address(), "/"), None, "what Tilt forwards ends with it");
     let text = app.project.read("server.js");

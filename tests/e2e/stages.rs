@@ -6,7 +6,8 @@ use super::Bed;
 use super::app::App;
 
 /// What `up` says when a stage begins.
-const STAGES: [&str; 5] = ["rendered", "made the namespace", "waiting: ", "redis: ready", "postgres: ready"];
+const STAGES: [&str; 6] =
+    ["rendering", "made the namespace", "starting Tilt", "waiting: ", "redis: ready", "postgres: ready"];
 
 #[test]
 fn slow_ctrl_c_at_every_stage() {

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use kilter::artifacts::{Directory, Ejected, Thing};
 use serde_json::Value;
 
 use super::projects::{WHOLE_CATALOG, fixtures, project};
@@ -24,9 +25,11 @@ fn tilt() -> Option<PathBuf> {
     tilt
 }
 
-/// Prepares Tilt to load the Tiltfile of a rendered project with what kilter would set.
+/// Prepares Tilt to load the Tiltfile of a rendered project, its own if it has one, with what kilter would set.
 fn call(tilt: &Path, project: &Project, name: &str, set: &[(&str, &str)]) -> Command {
     let artifacts = project.cache().join(name);
+    let ejected = Ejected::scan(&project.root(), vec![Thing::Tiltfile]);
+    let tiltfile = ejected.tiltfile(&Directory { root: artifacts.clone() });
     let context = "somebodys-cluster";
     let kubeconfig = project.outside("kubeconfig");
     // By the name of its context and its address Tilt would take it for production.
@@ -37,7 +40,7 @@ fn call(tilt: &Path, project: &Project, name: &str, set: &[(&str, &str)]) -> Com
     );
     kilter::fsx::write(&kubeconfig, text.as_bytes()).unwrap();
     let mut call = command(tilt);
-    call.args(["alpha", "tiltfile-result", "-f"]).arg(artifacts.join("Tiltfile")).env_clear().current_dir("/");
+    call.args(["alpha", "tiltfile-result", "-f"]).arg(tiltfile).env_clear().current_dir("/");
     call.env("PATH", "/usr/bin:/bin")
         .env("HOME", project.home())
         .env("DO_NOT_TRACK", "1")
@@ -166,6 +169,34 @@ fn where_node_ports_do_not_reach_this_machine_tilt_forwards_every_port() {
 }
 
 #[test]
+fn tilt_forwards_to_the_container_that_serves_a_port() {
+    let (Some(_), Some(tilt)) = (support::helm(), tilt()) else { return };
+    let workload = |kind: &str, name: &str, port: u16| {
+        format!(
+            "apiVersion: apps/v1\nkind: {kind}\nmetadata:\n  name: {name}\nspec:\n  selector:\n    matchLabels: {{run: {name}}}\n  \
+             template:\n    metadata:\n      labels: {{run: {name}}}\n    spec:\n      containers:\n      - name: c\n        \
+             image: c\n        ports:\n        - name: web\n          containerPort: {port}\n"
+        )
+    };
+    let service = "apiVersion: v1\nkind: Service\nmetadata:\n  name: own\nspec:\n  selector: {run: web}\n  ports:\n  - port: 80\n    \
+                   targetPort: web\n";
+    let project = Project::new("odd")
+        .file("kilter.yaml", "cluster: {provider: context, context: c, registry: r.example.com}\nservices:\n  - {name: own, chart: own, port: 80}\n  - {name: postgres, port: 6000}\n  - {name: redis, values: {ports: {redis: 7000}}}\n")
+        .file("own/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n")
+        .file("own/templates/service.yaml", service)
+        .file("own/templates/cache.yaml", workload("Deployment", "cache", 80))
+        .file("own/templates/web.yaml", workload("StatefulSet", "web", 8080));
+    let resources = rendered(&tilt, &project, "odd");
+    let names: Vec<&str> = resources.keys().map(String::as_str).collect();
+    assert_eq!(names, ["own", "postgres", "redis", "web"]);
+    // NodePorts never serve a chart of the user's: its port has a slot behind theirs.
+    assert_eq!(forwards(&resources["web"]), [(22000, 8080)]);
+    assert_eq!(forwards(&resources["own"]), []);
+    assert_eq!(forwards(&resources["postgres"]), [(21000, 5432), (21001, 8081)]);
+    assert_eq!(forwards(&resources["redis"]), [(21002, 6379)]);
+}
+
+#[test]
 fn tilt_is_told_the_registry_and_the_context() {
     let (Some(_), Some(tilt)) = (support::helm(), tilt()) else { return };
     let project = project("backing");
@@ -251,6 +282,71 @@ fn tilt_takes_a_chart_without_workloads_and_one_that_wants_no_pods() {
     assert_eq!(kinds(&resources["settings"]), ["ConfigMap"]);
     assert_eq!(forwards(&resources["idle"]), [(22001, 81)]);
     assert_eq!(kinds(&resources["uncategorized"]), ["ConfigMap", "Service"]);
+}
+
+#[test]
+fn what_holds_data_stays_when_its_service_leaves_and_nothing_else_is_touched() {
+    let (Some(_), Some(tilt)) = (support::helm(), tilt()) else { return };
+    let claim = |name: &str, annotations: &str| {
+        format!(
+            "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {{name: {name}{annotations}}}\n\
+             spec: {{accessModes: [ReadWriteOnce], resources: {{requests: {{storage: 1Gi}}}}}}\n"
+        )
+    };
+    let all = format!(
+        "{}---\n{}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: words}}\ndata: {{'on': 'on', 'n': '1_0', o: '0o7', text: \"a\\n b\\n\"}}\n---\n\
+         apiVersion: v1\nkind: List\nitems:\n- {}",
+        claim("plain", ""),
+        claim("own", ", annotations: {tilt.dev/down-policy: delete, a: b}"),
+        claim("listed", ", annotations: {a: b}").trim_end().replace('\n', "\n  "),
+    );
+    let project = Project::new("files")
+        .file("kilter.yaml", "services: [{name: files, chart: files, port: 80}]\n")
+        .file("files/Chart.yaml", "apiVersion: v2\nname: files\nversion: 1.0.0\n")
+        .file("files/templates/all.yaml", &all);
+    let resources = rendered(&tilt, &project, "files");
+    let loaded = resources["files"]["DeployTarget"]["yaml"].as_str().unwrap();
+    let documents = serde_yaml::Deserializer::from_str(loaded);
+    let objects: Vec<Value> = documents.map(|document| serde::Deserialize::deserialize(document).unwrap()).collect();
+    let object = |name: &str| objects.iter().find(|object| object["metadata"]["name"] == name).unwrap();
+    let annotations = |name: &str| object(name)["metadata"]["annotations"].clone();
+    assert_eq!(annotations("plain"), serde_json::json!({"tilt.dev/down-policy": "keep"}));
+    assert_eq!(
+        annotations("own"),
+        serde_json::json!({"tilt.dev/down-policy": "delete", "a": "b"}),
+        "the chart decides"
+    );
+    assert_eq!(annotations("listed"), serde_json::json!({"tilt.dev/down-policy": "keep", "a": "b"}));
+    assert_eq!(annotations("words"), Value::Null);
+    assert_eq!(object("words")["data"], serde_json::json!({"on": "on", "n": "1_0", "o": "0o7", "text": "a\n b\n"}));
+    assert_eq!(object("plain")["spec"]["resources"]["requests"]["storage"], "1Gi");
+    let stored = text(&project.cache().join("files/manifests/files.yaml"));
+    assert!(!stored.contains("keep"), "helm's bytes are stored: {stored}");
+}
+
+#[test]
+fn an_ejected_tiltfile_is_loaded_where_it_is_and_may_include_kilters() {
+    let (Some(_), Some(tilt)) = (support::helm(), tilt()) else { return };
+    let project = Project::new("shop").file("kilter.yaml", "services: [redis]\n");
+    let loaded = || {
+        let resources = rendered(&tilt, &project, "shop").into_iter();
+        resources.map(|(name, resource)| (name, resource["DeployTarget"]["yaml"].clone())).collect::<BTreeMap<_, _>>()
+    };
+    let plain = loaded();
+    project.kilter(&["eject", "tiltfile"]).succeeds();
+    assert_eq!(loaded(), plain);
+    project.write("kilter/own.star", "def own(name):\n    local_resource(name, 'echo mine')\n");
+    let lines = "load('./own.star', 'own')\nown('check')\n";
+    let whole = project.read("kilter/Tiltfile");
+    let included = "include(os.environ['KILTER_ARTIFACTS'] + '/Tiltfile')\n";
+    for text in [format!("{whole}{lines}"), format!("{included}{lines}")] {
+        project.write("kilter/Tiltfile", text);
+        let mut resources = loaded();
+        assert!(resources.remove("check").is_some(), "{resources:?}");
+        assert_eq!(resources, plain);
+    }
+    std::fs::remove_file(project.root().join("kilter/Tiltfile")).unwrap();
+    assert_eq!(loaded(), plain);
 }
 
 #[test]

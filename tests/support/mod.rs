@@ -1,6 +1,7 @@
 //! What the tests share.
 
 pub(crate) mod charts;
+pub(crate) mod cluster;
 pub(crate) mod http;
 pub(crate) mod oci;
 pub(crate) mod project;

@@ -236,12 +236,17 @@ impl Running {
 
     /// Waits until it has said this on standard error. Fails the test when it does not.
     pub(crate) fn said(&mut self, text: &str) {
-        let deadline = Instant::now() + self.patience;
-        while !String::from_utf8_lossy(&self.stderr.text).contains(text) {
-            if self.stderr.listen(deadline).is_err() {
-                let _ = self.child.kill();
-                panic!("never said {text:?}, but:\n{}", String::from_utf8_lossy(&self.stderr.text));
-            }
+        if !self.stderr.hears(text, Instant::now() + self.patience) {
+            let _ = self.child.kill();
+            panic!("never said {text:?}, but:\n{}", String::from_utf8_lossy(&self.stderr.text));
+        }
+    }
+
+    /// Waits until it has printed this on standard output. Fails the test when it does not.
+    pub(crate) fn says(&mut self, text: &str) {
+        if !self.stdout.hears(text, Instant::now() + self.patience) {
+            let _ = self.child.kill();
+            panic!("never printed {text:?}, but:\n{}", String::from_utf8_lossy(&self.stdout.text));
         }
     }
 
@@ -336,6 +341,16 @@ impl Heard {
         let piece = self.pieces.recv_timeout(deadline.saturating_duration_since(Instant::now()))?;
         self.text.extend(piece);
         Ok(())
+    }
+
+    /// Listens until it has heard this; tells whether it has.
+    fn hears(&mut self, text: &str, deadline: Instant) -> bool {
+        while !String::from_utf8_lossy(&self.text).contains(text) {
+            if self.listen(deadline).is_err() {
+                return false;
+            }
+        }
+        true
     }
 
     /// Listens to the end; tells whether it came.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use super::Dev;
+use super::{Dev, Place};
 use crate::cli::context::Context;
 use crate::cli::project::{Project, tool};
 use crate::cluster::{
@@ -30,6 +30,7 @@ impl Dev {
     /// # Errors
     /// When it cannot be made or does not answer.
     pub(crate) fn ensure_cluster(&self, ctx: &Context, project: &Project, kubectl: &Kubectl) -> Result<Made> {
+        self.remember()?;
         let made = match &self.target {
             Target::Context { context, registry } => {
                 let before = fsx::read(&kubectl.kubeconfig, fsx::MAX_FILE)?;
@@ -44,6 +45,54 @@ impl Dev {
             ctx.ui.talk(&format!("made the namespace {}", self.plan.namespace));
         }
         Ok(Made { anew: made.anew || emptied, ..made })
+    }
+
+    /// Tells whether images are built that the cluster is to pull: the app's, or whatever a Tiltfile of the user's says.
+    fn builds(&self) -> bool {
+        self.plan.app.is_some() || self.root.join("kilter/Tiltfile").exists()
+    }
+
+    fn ensure_kind(&self, ctx: &Context, project: &Project) -> Result<Made> {
+        let kind = self.kind(ctx, project)?;
+        let work = ctx.ui.work(&format!("looking at {}", self.target.shown()));
+        let progress = |text: &str| ctx.ui.talk(text);
+        if !matches!(kind.state()?, State::Running | State::Paused) {
+            self.require_block(ctx)?;
+        }
+        let ensured = kind.ensure(&progress)?;
+        let registry = match self.builds() {
+            true => Some(Registry::ensure(&kind.docker, &ctx.state_dir()?, REGISTRY_IMAGE, &progress)?),
+            false => None,
+        };
+        let nodes: Vec<&str> = ensured.nodes.iter().map(String::as_str).collect();
+        registry.iter().try_for_each(|registry| registry.wire(&kind.docker, &nodes))?;
+        drop(work);
+        if !ensured.stale.is_empty() {
+            ctx.ui.warn(
+                &Problem::new("the cluster is not what its settings say by now").detail(ensured.stale.join("\n")).help(
+                    "What was settled when it was made changes only with it: `kilter destroy`, then `kilter up`.",
+                ),
+            );
+        }
+        Ok(Made { anew: ensured.made != cluster::Made::Running, registry: registry.map(|registry| registry.address) })
+    }
+
+    fn kind(&self, ctx: &Context, project: &Project) -> Result<KindCluster> {
+        let docker = docker(ctx)?;
+        let (kind, kubectl) = (tool(ctx, project, Tool::Kind)?.path, tool(ctx, project, Tool::Kubectl)?.path);
+        Ok(self.kind_with(docker, kind, kubectl))
+    }
+}
+
+impl Place {
+    /// Returns the kubeconfig of the instance: one context, kilter's own copy.
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.directory.path("kubeconfig")
+    }
+
+    /// Returns kubectl for the instance.
+    pub(super) fn kubectl_of(&self, program: PathBuf) -> Kubectl {
+        Kubectl { program, kubeconfig: self.kubeconfig(), namespace: self.namespace.clone() }
     }
 
     fn unreachable(&self, error: Error) -> Error {
@@ -62,33 +111,18 @@ impl Dev {
     ///
     /// # Errors
     /// When there is none.
-    pub(crate) fn kubectl_there(&self, ctx: &Context, project: &Project) -> Result<Kubectl> {
-        let kubectl = self.kubectl(ctx, project)?;
+    pub(crate) fn there(&self, ctx: &Context, program: PathBuf) -> Result<Kubectl> {
+        let kubectl = self.kubectl_of(program);
         match &self.target {
+            // Who only looks makes no directory.
+            Target::Context { .. } if !self.directory.root.is_dir() => {
+                return Err(Error::missing("nothing of this project is rendered yet").help("Bring it up: `kilter up`."));
+            }
             Target::Context { context, .. } => take_context(&kubectl.program, context, &kubectl.kubeconfig)?,
             Target::Kind { .. } => self.require_kind(ctx)?,
         }
         kubectl.ready().map_err(|error| self.unreachable(error))?;
         Ok(kubectl)
-    }
-
-    fn ensure_kind(&self, ctx: &Context, project: &Project) -> Result<Made> {
-        let kind = self.kind(ctx, project)?;
-        let work = ctx.ui.work(&format!("looking at {}", self.target.shown()));
-        let progress = |text: &str| ctx.ui.talk(text);
-        let ensured = kind.ensure(&progress)?;
-        let registry = Registry::ensure(&kind.docker, &ctx.state_dir()?, REGISTRY_IMAGE, &progress)?;
-        let nodes: Vec<&str> = ensured.nodes.iter().map(String::as_str).collect();
-        registry.wire(&kind.docker, &nodes)?;
-        drop(work);
-        if !ensured.stale.is_empty() {
-            ctx.ui.warn(
-                &Problem::new("the cluster is not what its settings say by now").detail(ensured.stale.join("\n")).help(
-                    "What was settled when it was made changes only with it: `kilter destroy`, then `kilter up`.",
-                ),
-            );
-        }
-        Ok(Made { anew: ensured.made != cluster::Made::Running, registry: Some(registry.address) })
     }
 
     /// Requires a kind cluster that runs.
@@ -104,33 +138,11 @@ impl Dev {
         Err(Error::missing(what).help("Bring it up: `kilter up`."))
     }
 
-    /// Stops the nodes of the kind cluster.
+    /// Returns the kind cluster for what docker alone can do.
     ///
     /// # Errors
-    /// When docker fails.
-    pub(crate) fn stop_kind(&self, ctx: &Context) -> Result<()> {
-        let _work = ctx.ui.work("stopping the cluster");
-        self.kind_without_tools(ctx)?.stop().map(drop)
-    }
-
-    /// Deletes the kind cluster, and the local registry when no cluster is left that needs it.
-    ///
-    /// # Errors
-    /// When docker fails, or something is left.
-    pub(crate) fn destroy_kind(&self, ctx: &Context) -> Result<()> {
-        let kind = self.kind_without_tools(ctx)?;
-        kind.destroy()?;
-        Registry::remove_if_unused(&kind.docker, &ctx.state_dir()?).map(drop)
-    }
-
-    fn kind(&self, ctx: &Context, project: &Project) -> Result<KindCluster> {
-        let docker = docker(ctx)?;
-        let (kind, kubectl) = (tool(ctx, project, Tool::Kind)?.path, tool(ctx, project, Tool::Kubectl)?.path);
-        Ok(self.kind_with(docker, kind, kubectl))
-    }
-
-    /// The cluster for what docker alone can do.
-    fn kind_without_tools(&self, ctx: &Context) -> Result<KindCluster> {
+    /// When there is no docker, or it does not answer.
+    pub(crate) fn kind_without_tools(&self, ctx: &Context) -> Result<KindCluster> {
         Ok(self.kind_with(docker(ctx)?, PathBuf::new(), PathBuf::new()))
     }
 
@@ -151,6 +163,10 @@ impl Dev {
     }
 }
 
-fn docker(ctx: &Context) -> Result<Docker> {
+/// Returns the docker of this machine.
+///
+/// # Errors
+/// When there is none, or it does not answer.
+pub(crate) fn docker(ctx: &Context) -> Result<Docker> {
     Docker::find(ctx.var("PATH").map(OsStr::new), BTreeMap::new())
 }

@@ -4,44 +4,51 @@ mod applied;
 mod board;
 mod cluster;
 mod forwards;
+mod place;
+mod ports;
 mod verdict;
 mod view;
 mod wait;
 mod workloads;
 
+use std::ops::Deref;
 use std::path::PathBuf;
 
 use super::context::Context;
 use super::project::{Prepared, Project, tool};
-use crate::artifacts::Directory;
-use crate::cluster::{Instance, Kubectl, Target};
+use crate::cluster::{Instance, Kubectl};
 use crate::config::model::Cluster;
 use crate::diag::{Error, Result};
 use crate::plan::Plan;
-use crate::tilt::{Session, Tilt};
+use crate::tilt::Tilt;
 use crate::toolchain::Tool;
 
+pub(crate) use cluster::docker;
+pub(crate) use place::{Place, kubectl_program, left, sessions, tilt_of};
 pub(crate) use verdict::{Outcome as ServiceOutcome, Verdict};
 pub(crate) use wait::{Budgets, Expected, Waiting};
-pub(crate) use workloads::{Workload, workloads};
+pub(crate) use workloads::{Workload, speakers, stored, workloads};
 
 /// An instance.
 #[derive(Debug)]
 pub(crate) struct Dev {
     /// What kilter.yaml says of the cluster.
     pub(crate) cluster: Cluster,
-    /// Where it runs.
-    pub(crate) target: Target,
     /// Its ports.
     pub(crate) instance: Instance,
     /// Its plan.
     pub(crate) plan: Plan,
-    /// Its artifacts.
-    pub(crate) directory: Directory,
-    /// What this machine remembers of it, Tilt's files among that.
-    pub(crate) session: Session,
-    /// The project's directory.
-    pub(crate) root: PathBuf,
+    /// Where it lives.
+    place: Place,
+}
+
+/// What can be done to a place can be done to an instance: it has one.
+impl Deref for Dev {
+    type Target = Place;
+
+    fn deref(&self) -> &Place {
+        &self.place
+    }
 }
 
 impl Dev {
@@ -65,16 +72,8 @@ impl Dev {
 
     fn new(ctx: &Context, project: &Project, plan: Plan, instance: Instance) -> Result<Self> {
         let cluster = project.loaded.config.cluster.clone().unwrap_or_default();
-        let target = Target::of(&instance, &cluster, ctx.var("KILTER_CONTEXT"))?;
-        let dir = ctx.state_dir()?.join("instances").join(project.key());
-        let session = Session { dir, port: instance.tilt_port };
-        let directory = project.artifacts(ctx)?;
-        Ok(Self { cluster, target, instance, plan, directory, session, root: project.root.clone() })
-    }
-
-    /// Returns the kubeconfig of the instance: one context, kilter's own copy.
-    pub(crate) fn kubeconfig(&self) -> PathBuf {
-        self.directory.path("kubeconfig")
+        let place = Place::new(ctx, project, &instance)?;
+        Ok(Self { cluster, instance, plan, place })
     }
 
     /// Returns kubectl for the instance, got when it is not there yet.
@@ -82,11 +81,15 @@ impl Dev {
     /// # Errors
     /// When it cannot be had.
     pub(crate) fn kubectl(&self, ctx: &Context, project: &Project) -> Result<Kubectl> {
-        Ok(Kubectl {
-            program: tool(ctx, project, Tool::Kubectl)?.path,
-            kubeconfig: self.kubeconfig(),
-            namespace: self.plan.namespace.clone(),
-        })
+        Ok(self.kubectl_of(kubectl_program(ctx, Some(project))?))
+    }
+
+    /// Returns kubectl for a cluster that is there and answers; nothing is made.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn kubectl_there(&self, ctx: &Context, project: &Project) -> Result<Kubectl> {
+        self.there(ctx, kubectl_program(ctx, Some(project))?)
     }
 
     /// Returns Tilt for the instance, got when it is not there yet.
@@ -117,27 +120,6 @@ impl Dev {
             ("KILTER_FORWARD", forward.to_owned()),
         ];
         own.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-    }
-}
-
-/// How long a port is tried.
-const TRY: std::time::Duration = std::time::Duration::from_millis(200);
-
-impl Dev {
-    /// Requires that Tilt's port is free, and the ports that it forwards.
-    ///
-    /// # Errors
-    /// Names the port that is taken.
-    pub(crate) fn require_ports(&self) -> Result<()> {
-        let address = std::net::SocketAddr::from(([127, 0, 0, 1], self.session.port));
-        if std::net::TcpStream::connect_timeout(&address, TRY).is_err() {
-            return Ok(());
-        }
-        Err(Error::missing(format!(
-            "the port {} of this machine is taken, and Tilt's page is to be there",
-            self.session.port
-        ))
-        .help("Find out who has it: `kilter doctor`."))
     }
 }
 

@@ -1,16 +1,18 @@
 //! The checks of what leads to the cluster: the project's host ports, and kubeconfig files.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::docker::Docker;
 use crate::cli::context::Context;
+use crate::cli::dev::{sessions, tilt_of};
 use crate::cli::project::Project;
 use crate::cluster::probes::finding::Finding;
 use crate::cluster::probes::kubeconfig::{self, Kubeconfig, Server};
-use crate::cluster::{self, BLOCK, Holder, Instance};
+use crate::cluster::{self, BLOCK};
 use crate::config::model::{HostAccess, Provider};
 use crate::diag::Result;
+use crate::plan::Plan;
 
 /// Returns the context that a project uses, where it does not have a cluster of its own.
 pub(super) fn context(ctx: &Context, project: &Project) -> Option<String> {
@@ -21,10 +23,9 @@ pub(super) fn context(ctx: &Context, project: &Project) -> Option<String> {
 }
 
 /// Looks whether the project's ports on this machine are free, or its own cluster's or Tilt's; a finding for each other
-/// holder. Nothing when kilter.yaml makes no plan: that is said already.
-pub(super) fn ports(ctx: &Context, project: &Project, docker: &Docker) -> Vec<Finding> {
-    let Ok((plan, ..)) = project.plan(ctx) else { return Vec::new() };
-    let instance = match project.look(ctx, &plan) {
+/// holder.
+pub(super) fn ports(ctx: &Context, project: &Project, plan: &Plan, docker: &Docker) -> Vec<Finding> {
+    let instance = match project.look(ctx, plan) {
         Ok(instance) => instance,
         Err(error) => return vec![Finding::error("ports", &error)],
     };
@@ -37,57 +38,12 @@ pub(super) fn ports(ctx: &Context, project: &Project, docker: &Docker) -> Vec<Fi
     }
     let mut ports: Vec<u16> = slots.into_iter().map(|slot| instance.host_port(slot)).collect();
     ports.push(instance.tilt_port);
-    let others = others(&ports, &instance, docker);
+    let tilt = sessions(ctx).ok().and_then(|sessions| tilt_of(&sessions.join(project.key())));
+    let others = cluster::others(&ports, &instance, tilt.as_ref(), &|| docker.containers());
     if others.is_empty() {
-        return vec![Finding::ok("ports", format!("nobody else has {}", listed(&ports)))];
+        return vec![Finding::ok("ports", format!("nobody else has {}", cluster::listed(&ports)))];
     }
-    let mut of: BTreeMap<&Holder, Vec<u16>> = BTreeMap::new();
-    others.iter().for_each(|(port, holder)| of.entry(holder).or_default().push(*port));
-    let finding = |(holder, ports): (&Holder, Vec<u16>)| {
-        let (word, verb) = if ports.len() == 1 { ("port", "is") } else { ("ports", "are") };
-        let what = format!("{word} {} {verb} taken by {holder}", listed(&ports));
-        let fix = format!("The project needs that port, and does not move to another. {}", holder.fix(ports[0]));
-        Finding::failed("ports", what, fix)
-    };
-    of.into_iter().map(finding).collect()
-}
-
-/// Finds who has the ports, leaving out the project's own cluster and Tilt.
-fn others(ports: &[u16], instance: &Instance, docker: &Docker) -> BTreeMap<u16, Holder> {
-    let mut holders = cluster::holders(ports);
-    holders.retain(|_, holder| !holder.is_tilt());
-    if holders.is_empty() {
-        return holders;
-    }
-    // What holds the port of a container is a helper of docker's, which is nobody to be stopped.
-    let containers = docker.containers();
-    holders.retain(|port, holder| {
-        let container = containers.iter().find(|container| container.has(*port));
-        holder.container = container.map(|container| container.container.clone());
-        !container.is_some_and(|container| cluster::is_own(container, instance))
-    });
-    // One container may have a helper for each port.
-    for holder in holders.values_mut().filter(|holder| holder.container.is_some()) {
-        *holder = Holder { container: holder.container.take(), ..Holder::default() };
-    }
-    holders
-}
-
-/// Writes ports as people do: `20000 to 20047, 11000`.
-fn listed(ports: &[u16]) -> String {
-    let mut runs: Vec<(u16, u16)> = Vec::new();
-    for port in ports {
-        match runs.last_mut() {
-            Some((_, last)) if last.checked_add(1) == Some(*port) => *last = *port,
-            _ => runs.push((*port, *port)),
-        }
-    }
-    let words = runs.into_iter().map(|(first, last)| match last - first {
-        0 => first.to_string(),
-        1 => format!("{first}, {last}"),
-        _ => format!("{first} to {last}"),
-    });
-    words.collect::<Vec<_>>().join(", ")
+    cluster::taken(&others).into_iter().map(|(what, fix)| Finding::failed("ports", what, fix)).collect()
 }
 
 /// Looks whether what kubeconfig files name is still there.
@@ -129,11 +85,43 @@ fn of_context(ctx: &Context, name: &str, own: &Path) -> Result<Option<Finding>> 
     Ok(answering(ctx, &format!("the cluster of context `{name}`"), &server, fix))
 }
 
+/// Looks whether the registry of a cluster that exists takes connections: Tilt pushes the app's image there.
+pub(super) fn registry(ctx: &Context, project: &Project, plan: &Plan) -> Option<Finding> {
+    context(ctx, project)?;
+    let named = project.loaded.config.cluster.as_ref().and_then(|cluster| cluster.registry.as_deref());
+    let (named, _) = named.zip(plan.app.as_ref())?;
+    let (host, port) = endpoint(named);
+    if ctx.global.offline || proxied(ctx, host) {
+        return None;
+    }
+    Some(match kubeconfig::answers(host, port) {
+        true => Finding::ok("registry", format!("`{named}` answers")),
+        false => Finding::warning(
+            "registry",
+            format!("`{named}` does not answer, and the app's image is to go there"),
+            "Start it, or name another: `cluster: {registry: HOST}` in kilter.yaml.",
+        ),
+    })
+}
+
+/// Splits the name of a registry, `HOST`, `HOST:PORT`, with or without a path: without a port it is that of https.
+fn endpoint(registry: &str) -> (&str, u16) {
+    let host = registry.split('/').next().unwrap_or(registry);
+    let with_port = host.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    let (host, port) = with_port.unwrap_or((host, 443));
+    (host.trim_start_matches('[').trim_end_matches(']'), port)
+}
+
+/// Tells whether a connection would go by a proxy: it says nothing then.
+fn proxied(ctx: &Context, host: &str) -> bool {
+    let proxy = ["HTTPS_PROXY", "https_proxy"].iter().any(|name| ctx.var(name).is_some());
+    proxy && !matches!(host, "127.0.0.1" | "::1" | "localhost")
+}
+
 /// Connects to a server, unless that is not to be done, or goes by a proxy.
 fn answering(ctx: &Context, who: &str, server: &Server, fix: &str) -> Option<Finding> {
     let (host, port) = server.endpoint.as_ref().filter(|_| !ctx.global.offline)?;
-    let proxy = ["HTTPS_PROXY", "https_proxy"].iter().any(|name| ctx.var(name).is_some());
-    if proxy && !matches!(host.as_str(), "127.0.0.1" | "::1" | "localhost") {
+    if proxied(ctx, host) {
         return None;
     }
     let url = &server.url;
@@ -148,9 +136,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ports_are_listed_as_people_do() {
-        assert_eq!(listed(&[20000, 20001, 20002, 11000]), "20000 to 20002, 11000");
-        assert_eq!(listed(&[65534, 65535]), "65534, 65535");
-        assert_eq!(listed(&[80]), "80");
+    fn a_registry_has_a_host_and_a_port() {
+        let all = ["ghcr.io/acme", "localhost:5010", "[::1]:5000/dev", "registry"].map(endpoint);
+        assert_eq!(all, [("ghcr.io", 443), ("localhost", 5010), ("::1", 5000), ("registry", 443)]);
     }
 }

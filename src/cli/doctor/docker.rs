@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use super::machine::free_space;
 use crate::cli::context::Context;
 use crate::cluster::probes::docker::{self, Around, Engine, Group, Refusal};
-use crate::cluster::probes::finding::Finding;
+use crate::cluster::probes::finding::{Finding, State};
 use crate::cluster::probes::machine::{group, user_name};
 use crate::cluster::probes::socket::{self, Published};
 use crate::cluster::probes::{text, time};
@@ -72,6 +72,14 @@ impl Asked {
 }
 
 impl Docker {
+    /// Takes back that its absence breaks something.
+    pub(super) fn is_of_no_use(&mut self) {
+        for finding in self.findings.iter_mut().filter(|finding| finding.state == State::Failed) {
+            finding.state = State::Warning;
+            finding.what.push_str(" (this project does without)");
+        }
+    }
+
     /// Returns the containers that have ports of this machine; none when docker does not say.
     pub(super) fn containers(&self) -> Vec<Published> {
         let Some(program) = &self.program else { return Vec::new() };

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod docker;
+mod instances;
 mod machine;
 mod project;
 
@@ -13,11 +14,13 @@ use crate::cluster::probes::finding::{Finding, State};
 use crate::cluster::probes::network::{self, Subnet};
 use crate::diag::{Error, Kind, Result};
 use crate::fsx;
+use crate::plan::Plan;
 
 /// Checks everything that commonly breaks. Each finding comes with its fix.
 ///
 /// That is kilter.yaml, tools, artifacts and ejected copies; docker, its memory, disk and clock; this machine's disk, memory
-/// and inotify limits; who has the project's ports; kubeconfig, proxy and routes.
+/// and inotify limits; who has the project's ports; kubeconfig, registry, proxy and routes; a Tilt that died, and what runs on
+/// of projects whose directory is gone.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 
@@ -29,12 +32,19 @@ pub(crate) fn run(_args: &Args, ctx: &Context) -> Result<()> {
     let mut of_cluster = Vec::new();
     let docker = match project {
         Ok(project) => {
-            found.push(project::kilter_yaml(ctx, &project));
+            let plan = project.plan(ctx).map(|(plan, ..)| plan);
+            found.push(project::kilter_yaml(&project, plan.as_ref()));
+            let plan = plan.ok();
             found.extend(project::detected(&project));
             found.extend(project::tools(ctx, &project));
-            let docker = docker.answer(ctx);
-            of_cluster.extend(cluster::ports(ctx, &project, &docker));
+            let mut docker = docker.answer(ctx);
+            if !needs_docker(ctx, &project, plan.as_ref()) {
+                docker.is_of_no_use();
+            }
+            of_cluster.extend(plan.iter().flat_map(|plan| cluster::ports(ctx, &project, plan, &docker)));
             of_cluster.extend(cluster::kubeconfig(ctx, &project));
+            of_cluster.extend(plan.iter().filter_map(|plan| cluster::registry(ctx, &project, plan)));
+            of_cluster.extend(instances::tilt(ctx, &project));
             found.extend(project::artifacts(ctx, project));
             docker
         }
@@ -45,6 +55,7 @@ pub(crate) fn run(_args: &Args, ctx: &Context) -> Result<()> {
     };
     found.extend(docker.findings);
     found.extend(of_cluster);
+    found.extend(instances::abandoned(ctx));
     found.extend(network::proxies(|name| ctx.var(name).map(str::to_owned), &subnets));
     found.extend(machine::routes(&subnets));
     print(ctx, &found);
@@ -53,6 +64,11 @@ pub(crate) fn run(_args: &Args, ctx: &Context) -> Result<()> {
         1 => Err(Error::new(Kind::Project, "1 check failed")),
         n => Err(Error::new(Kind::Project, format!("{n} checks failed"))),
     }
+}
+
+/// Tells whether the project needs docker: for a cluster of kind's, or to build the app's image.
+fn needs_docker(ctx: &Context, project: &Project, plan: Option<&Plan>) -> bool {
+    cluster::context(ctx, project).is_none() || plan.is_none_or(|plan| plan.app.is_some())
 }
 
 /// Returns the ranges of addresses inside the cluster: of one that kilter does not make they are not known.

@@ -4,13 +4,14 @@ use crate::artifacts::eject as ejected;
 use crate::cli::context::Context;
 use crate::cli::project::{Outcome, Prepared, Project, wanted};
 use crate::cluster::probes::finding::Finding;
-use crate::diag::Result;
+use crate::diag::{Error, Result};
+use crate::plan::Plan;
 use crate::toolchain::{self, Tool};
 
 /// Whether kilter.yaml makes a plan: its services may contradict one another.
-pub(super) fn kilter_yaml(ctx: &Context, project: &Project) -> Finding {
-    match (&project.text, project.plan(ctx)) {
-        (_, Err(error)) => Finding::error("kilter.yaml", &error),
+pub(super) fn kilter_yaml(project: &Project, plan: Result<&Plan, &Error>) -> Finding {
+    match (&project.text, plan) {
+        (_, Err(error)) => Finding::error("kilter.yaml", error),
         (Some(_), Ok(_)) => Finding::ok("kilter.yaml", project.root.join("kilter.yaml").to_string_lossy()),
         (None, Ok(_)) => Finding::warning("kilter.yaml", "there is none here", "`kilter init` proposes one."),
     }

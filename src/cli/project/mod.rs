@@ -5,7 +5,7 @@ mod outcome;
 mod prepare;
 mod store;
 
-pub(crate) use open::{Project, facts_of, load, unknown_catalog_service};
+pub(crate) use open::{Project, facts_of, find_root, instance_of, load, lock_of, unknown_catalog_service};
 pub(crate) use outcome::Outcome;
-pub(crate) use prepare::{Prepared, tool, unknown_service, wanted};
+pub(crate) use prepare::{Prepared, pinned_tool, tool, unknown_service, wanted};
 pub(crate) use store::older_catalogs;

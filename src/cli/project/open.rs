@@ -70,13 +70,7 @@ impl Project {
         let loaded = load(text.as_deref().unwrap_or_default(), lock.as_ref())?;
         let directory = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let name = plan::project_name(&loaded.config, lock.as_ref(), &directory)?;
-        let instance = match ctx.global.instance.as_deref().filter(|text| !text.is_empty()) {
-            Some(text) => Some(Name::new(text).map_err(|words| {
-                Error::usage(words)
-                    .help("Name the instance with `--instance` or `KILTER_INSTANCE`, for example `review`.")
-            })?),
-            None => linked_worktree(&root)?,
-        };
+        let instance = instance_of(ctx, &root)?;
         Ok(Self { root, read: text.clone(), text, loaded, lock_text, lock, name, instance, warnings })
     }
 
@@ -100,8 +94,7 @@ impl Project {
     /// # Errors
     /// When the lock file cannot be made.
     pub(crate) fn take_lock(&self, ctx: &Context) -> Result<fsx::Lock> {
-        let path = ctx.store_dir("locks")?.join(self.key());
-        fsx::Lock::acquire(&path, || ctx.ui.talk("waiting for another kilter that works on this project"))
+        lock_of(ctx, &self.key())
     }
 
     /// Returns the same project with another kilter.yaml, checked, not written.
@@ -229,6 +222,22 @@ impl Project {
     }
 }
 
+/// Takes the lock of everything that kilter writes for the instance of this key.
+pub(crate) fn lock_of(ctx: &Context, key: &str) -> Result<fsx::Lock> {
+    let path = ctx.store_dir("locks")?.join(key);
+    fsx::Lock::acquire(&path, || ctx.ui.talk("waiting for another kilter that works on this project"))
+}
+
+/// Returns the instance that is meant: by flag or variable, or as the folder of a linked worktree.
+pub(crate) fn instance_of(ctx: &Context, root: &Path) -> Result<Option<Name>> {
+    let Some(text) = ctx.global.instance.as_deref().filter(|text| !text.is_empty()) else {
+        return linked_worktree(root);
+    };
+    Name::new(text).map(Some).map_err(|words| {
+        Error::usage(words).help("Name the instance with `--instance` or `KILTER_INSTANCE`, for example `review`.")
+    })
+}
+
 /// Takes out of a detection what a plan and a Dockerfile are made of.
 pub(crate) fn facts_of(found: Detection) -> (Facts, Option<Stack>) {
     let facts = Facts {
@@ -279,7 +288,7 @@ pub(crate) fn detect_in(root: &Path) -> Result<Detection> {
 
 /// The project's root: the nearest directory with a kilter.yaml, no further up than the git repository and below the
 /// home directory; else the directory itself. A file above it that is another user's is none of ours.
-fn find_root(dir: &Path, home: Option<&Path>) -> PathBuf {
+pub(crate) fn find_root(dir: &Path, home: Option<&Path>) -> PathBuf {
     for above in dir.ancestors() {
         if above != dir && Some(above) == home {
             break;

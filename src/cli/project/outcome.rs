@@ -102,7 +102,7 @@ fn keep_others(directory: &Directory, prepared: &Prepared, files: &mut Files) ->
     Ok(())
 }
 
-/// Adds the artifacts that are not helm's: Tiltfile, Dockerfile.dev and kind.yaml, kilter's or the user's.
+/// Adds the artifacts that are not helm's: Dockerfile.dev and kind.yaml, kilter's or the user's, and kilter's Tiltfile.
 fn texts(prepared: &Prepared, manifests: &[(String, Vec<u8>)], files: &mut Files) -> Result<()> {
     let (plan, ejected) = (&prepared.plan, &prepared.ejected);
     let config = &prepared.project.loaded.config;
@@ -125,11 +125,10 @@ fn texts(prepared: &Prepared, manifests: &[(String, Vec<u8>)], files: &mut Files
         services: services.collect(),
         own_dockerfile: ejected.has(&Thing::Dockerfile),
     };
-    let text = match ejected.read(&Thing::Tiltfile)? {
-        Some(own) => own,
-        None => tiltfile(&input).into_bytes(),
-    };
-    files.insert("Tiltfile".into(), text);
+    // The user's is loaded from where it is, see `Ejected::tiltfile`; this one is there for it to include. What no tool can
+    // read to its end is an error here, as it is with every other copy.
+    ejected.read(&Thing::Tiltfile)?;
+    files.insert("Tiltfile".into(), tiltfile(&input).into_bytes());
     if prepared.project.with_kind() {
         let own = ejected.read(&Thing::Kind)?;
         let text = kind_yaml(&prepared.instance, &Pins::builtin().kind_node, own.as_deref())?;

@@ -110,6 +110,19 @@ impl Prepared {
         Ok(())
     }
 
+    /// Requires that there is something to run.
+    ///
+    /// # Errors
+    /// When there is neither an app nor a service, nor a Tiltfile of the user's that may know more.
+    pub(crate) fn require_work(&self) -> Result<()> {
+        if self.plan.app.is_some() || !self.plan.services.is_empty() || self.ejected.has(&Thing::Tiltfile) {
+            return Ok(());
+        }
+        Err(Error::project("this project has no app and no services, so there is nothing to bring up")
+            .help("See what its manifests name: `kilter init`. Add a service: `kilter add SERVICE`.")
+            .help("With `dev:` in kilter.yaml, the command that starts it, the app runs."))
+    }
+
     /// Requires that the project has these services.
     ///
     /// # Errors
@@ -227,11 +240,19 @@ pub(crate) fn helm(ctx: &Context, project: &Project) -> Result<Helm> {
 
 /// Returns a tool of a project, got when it is not there yet.
 pub(crate) fn tool(ctx: &Context, project: &Project, tool: Tool) -> Result<Installed> {
+    got(ctx, &wanted(project, tool)?)
+}
+
+/// Returns a tool of kilter's own choice, got when it is not there yet.
+pub(crate) fn pinned_tool(ctx: &Context, tool: Tool) -> Result<Installed> {
+    got(ctx, &Want::pinned(Pins::builtin(), tool))
+}
+
+fn got(ctx: &Context, want: &Want) -> Result<Installed> {
     let settings = ctx.tool_settings()?;
-    let want = wanted(project, tool)?;
-    match toolchain::find(&settings, &want)? {
+    match toolchain::find(&settings, want)? {
         Some(installed) => Ok(installed),
-        None => toolchain::ensure(&settings, &want, &ToolProgress::new(&ctx.ui)),
+        None => toolchain::ensure(&settings, want, &ToolProgress::new(&ctx.ui)),
     }
 }
 
