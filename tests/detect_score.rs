@@ -14,6 +14,8 @@ use kilter::detect::{Detection, DiskTree, ServiceRules, catalog_rules, detect};
 use kilter::exec::{Invocation, find_program};
 use kilter::fsx;
 
+use crate::support;
+
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Extra {
@@ -133,7 +135,7 @@ fn predictions(
 #[test]
 fn real_projects_get_what_they_start() {
     if !data().join("truth.tsv").is_file() {
-        eprintln!("skipped: `../shared/detect`, the projects to measure on, is not there");
+        support::skip("the score of detection: the projects to measure on are not beside this repository");
         return;
     }
     let extra = extra_rules();
@@ -154,9 +156,9 @@ fn real_projects_get_what_they_start() {
         let dir = tempfile::tempdir().unwrap();
         restricted_truth(dir.path(), services);
         let (text, selected) = score(dir.path(), "selected", &predictions(&detections, services, true));
-        eprintln!("selected, {what}\n{text}");
+        support::tell(&format!("selected, {what}\n{text}"));
         let (text, proposed) = score(dir.path(), "proposed", &predictions(&detections, services, false));
-        eprintln!("proposed, {what}\n{text}");
+        support::tell(&format!("proposed, {what}\n{text}"));
         assert!(selected.precision >= 93.0, "{what}: {selected:?}");
         assert!(selected.strong >= 97.0, "{what}: {selected:?}");
         assert!(proposed.visible >= 95.0, "{what}: {proposed:?}");

@@ -25,8 +25,9 @@ fn slow_real_projects_render_or_say_why_not() {
         let project = Project::new(full.rsplit("__").next().unwrap());
         copy_tree(&from, &project.root());
         let row = one(&project, &mut renders);
-        println!("{full:50}  {row}");
+        support::tell(&format!("{full:50}  {row}"));
     }
+    support::tell(&format!("{renders} of the real projects render"));
     assert!(renders > 20, "only {renders} projects render");
 }
 

@@ -35,6 +35,11 @@ pub(crate) fn skip(reason: &str) {
     }
 }
 
+/// Prints what a test measured, past cargo, which shows nothing of a test that passes.
+pub(crate) fn tell(text: &str) {
+    std::io::stderr().write_all(format!("{}\n", text.trim_end()).as_bytes()).unwrap();
+}
+
 /// Reads the environment of the tests.
 #[expect(clippy::disallowed_methods, reason = "a test binary is an edge: this is where it reads its environment")]
 pub(crate) fn variable(name: &str) -> Option<std::ffi::OsString> {
