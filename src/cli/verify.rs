@@ -42,7 +42,10 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
             Err(error) => {
                 kind = error.kind();
                 let what: Vec<_> = error.problems().iter().map(|p| &p.what).collect();
-                rows.push(json!({"name": release.service, "verified": false, "problems": what}));
+                rows.push(json!({
+                    "name": release.service, "verified": false, "problems": what,
+                    "unstable": [], "readsBuild": [], "digest": null,
+                }));
                 problems.extend(error.problems().to_vec());
                 continue;
             }

@@ -96,6 +96,27 @@ fn what_a_source_build_cannot_equal_is_a_warning() {
 }
 
 #[test]
+fn every_row_of_the_json_has_the_same_keys() {
+    let Some(_) = support::helm() else { return };
+    let project = Project::new("lab")
+        .file("kilter.yaml", "services:\n  - {name: x, chart: charts/x}\n  - redis\n")
+        .file("charts/x/Chart.yaml", "apiVersion: v2\nname: odd\nversion: 1.0.0\n")
+        .file("charts/x/templates/x.yaml", "a: {{ fail \"no\" }}\n");
+    let said = project.kilter(&["verify", "--json"]).run();
+    assert_eq!(said.code, 4, "{}", said.stderr);
+    let rows: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    let rows = rows.as_array().unwrap();
+    let keys = |row: &serde_json::Value| row.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&rows[0]), keys(&rows[1]));
+    let failed = rows.iter().find(|row| row["name"] == "x").unwrap();
+    let expected = serde_json::json!({
+        "name": "x", "verified": false, "problems": ["helm could not render `x`"],
+        "unstable": [], "readsBuild": [], "digest": null,
+    });
+    assert_eq!(*failed, expected);
+}
+
+#[test]
 fn a_manifest_that_was_changed_is_shown() {
     let Some(project) = chart("  b: fine", "") else { return };
     let manifest = project.cache().join("lab/manifests/x.yaml");
