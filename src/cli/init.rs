@@ -12,6 +12,7 @@ use crate::config::edit::{Edit, add_service};
 use crate::config::model::{ServiceEntry, ServiceSpec};
 use crate::detect::{Detection, Finding};
 use crate::diag::{Error, Result};
+use crate::exec::shell_word;
 
 /// First lines of a new kilter.yaml.
 const HEADER: &str = "\
@@ -36,23 +37,30 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
-    propose(args, ctx, false)
+    let project = Project::open(ctx)?;
+    let found = look(ctx, &project)?;
+    propose(args, ctx, project, &found, false)
 }
 
-/// `before_up`: as the first part of `kilter up`, whose result stands alone on standard output.
-fn propose(args: &Args, ctx: &Context, before_up: bool) -> Result<()> {
-    let project = Project::open(ctx)?;
-    let found = project.detect()?;
+/// Looks at the project's manifests, which may be many.
+fn look(ctx: &Context, project: &Project) -> Result<Detection> {
+    let _work = ctx.ui.work("looking at the project");
+    project.detect()
+}
+
+/// Shows what was found, and writes what is wanted of it. `before_up`: as the first part of `kilter up`, whose result stands
+/// alone on standard output.
+fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, before_up: bool) -> Result<()> {
     for warning in &found.warnings {
         ctx.ui.warn(warning);
     }
-    let (news, covered) = news(&project, &found);
+    let (news, covered) = news(&project, found);
     if args.dry_run && ctx.ui.json {
-        ctx.ui.json(&as_json(&project, &found, &covered));
+        ctx.ui.json(&as_json(&project, found, &covered));
         return Ok(());
     }
     if !ctx.ui.json {
-        let shown = shown(ctx, &project, &found);
+        let shown = shown(ctx, &project, found);
         if before_up {
             ctx.ui.talk(&shown)
         } else {
@@ -60,9 +68,9 @@ fn propose(args: &Args, ctx: &Context, before_up: bool) -> Result<()> {
         }
         covered.values().for_each(|why| ctx.ui.talk(why));
     }
-    let picked = pick(args, ctx, &news)?;
+    let picked = pick(args, ctx, &news, before_up)?;
     let text = text(&project, &picked)?;
-    let json = as_json(&project, &found, &covered);
+    let json = as_json(&project, found, &covered);
     let old = project.text.clone().unwrap_or_default();
     // What clashes is said before anything is written.
     let as_proposed = |error: Error| match old == text {
@@ -104,11 +112,15 @@ fn propose(args: &Args, ctx: &Context, before_up: bool) -> Result<()> {
 /// When consent is needed and nobody can be asked.
 pub(crate) fn first_run(ctx: &Context, yes: bool) -> Result<()> {
     let project = Project::open(ctx)?;
-    if project.text.is_some() || project.detect()?.findings.iter().all(|finding| !finding.selected) {
+    if project.text.is_some() {
+        return Ok(());
+    }
+    let found = look(ctx, &project)?;
+    if found.findings.iter().all(|finding| !finding.selected) {
         return Ok(());
     }
     let args = Args { dry_run: false, yes: yes || !ctx.ui.interactive && ctx.global.no_input };
-    propose(&args, ctx, true)
+    propose(&args, ctx, project, &found, true)
 }
 
 fn nobody_to_ask() -> Error {
@@ -218,14 +230,9 @@ fn shown(ctx: &Context, project: &Project, found: &Detection) -> String {
 }
 
 /// Which of the findings to write: asked on a terminal, else those that are selected.
-fn pick<'a>(args: &Args, ctx: &Context, news: &[&'a Finding]) -> Result<Vec<&'a Finding>> {
+fn pick<'a>(args: &Args, ctx: &Context, news: &[&'a Finding], before_up: bool) -> Result<Vec<&'a Finding>> {
     if args.yes || args.dry_run || ctx.global.no_input || news.is_empty() {
-        let mut picked: Vec<&Finding> = news.iter().copied().filter(|f| f.selected).collect();
-        while let Some((variable, first, second)) = clash(&picked, provides) {
-            ctx.ui.talk(&format!("`{second}` is left out: `{first}` gives `{variable}` already."));
-            picked.retain(|finding| finding.name != second);
-        }
-        return Ok(picked);
+        return Ok(selected(news, |left_out| ctx.ui.talk(left_out)));
     }
     if !ctx.ui.interactive {
         return Err(nobody_to_ask());
@@ -234,10 +241,35 @@ fn pick<'a>(args: &Args, ctx: &Context, news: &[&'a Finding]) -> Result<Vec<&'a 
     loop {
         let indices = ctx.ui.pick("Which services? Space marks, Enter takes, Esc leaves.", &items)?;
         let picked: Vec<&Finding> = indices.iter().map(|index| news[*index]).collect();
-        let Some((variable, first, second)) = clash(&picked, provides) else { return Ok(picked) };
+        let Some((variable, first, second)) = clash(&picked, provides) else {
+            if let Some(command) = without_questions(news, &picked, before_up) {
+                ctx.ui.talk(&format!("The same without questions: `{command}`"));
+            }
+            return Ok(picked);
+        };
         ctx.ui.talk(&format!("`{first}` and `{second}` both give the app `{variable}`: take one of them."));
         items.iter_mut().enumerate().for_each(|(index, item)| item.1 = indices.contains(&index));
     }
+}
+
+/// Which of the findings are taken when nobody is asked; told of each that is left out as another gives the same variable.
+fn selected<'a>(news: &[&'a Finding], left_out: impl Fn(&str)) -> Vec<&'a Finding> {
+    let mut picked: Vec<&Finding> = news.iter().copied().filter(|f| f.selected).collect();
+    while let Some((variable, first, second)) = clash(&picked, provides) {
+        left_out(&format!("`{second}` is left out: `{first}` gives `{variable}` already."));
+        picked.retain(|finding| finding.name != second);
+    }
+    picked
+}
+
+/// The command that writes what was picked; `None` when nothing was, which no command writes.
+fn without_questions(news: &[&Finding], picked: &[&Finding], before_up: bool) -> Option<String> {
+    if selected(news, |_| {}) == picked {
+        return Some(if before_up { "kilter up --yes" } else { "kilter init --yes" }.to_owned());
+    }
+    let words: Vec<String> = picked.iter().map(|finding| shell_word(&finding.name)).collect();
+    let then = if before_up { " && kilter up" } else { "" };
+    (!words.is_empty()).then(|| format!("kilter add {}{then}", words.join(" ")))
 }
 
 /// The variables that a service of the catalog gives.
@@ -286,5 +318,17 @@ mod tests {
         assert_eq!(clash(&[&redis, &postgres], provides), None);
         let expected = Some(("REDIS_URL".into(), "redis".into(), "valkey".into()));
         assert_eq!(clash(&[&redis, &postgres, &valkey], provides), expected);
+    }
+
+    #[test]
+    fn what_was_picked_can_be_written_by_a_command() {
+        let finding = |name: &str, selected| Finding { name: name.into(), selected, confidence: 1.0, evidence: vec![] };
+        let (redis, valkey, postgres) = (finding("redis", true), finding("valkey", true), finding("postgres", false));
+        let command = |picked: &[&Finding], up| without_questions(&[&redis, &valkey, &postgres], picked, up);
+        assert_eq!(command(&[&redis], false).as_deref(), Some("kilter init --yes"));
+        assert_eq!(command(&[&redis], true).as_deref(), Some("kilter up --yes"));
+        assert_eq!(command(&[&valkey, &postgres], false).as_deref(), Some("kilter add valkey postgres"));
+        assert_eq!(command(&[&postgres], true).as_deref(), Some("kilter add postgres && kilter up"));
+        assert_eq!(command(&[], false), None);
     }
 }

@@ -28,6 +28,7 @@ fn a_dry_run_has_the_documented_shape_and_writes_nothing() {
 fn consent_is_a_flag_and_an_existing_file_keeps_what_it_has() {
     let project = shop();
     insta::assert_snapshot!(project.kilter(&["init"]).run().stderr, @r"
+    looking at the project
     error: `kilter init` asks before it writes, and nobody can be asked here.
       = Take what is selected: `kilter init --yes`. Only look: `kilter init --dry-run`.
     ");

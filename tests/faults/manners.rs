@@ -38,6 +38,7 @@ fn nobody_is_asked_without_a_terminal() {
     let output = project.kilter(&["init"]).run();
     assert_eq!(output.code, 2);
     insta::assert_snapshot!(output.stderr, @r"
+    looking at the project
     error: `kilter init` asks before it writes, and nobody can be asked here.
       = Take what is selected: `kilter init --yes`. Only look: `kilter init --dry-run`.
     ");

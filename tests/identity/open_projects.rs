@@ -75,6 +75,7 @@ fn an_init_that_fails_leaves_no_kilter_yaml() {
         said.stderr
     };
     insta::assert_snapshot!(message("redis"), @r#"
+    looking at the project
     error: the service `redis` has the name that the app has in the cluster.
       --> kilter.yaml:3:5
        |
