@@ -79,6 +79,7 @@ class Bed:
         self.shop = root / NAME
         self.hand = root / "by-hand"
         self.artifacts = root / "cache" / NAME
+        self.helm = os.path.realpath(options.helm)
         tools = root / "bin"
         for made in (root / "home", root / "state", self.hand, tools):
             made.mkdir()
@@ -133,7 +134,9 @@ class Bed:
         """Nothing of the project is left: not in the cluster, and not with kilter, its record of the tools apart."""
         self.kilter("down")
         self.delete_namespace()
-        shutil.rmtree(self.artifacts, ignore_errors=True)
+        for entry in (self.root / "cache").iterdir():
+            if entry.name != "tools":
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         shutil.rmtree(self.root / "state")
         (self.root / "state").mkdir()
         (self.shop / "kilter.lock").unlink(missing_ok=True)
@@ -266,9 +269,10 @@ def edits(bed, project):
 
 
 def loads(bed, argv, env, cwd):
-    """Median of the seconds that Tilt takes to load a Tiltfile, and what it starts for it."""
-    seconds = median([run(argv, env, cwd).wall for _ in range(bed.options.rounds)])
-    return seconds, started(argv, env, cwd)
+    """The load of a Tiltfile: the median of the seconds it takes, the processes that Tilt starts for it, those of helm."""
+    took = median([run(argv, env, cwd).wall for _ in range(bed.options.rounds)])
+    programs = started(argv, env, cwd)
+    return took, None if programs is None else len(programs), helms(bed, programs)
 
 
 def measure_kilter(bed):
@@ -316,8 +320,15 @@ def measure_hand(bed):
         with patience("edits"):
             took = edits(bed, bed.hand / "app")
     say(f"    edit to pod: {each(took)}")
-    load = loads(bed, *bed.load_hand())
-    return {"cold": cold, "warm": warm, "touched": touched, "objects": objects, "rss": rss, "edits": took, "load": load}
+    return {
+        "cold": cold,
+        "warm": warm,
+        "touched": touched,
+        "objects": objects,
+        "rss": rss,
+        "edits": took,
+        "load": loads(bed, *bed.load_hand()),
+    }
 
 
 @contextlib.contextmanager
@@ -341,15 +352,19 @@ def say(text):
 
 def each(runs):
     """What each of the runs took."""
-    walls = [one if isinstance(one, float) else one.wall for one in runs]
-    return ", ".join(f"{wall:.2f}" for wall in walls) + " s"
+    return ", ".join(f"{wall:.2f}" for wall in walls(runs)) + " s"
+
+
+def walls(runs):
+    """The seconds of each of the runs."""
+    return [one if isinstance(one, float) else one.wall for one in runs]
 
 
 def helms(bed, programs):
     """The helm processes among them; None when they are not known."""
     if programs is None:
         return None
-    return sum(1 for path in programs if os.path.realpath(path) == os.path.realpath(bed.options.helm))
+    return sum(1 for path in programs if os.path.realpath(path) == bed.helm)
 
 
 def seconds(runs, of="wall"):
@@ -373,28 +388,29 @@ def report(bed, kilter, hand):
     def mib(number):
         return f"{number / MIB:.1f} MiB"
 
-    def many(programs):
-        return None if programs is None else len(programs)
-
-    loading = helms(bed, hand["load"][1])
+    loading = hand["load"][2]
     row("cold, to all ready (`kilter up --ci`, `tilt ci`)", seconds(kilter["cold"]), seconds(hand["cold"]), s)
+    row("… fastest", min(walls(kilter["cold"])), min(walls(hand["cold"])), s)
+    row("… slowest", max(walls(kilter["cold"])), max(walls(hand["cold"])), s)
     row("… first line", seconds(kilter["cold"], "first"), seconds(hand["cold"], "first"), s)
     row("… helm processes", kilter["helm cold"], loading, str)
     row("again, nothing changed", seconds(kilter["warm"]), seconds(hand["warm"]), s, "≤ 2 s", 2)
+    row("… slowest", max(walls(kilter["warm"])), max(walls(hand["warm"])), s)
     row("… first line", seconds(kilter["warm"], "first"), seconds(hand["warm"], "first"), s)
     row("… pods touched", kilter["touched"], hand["touched"], str, "0", 0)
     row("… helm processes", kilter["helm again"], loading, str, "0", 0)
     row("edit → pod", median(kilter["edits"]), median(hand["edits"]), s, "≤ 1.5 s", 1.5)
     row("… slowest", max(kilter["edits"]), max(hand["edits"]), s)
     row("load of the Tiltfile (`tilt alpha tiltfile-result`)", kilter["load"][0], hand["load"][0], s)
-    row("… processes started", many(kilter["load"][1]), many(hand["load"][1]), str)
-    row("… of helm", helms(bed, kilter["load"][1]), loading, str, "0", 0)
+    row("… processes started", kilter["load"][1], hand["load"][1], str)
+    row("… of helm", kilter["load"][2], loading, str, "0", 0)
     row("peak memory of kilter, cold `up`", max(one.rss for one in kilter["cold"]), None, mib, "≤ 30 MB", 30e6)
     row("… unchanged `up`", max(one.rss for one in kilter["warm"]), None, mib, "≤ 30 MB", 30e6)
     row("memory of the running Tilt", kilter["rss"], hand["rss"], mib)
     table(rows)
     options = bed.options
     print(f"\nMedians of {options.cold} cold runs and of {options.rounds} rounds of the rest: a Node app with {' and '.join(SERVICES)}.")
+    print("Again: kilter asks the Tilt that it left running, `tilt ci` is a Tilt of its own each time.")
     print("skaffold is not in the table: its Go module could not be had when this was written.")
     for one in missed:
         print(f"missed: {one}")
