@@ -40,7 +40,7 @@ pub(crate) struct Args {
     attach: bool,
     /// For CI: no prompt, no spinner; fail as soon as nothing more can get ready.
     #[arg(long)]
-    ci: bool,
+    pub(super) ci: bool,
     /// Build the app's image again, even when nothing says that it changed.
     #[arg(long)]
     rebuild: bool,
