@@ -236,6 +236,17 @@ impl Error {
         self
     }
 
+    /// Words everything that a person reads anew.
+    #[must_use]
+    pub fn reworded(mut self, reword: impl Fn(&str) -> String) -> Self {
+        for problem in &mut self.0.1 {
+            problem.what = reword(&problem.what);
+            problem.detail = problem.detail.as_deref().map(&reword);
+            problem.help.iter_mut().for_each(|help| *help = reword(help));
+        }
+        self
+    }
+
     /// Returns the kind.
     pub fn kind(&self) -> Kind {
         self.0.0

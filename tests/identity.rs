@@ -4,6 +4,7 @@ mod anywhere;
 mod byhand;
 mod canary;
 mod container;
+mod logins;
 mod open_projects;
 mod projects;
 mod supervisor;

@@ -11,7 +11,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Global;
 use crate::diag::{Error, Problem, Result};
-use crate::exec::Invocation;
+use crate::exec::{Invocation, redact};
 use crate::helm::{Observer, Source};
 use crate::toolchain::{Progress, Tool};
 
@@ -35,9 +35,9 @@ pub(super) fn show_cursor() {
     }
 }
 
-/// Prints a command that kilter is about to run (`--verbose`): the same text that failures show.
+/// Prints a command that kilter is about to run (`--verbose`): the same text that failures show, without logins.
 pub(super) fn tell_call(call: &Invocation) {
-    let line = format!("$ {}\n", call.shell_line());
+    let line = format!("$ {}\n", redact(&call.shell_line()));
     let write = || {
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     };

@@ -7,6 +7,7 @@
 mod capture;
 mod detached;
 mod interrupt;
+mod redact;
 mod stream;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use std::time::Duration;
 pub use capture::{Captured, Ending};
 pub use detached::{Process, Record, become_detached, tail};
 pub use interrupt::{interrupted, on_interrupt, pause_if_interrupted};
+pub use redact::redact;
 pub use stream::{Said, Stream};
 
 static ON_START: OnceLock<fn(&Invocation)> = OnceLock::new();
@@ -113,7 +115,8 @@ impl Invocation {
         self
     }
 
-    /// Returns the complete shell command, environment included, that does the same when pasted into a POSIX shell.
+    /// Returns the complete shell command, environment included, that does the same when pasted into a POSIX shell; with every
+    /// login in it, so that it is for [`redact`] where others may read it.
     pub fn shell_line(&self) -> String {
         let mut words = Vec::new();
         match &self.env {

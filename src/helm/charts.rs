@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::Chart;
+use super::{Chart, references};
 use crate::catalog::{CatalogService, ChartFile, EmbeddedChart};
 use crate::diag::{Error, Kind, Result};
 use crate::fsx;
@@ -127,7 +127,7 @@ impl ChartStore {
     /// files any more is replaced.
     ///
     /// # Errors
-    /// When they are no chart, or cannot be written.
+    /// When they are no chart, helm would fetch a part of their schema, or they cannot be written.
     pub fn files(&self, files: &Files, shown: &str) -> Result<Chart> {
         let Some(about) = files.get("Chart.yaml") else {
             return Err(Error::project(format!("`{shown}` has no Chart.yaml, so it is no chart"))
@@ -142,6 +142,7 @@ impl ChartStore {
             return Err(Error::project(format!("Chart.yaml of `{shown}`: `{name}` is not a name"))
                 .help("Use letters, digits and `-`."));
         }
+        references::refuse_remote(files, shown)?;
         let digest = digest_of(files);
         let dir = self.dir(&digest).join(&name);
         if read_files(&dir, &name).is_ok_and(|stored| stored != *files) {
@@ -211,7 +212,8 @@ pub(super) fn require_whole(chart: &Chart) -> Result<()> {
     let entry = chart.dir.parent().filter(|dir| dir.ends_with(chart.digest.hex()));
     let carried = crate::catalog::chart(&chart.name).filter(|own| own.digest() == chart.digest);
     match read_files(&chart.dir, &chart.name) {
-        Ok(files) if is_whole(&files, chart, entry, carried)? => return Ok(()),
+        // What is in the store may be from a kilter that did not look.
+        Ok(files) if is_whole(&files, chart, entry, carried)? => return references::refuse_remote(&files, &chart.name),
         Ok(_) => {}
         // What is in the way is no chart's; or there is nothing. That it cannot be read says nothing about it.
         Err(error) if error.kind() == Kind::Project || !chart.dir.exists() => {}

@@ -6,6 +6,7 @@ mod invocation;
 #[cfg(feature = "cli")]
 mod pull;
 mod receipt;
+mod references;
 mod render;
 mod schema;
 mod verify;

@@ -8,7 +8,7 @@ use super::Helm;
 use super::charts::{Files, MAX_BYTES};
 use super::directory::MAX_FILES;
 use crate::diag::{Error, Result};
-use crate::exec::{Environment, Invocation};
+use crate::exec::{Environment, Invocation, redact};
 use crate::fsx;
 
 /// Pulls `reference` (`oci://…` or `https://…/name`) at an exact version and returns its files by path inside the chart.
@@ -23,6 +23,7 @@ pub fn pull(helm: &Helm, reference: &str, version: &str) -> Result<Files> {
     if !captured.ok() {
         return Err(Error::tool(format!("helm could not pull chart `{reference}` {version}"))
             .detail(format!("$ {}\n{}", call.shell_line(), captured.stderr.trim_end()))
+            .reworded(redact)
             .help("Check the address and the version, then run `kilter render` again.")
             .help("A registry that wants a login: `\"$(kilter tools path helm)\" registry login HOST`."));
     }

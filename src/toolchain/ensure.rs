@@ -13,6 +13,7 @@ use super::source::{self, Built};
 use super::store::{Slot, find};
 use super::{explicit, unpack};
 use crate::diag::{Error, Kind, Result};
+use crate::exec::redact;
 use crate::fsx;
 
 /// Returns a tool, after getting it when it is not there yet. Any number of kilters may do so at once: one works, the
@@ -21,6 +22,27 @@ use crate::fsx;
 /// # Errors
 /// When the tool cannot be had anywhere, a release file has the wrong bytes, or the user named another version.
 pub fn ensure(settings: &Settings, want: &Want, progress: &dyn Progress) -> Result<Installed> {
+    ensured(settings, want, &Redacted(progress)).map_err(|error| error.reworded(redact))
+}
+
+/// Says everything without the logins of mirror and proxy.
+struct Redacted<'a>(&'a dyn Progress);
+
+impl Progress for Redacted<'_> {
+    fn line(&self, text: &str) {
+        self.0.line(&redact(text));
+    }
+
+    fn bytes(&self, tool: Tool, done: u64, total: Option<u64>) {
+        self.0.bytes(tool, done, total);
+    }
+
+    fn ended(&self, tool: Tool) {
+        self.0.ended(tool);
+    }
+}
+
+fn ensured(settings: &Settings, want: &Want, progress: &dyn Progress) -> Result<Installed> {
     if let Some(installed) = find(settings, want)? {
         return Ok(installed);
     }
@@ -70,7 +92,7 @@ fn get(settings: &Settings, want: &Want, slot: &Slot, progress: &dyn Progress) -
             let words = format!("{want} needs Go {need}, and this is {have}");
             if let Some(other) = source::fallback(settings, want, &have) {
                 progress.line(&format!("{words}: taking {other} in its place"));
-                return ensure(settings, &other, progress);
+                return ensured(settings, &other, progress);
             }
             tried.push(format!("source build: {words}"));
             let help = format!("Or install Go {need} or newer: kilter then builds {} from source.", want.tool);

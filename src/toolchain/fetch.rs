@@ -351,7 +351,7 @@ fn text(response: &Response<Body>, name: header::HeaderName) -> Option<&str> {
 fn remember_validator(job: &Job<'_>, response: &Response<Body>) -> Result<()> {
     let path = validator_path(job.part);
     match text(response, header::ETAG).filter(|etag| etag.starts_with('"')) {
-        Some(etag) => fsx::write(&path, format!("{}\n{etag}\n", job.url).as_bytes()),
+        Some(etag) => fsx::write(&path, format!("{}\n{etag}\n", exec::redact(job.url)).as_bytes()),
         None => fsx::remove(&path),
     }
 }
@@ -360,7 +360,7 @@ fn remember_validator(job: &Job<'_>, response: &Response<Body>) -> Result<()> {
 fn validator(job: &Job<'_>) -> Option<String> {
     let text = fsx::read_text(&validator_path(job.part), 8192).ok()??;
     let (url, etag) = text.trim_end().split_once('\n')?;
-    (url == job.url).then(|| etag.to_owned())
+    (url == exec::redact(job.url)).then(|| etag.to_owned())
 }
 
 fn validator_path(part: &Path) -> PathBuf {

@@ -8,12 +8,13 @@ use ureq::http::StatusCode;
 use super::fetch;
 use super::model::Settings;
 use crate::diag::{Error, Result, io_words};
+use crate::exec::redact;
 use crate::fsx;
 
 /// A file of the mirror, not yet checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MirrorFile {
-    /// Where it was, for messages.
+    /// Where it was, for messages: without a login.
     pub address: String,
     /// Its bytes.
     pub bytes: Vec<u8>,
@@ -35,13 +36,14 @@ pub fn from_mirror(settings: &Settings, path: &str, limit: u64) -> Result<Option
     if settings.offline {
         return Ok(None);
     }
-    let address = format!("{base}/{path}");
+    let url = format!("{base}/{path}");
+    let address = redact(&url);
     let fail = |words: String| {
-        Error::missing(format!("the mirror does not give `{address}`: {words}"))
+        Error::missing(format!("the mirror does not give `{address}`: {}", redact(&words)))
             .help("Check `KILTER_MIRROR` and the network, then run the same command again.")
     };
-    let agent = fetch::agent(&settings.limits, &settings.proxy, &address)?;
-    let response = agent.get(&address).call().map_err(|error| fail(error.to_string()))?;
+    let agent = fetch::agent(&settings.limits, &settings.proxy, &url)?;
+    let response = agent.get(&url).call().map_err(|error| fail(error.to_string()))?;
     match response.status() {
         StatusCode::OK => {}
         StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(None),

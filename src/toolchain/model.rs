@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pins::{Pins, Platform, Tool};
 use crate::diag::{Error, Result};
+use crate::exec::redact;
 use crate::ids::Digest;
 
 /// Everything that the room needs to know about the machine and the user's wishes.
@@ -180,6 +181,17 @@ pub enum Source {
     Release(String),
     /// Built here, with this Go.
     Built(String),
+}
+
+impl Source {
+    /// Hides the login of the address.
+    pub(super) fn redacted(self) -> Self {
+        match self {
+            Self::Mirror(address) => Self::Mirror(redact(&address)),
+            Self::Release(address) => Self::Release(redact(&address)),
+            other => other,
+        }
+    }
 }
 
 impl fmt::Display for Source {

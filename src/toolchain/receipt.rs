@@ -62,7 +62,7 @@ impl Receipt {
         source: Source,
     ) -> Result<Self> {
         let (digest, stamp) = hash(path)?;
-        Ok(Self { tool, version: version.clone(), commit, digest, archive, source, stamp })
+        Ok(Self { tool, version: version.clone(), commit, digest, archive, source: source.redacted(), stamp })
     }
 
     /// Reads a receipt; `None` when there is none, or it is damaged or of another kilter.
@@ -109,7 +109,8 @@ impl Receipt {
             commit: self.commit,
             path: path.to_path_buf(),
             digest: self.digest,
-            source: self.source,
+            // A receipt of an older kilter has the login of the mirror.
+            source: self.source.redacted(),
         }
     }
 }

@@ -2,7 +2,12 @@
 
 use std::os::unix::fs::symlink;
 
+use kilter::helm::charts::Files;
+
 use super::{quick, same, tree};
+use crate::support::charts::{archive, small};
+use crate::support::http::Server;
+use crate::support::oci::Registry;
 use crate::support::project::Project;
 
 const KILTER_YAML: &str = "services:\n  - {name: mine, chart: ./charts/mine}\n";
@@ -85,6 +90,78 @@ fn a_chart_that_leads_back_to_itself() {
        |                         ^^^^^^^^^^^^^
       = Correct `chart:` in kilter.yaml; it is relative to the project's root.
     ");
+}
+
+/// A schema that refers to this server, which must never be asked.
+fn remote_schema(server: &Server) -> String {
+    format!("{{\"properties\": {{\"a\": {{\"$ref\": \"{}/part.json\"}}}}}}\n", server.url())
+}
+
+#[test]
+fn a_schema_that_is_partly_on_the_network() {
+    let server = Server::start();
+    let words = |project: &Project| words(project, 1).replace(server.url(), "http://[SERVER]");
+    let own = with_chart(quick("shop"), "a: b\n").file("charts/mine/values.schema.json", remote_schema(&server));
+    insta::assert_snapshot!(words(&own), @r"
+    error: chart `./charts/mine`: `values.schema.json` takes a part from the network: `http://[SERVER]/part.json`.
+      --> kilter.yaml:2:25
+       |
+    2  |   - {name: mine, chart: ./charts/mine}
+       |                         ^^^^^^^^^^^^^
+      = Copy that part into the file, below `$defs`: then the chart renders the same everywhere, offline too.
+      = In a chart that is not yours, use another version, or copy it into the project and change it there.
+    ");
+
+    let schema = remote_schema(&server);
+    let sub = with_chart(quick("shop"), "a: b\n")
+        .file("charts/mine/charts/sub/Chart.yaml", CHART_YAML)
+        .file("charts/mine/charts/sub/values.schema.json", &schema);
+    insta::assert_snapshot!(words(&sub).lines().next().unwrap(), @"error: chart `./charts/mine`: `charts/sub/values.schema.json` takes a part from the network: `http://[SERVER]/part.json`.");
+
+    let mut files = small("sub", "1.0.0");
+    files.insert("values.schema.json".into(), schema.clone().into_bytes());
+    let packed = with_chart(quick("shop"), "a: b\n").file("charts/mine/charts/sub-1.0.0.tgz", archive("sub", &files));
+    insta::assert_snapshot!(words(&packed).lines().next().unwrap(), @"error: chart `./charts/mine`: `charts/sub-1.0.0.tgz:values.schema.json` takes a part from the network: `http://[SERVER]/part.json`.");
+    let outer = archive("outer", &Files::from([("charts/sub-1.0.0.tgz".into(), archive("sub", &files))]));
+    let deep = with_chart(quick("shop"), "a: b\n").file("charts/mine/charts/outer.tgz", outer);
+    insta::assert_snapshot!(words(&deep).lines().next().unwrap(), @"error: chart `./charts/mine`: `charts/outer.tgz:charts/sub-1.0.0.tgz:values.schema.json` takes a part from the network: `http://[SERVER]/part.json`.");
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn a_published_chart_whose_schema_is_partly_on_the_network() {
+    if crate::support::helm().is_none() {
+        return;
+    }
+    let server = Server::start();
+    let mut files = small("hello", "1.2.3");
+    files.insert("values.schema.json".into(), remote_schema(&server).into_bytes());
+    let registry = Registry::start("hello", "1.2.3", &archive("hello", &files));
+    let chart = format!("oci://{}/charts/hello", registry.address());
+    let project = Project::new("shop")
+        .file("kilter.yaml", format!("services:\n  - {{name: x, chart: '{chart}', version: 1.2.3}}\n"));
+    let words = words(&project, 1).replace(server.url(), "http://[SERVER]").replace(registry.address(), "[REGISTRY]");
+    insta::assert_snapshot!(words, @r"
+    pulling chart oci://[REGISTRY]/charts/hello 1.2.3
+    error: chart `oci://[REGISTRY]/charts/hello`: `values.schema.json` takes a part from the network: `http://[SERVER]/part.json`.
+      --> kilter.yaml:2:22
+       |
+    2  |   - {name: x, chart: 'oci://[REGISTRY]/charts/hello', version: 1.2.3}
+       |                      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = Copy that part into the file, below `$defs`: then the chart renders the same everywhere, offline too.
+      = In a chart that is not yours, use another version, or copy it into the project and change it there.
+    ");
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn a_chart_that_refers_to_what_helm_knows_renders_offline() {
+    if crate::support::helm().is_none() {
+        return;
+    }
+    let schema = r#"{"$schema": "http://json-schema.org/draft-07/schema#", "properties": {"a": {"$ref": "https://json-schema.org/draft/2020-12/schema"}}}"#;
+    let project = with_chart(Project::new("shop"), "a: b\n").file("charts/mine/values.schema.json", schema);
+    project.kilter(&["render", "--offline"]).succeeds();
 }
 
 #[test]

@@ -11,7 +11,8 @@ use crate::cluster::Instance;
 use crate::config::model::ToolPin;
 use crate::detect::Stack;
 use crate::diag::{Error, Problem, Result};
-use crate::helm::charts::{ChartStore, digest_of, require_digest};
+use crate::exec::redact;
+use crate::helm::charts::{ChartStore, Files, digest_of, require_digest};
 use crate::helm::{Chart, Helm, Rendered, Renderer, pull, unpack};
 use crate::ids::Digest;
 use crate::plan::{ChartSource, Facts, Plan};
@@ -271,7 +272,11 @@ pub(crate) fn wanted(project: &Project, tool: Tool) -> Result<Want> {
 
 /// Returns a remote chart: the pinned copy, or, when there is none yet, what is pulled now.
 pub(super) fn remote(ctx: &Context, project: &Project, store: &ChartStore, remote: &RemoteChart<'_>) -> Result<Chart> {
-    let RemoteChart { reference, version, digest, .. } = *remote;
+    let RemoteChart { reference, version, digest, service } = *remote;
+    let put = |files: &Files| {
+        let stored = store.files(files, reference);
+        stored.map_err(|error| project.located(error.about(service, &["chart"])))
+    };
     if let Some(chart) = digest.and_then(|digest| store.by_digest(digest)) {
         return Ok(chart);
     }
@@ -280,7 +285,7 @@ pub(super) fn remote(ctx: &Context, project: &Project, store: &ChartStore, remot
     {
         let files = unpack(&file.bytes, &file.address)?;
         require_digest(&files, digest, &file.address)?;
-        return store.files(&files, reference);
+        return put(&files);
     }
     if ctx.global.offline {
         return Err(Error::missing(format!(
@@ -288,7 +293,7 @@ pub(super) fn remote(ctx: &Context, project: &Project, store: &ChartStore, remot
         ))
         .help("Run `kilter render` once with a network."));
     }
-    let work = ctx.ui.work(&format!("pulling chart {reference} {version}"));
+    let work = ctx.ui.work(&format!("pulling chart {} {version}", redact(reference)));
     let files = pull(&helm(ctx, project)?, reference, version)?;
     drop(work);
     let pulled = digest_of(&files);
@@ -300,7 +305,7 @@ pub(super) fn remote(ctx: &Context, project: &Project, store: &ChartStore, remot
                 remote.service
             )));
     }
-    let chart = store.files(&files, reference)?;
+    let chart = put(&files)?;
     if chart.version.trim_start_matches('v') != version.trim_start_matches('v') {
         return Err(Error::project(format!("chart `{reference}` {version} is version {} inside", chart.version))
             .help("Write the version that its Chart.yaml says into `version:`, or tell its publisher."));
