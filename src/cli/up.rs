@@ -84,7 +84,11 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
         only: &args.only,
     };
     let waiting = Waiting { ctx, tilt: &tilt, kubectl: &kubectl };
-    let expected = match before.filter(|_| !made.anew) {
+    let before = match before.filter(|_| !made.anew) {
+        Some(before) if is_whole(ctx, args, &waiting, &before, &outcome)? => Some(before),
+        _ => None,
+    };
+    let expected = match before {
         Some(before) if !tilt.is_other(&start)? => go_on(args, &waiting, &before, &outcome)?,
         _ => {
             tilt.session.stop()?;
@@ -163,41 +167,43 @@ fn go_on(args: &Args, waiting: &Waiting<'_>, before: &[Resource], outcome: &Outc
         expected.tiltfile = find(TILTFILE).map(|tiltfile| tiltfile.built.clone()).unwrap_or_default();
         expected.known = Vec::new();
     }
-    again(args, waiting, before, outcome, &mut expected)?;
+    again(args, tilt, before, &mut expected)?;
     Ok(expected)
 }
 
-/// Has Tilt do again what nothing in the project asks for: what failed, what somebody took out of the cluster or disabled,
-/// what `--rebuild` names.
-fn again(
-    args: &Args,
-    waiting: &Waiting<'_>,
-    before: &[Resource],
-    outcome: &Outcome,
-    expected: &mut Expected,
-) -> Result<()> {
-    let tilt = waiting.tilt;
+/// Has Tilt take up what somebody disabled, and build what `--rebuild` names.
+fn again(args: &Args, tilt: &Tilt, before: &[Resource], expected: &mut Expected) -> Result<()> {
     let wanted = |resource: &&Resource| args.only.is_empty() || args.only.contains(&resource.name);
     let disabled = before.iter().filter(wanted).filter(|resource| resource.disabled && expected.tiltfile.is_empty());
     expected.enabled = disabled.map(|resource| resource.name.clone()).collect();
     if !expected.enabled.is_empty() {
         tilt.enable(&expected.enabled)?;
     }
-    let missing = waiting.missing(&outcome.manifests)?;
-    for resource in before.iter().filter(wanted).filter(|resource| !resource.disabled && resource.name != TILTFILE) {
-        let rebuilt = args.rebuild && resource.name == APP;
-        let (failed, missing) = (resource.update == Phase::Error, missing.contains(&resource.name));
-        if failed {
-            expected.failed.insert(resource.name.clone(), resource.built.clone());
-        }
-        if missing || rebuilt {
-            expected.deployed.insert(resource.name.clone(), resource.deployed.clone());
-        }
-        if failed || missing || rebuilt {
-            tilt.trigger(&resource.name)?;
-        }
+    let app = before.iter().filter(wanted).find(|resource| resource.name == APP && !resource.disabled);
+    if let Some(app) = app.filter(|_| args.rebuild) {
+        expected.deployed.insert(APP.to_owned(), app.deployed.clone());
+        tilt.trigger(APP)?;
     }
     Ok(())
+}
+
+/// Tells whether a running Tilt has everything up that it was told to. If not, another one is started: that applies all and
+/// touches nothing that is as it should be, while a trigger deletes the objects of a resource before it applies them, which is
+/// too much for a database.
+fn is_whole(ctx: &Context, args: &Args, waiting: &Waiting<'_>, before: &[Resource], outcome: &Outcome) -> Result<bool> {
+    let wanted = |resource: &&Resource| args.only.is_empty() || args.only.contains(&resource.name);
+    let services = before.iter().filter(wanted).filter(|resource| resource.name != TILTFILE && !resource.disabled);
+    let missing = waiting.missing(&outcome.manifests)?;
+    for resource in services {
+        let what = match resource.update {
+            Phase::Error => "failed the last time",
+            _ if !resource.deployed.is_empty() && missing.contains(&resource.name) => "is no longer in the cluster",
+            _ => continue,
+        };
+        ctx.ui.talk(&format!("`{}` {what}: Tilt starts again and applies it.", resource.name));
+        return Ok(false);
+    }
+    Ok(true)
 }
 
 /// Says which resources Tilt has to be told to bring up, if others than it was told: what it has up stays up. An empty list is

@@ -6,6 +6,7 @@
 //! away for a while.
 
 mod app;
+mod behind;
 mod clients;
 mod edits;
 mod ejected;

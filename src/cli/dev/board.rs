@@ -126,9 +126,7 @@ impl Board {
             }
             let since = *clock.building.get_or_insert(now);
             let late = now.saturating_sub(since) >= self.budgets.build;
-            // The failure that is tried again is none until it fails again.
-            let again = self.expected.failed.get(name).is_some_and(|before| *before == resource.built);
-            return building(resource, again, late);
+            return building(resource, late);
         }
         clock.building = None;
         let pod = resource.pod.as_ref().and_then(|pod| self.pods.get(pod));
@@ -264,16 +262,6 @@ mod tests {
         assert_eq!(reason(&look(&mut board, 1)[0].1), "the image nope:1 cannot be pulled");
         board.pod(&json!({"type": "DELETED", "object": {"metadata": {"name": "db-0"}}}));
         assert_eq!(look(&mut board, 2)[0].1, Verdict::Waiting("its pod".into()));
-    }
-
-    #[test]
-    fn a_failure_that_is_tried_again_is_none_before_it_fails_again() {
-        let expected = Expected { failed: [("app".into(), "1".into())].into(), ..Expected::default() };
-        let mut board =
-            board(expected, [tilt(TILTFILE, "ok", "not_applicable", "1"), tilt("app", "error", "none", "1")]);
-        assert_eq!(look(&mut board, 0)[0].1, Verdict::Waiting("its turn".into()));
-        board.resource(tilt("app", "error", "none", "2"));
-        assert_eq!(reason(&look(&mut board, 1)[0].1), "it cannot be built or applied");
     }
 
     #[test]

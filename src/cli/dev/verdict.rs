@@ -43,11 +43,10 @@ pub(crate) struct Outcome {
     pub(crate) applied: bool,
 }
 
-/// Judges a service that is being built and applied, or (`again`) is to be after it failed.
-pub(super) fn building(resource: &Resource, again: bool, late: bool) -> Verdict {
+/// Judges a service that is being built and applied.
+pub(super) fn building(resource: &Resource, late: bool) -> Verdict {
     let failed = |reason: &str, words: String| Verdict::Failed(Failure { reason: reason.into(), words, pod: None });
     match (&resource.error, resource.update) {
-        (_, Phase::Error) if again && !late => Verdict::Waiting("its turn".into()),
         (Some(error), Phase::Error) => failed("it cannot be built or applied", error.clone()),
         (_, Phase::Error) => failed("it cannot be built or applied", String::new()),
         _ if late => failed("it was not built and applied in time", resource.waiting.clone().unwrap_or_default()),

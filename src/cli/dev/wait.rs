@@ -33,8 +33,6 @@ pub(crate) struct Expected {
     pub(crate) known: Vec<Resource>,
     /// When services were applied last that are to be applied anew.
     pub(crate) deployed: BTreeMap<String, String>,
-    /// When the builds began that failed and are tried again.
-    pub(crate) failed: BTreeMap<String, String>,
     /// The services that were disabled and are to be taken up again.
     pub(crate) enabled: Vec<String>,
     /// The services that are waited for; none means all.
@@ -44,7 +42,7 @@ pub(crate) struct Expected {
 impl Expected {
     /// Tells whether nothing is to change.
     fn nothing(&self) -> bool {
-        !self.known.is_empty() && self.deployed.is_empty() && self.failed.is_empty() && self.enabled.is_empty()
+        !self.known.is_empty() && self.deployed.is_empty() && self.enabled.is_empty()
     }
 }
 
