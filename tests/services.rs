@@ -257,7 +257,7 @@ fn the_app_has_its_environment_secrets_and_components() {
         (&map["data"]["LOG"], &map["data"]["RATE"], &map["data"]["PORT"]),
         (&"debug".into(), &"1.50".into(), &"4000".into())
     );
-    assert!(map["data"]["REDIS_URL"].as_str().unwrap().starts_with("redis://:"), "{map}");
+    assert!(map["data"]["REDIS_URL"].as_str().unwrap().starts_with("redis://default:"), "{map}");
     let deployments: Vec<&Value> = all.iter().filter(|o| o["kind"] == "Deployment").collect();
     let names: Vec<&str> = deployments.iter().map(|d| d["metadata"]["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["shop", "shop-worker", "shop-admin"]);

@@ -38,6 +38,38 @@ def run(argv, env, cwd):
         return Cost(wall, usage.ru_utime + usage.ru_stime, peak(), out.read())
 
 
+@dataclass
+class Heard:
+    """What one run of a program that talks meanwhile cost."""
+
+    first: float  # seconds until it said anything
+    wall: float  # seconds
+    rss: int  # bytes, peak of the program alone
+    said: str
+
+
+def hear(argv, env, cwd):
+    """Runs a program to its end and hears what it says on both outputs; returns a Heard. One that fails ends the bench."""
+    began = time.monotonic()
+    pipe = subprocess.PIPE
+    child = subprocess.Popen(argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=pipe, stderr=subprocess.STDOUT)
+    peak = _watch(child.pid)
+    try:
+        said = os.read(child.stdout.fileno(), 65536)
+        first = time.monotonic() - began
+        said += child.stdout.read()
+        child.wait()
+    except BaseException:
+        child.terminate()
+        child.wait()
+        raise
+    wall = time.monotonic() - began
+    text = said.decode(errors="replace")
+    if child.returncode != 0:
+        raise SystemExit(f"bench: `{' '.join(map(str, argv))}` ended with {child.returncode}:\n{text[-4000:]}")
+    return Heard(first, wall, peak(), text)
+
+
 def _watch(pid):
     """Follows the program's own high-water mark. rusage would give that of its largest child, or of this process, from
     which it was forked. Returns a function that gives the last value seen, in bytes."""
@@ -97,6 +129,26 @@ def trace(argv, env, cwd):
             elif call:
                 opened.append(call[2])
         return Trace(programs, opened)
+
+
+def started(argv, env, cwd):
+    """Runs a program under strace; returns the path of each program that it, and what it starts, has started. None where
+    strace is missing or may not look."""
+    program = shutil.which("strace")
+    if not program:
+        return None
+    with tempfile.TemporaryDirectory() as logs:
+        # A log for each process: nothing is interleaved.
+        strace = [program, "-ff", "-qq", "-e", "trace=execve", "-e", "signal=none", "-s", "4096", "-o", f"{logs}/p", "--"]
+        done = subprocess.run(strace + argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True)
+        if done.returncode != 0:
+            return None
+        programs = []
+        for log in os.listdir(logs):
+            with open(os.path.join(logs, log), errors="replace") as lines:
+                programs += re.findall(r'^execve\("([^"]*)".*\) = 0$', lines.read(), re.M)
+        programs.remove(argv[0])
+        return programs
 
 
 def median(numbers):

@@ -53,12 +53,15 @@ const GO_VARIABLES: [&str; 30] = [
 ];
 
 impl Context {
-    /// Reads the surroundings of this process.
+    /// Reads the surroundings of this process; `ci`: a command was told that it is run by CI, whatever `CI` says.
     #[expect(clippy::disallowed_methods, reason = "this is the edge where the environment is read")]
-    pub(crate) fn new(global: Global) -> Self {
-        let vars: BTreeMap<String, String> = std::env::vars_os()
+    pub(crate) fn new(global: Global, ci: bool) -> Self {
+        let mut vars: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
+        if ci {
+            vars.insert("CI".to_owned(), "true".to_owned());
+        }
         let ui = Ui::new(&global, &vars);
         Self { global, ui, vars, cwd: std::env::current_dir().ok() }
     }

@@ -51,6 +51,9 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     Machine::forget(&ctx.state_dir()?, &place.key, &place.root)?;
     lock.delete()?;
     ctx.ui.talk(&format!("Deleted {what}. `kilter up` makes it anew."));
+    if ctx.ui.json {
+        ctx.ui.json(&serde_json::json!({"deleted": place.key, "context": place.target.context()}));
+    }
     Ok(())
 }
 

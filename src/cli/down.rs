@@ -23,5 +23,8 @@ pub(crate) fn run(_args: &Args, ctx: &Context) -> Result<()> {
             .talk("Tilt has ended; the cluster goes on. `kilter up` starts it again, `kilter stop` rests all of it."),
         false => ctx.ui.talk("Tilt is not running; nothing to end."),
     }
+    if ctx.ui.json {
+        ctx.ui.json(&serde_json::json!({"ended": ended}));
+    }
     Ok(())
 }

@@ -44,6 +44,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
+    if ctx.ui.json {
+        return Err(Error::usage("`kilter logs` has no JSON: what services say is text")
+            .help("Leave `--json` out; `--timestamps` says when each line was said."));
+    }
     let project = Project::open(ctx)?;
     let dev = Dev::look(ctx, &project)?;
     let found = speakers(&dev, &args.services)?;

@@ -154,7 +154,8 @@ pub fn main() -> ExitCode {
         }
     };
     handle_signals();
-    let ctx = Context::new(cli.global.clone());
+    let ci = matches!(&cli.command, Command::Up(args) if args.ci);
+    let ctx = Context::new(cli.global.clone(), ci);
     if cli.global.verbose {
         processes::tell_calls(ui::tell_call);
     }

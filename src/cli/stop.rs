@@ -34,6 +34,7 @@ pub(crate) fn run(_args: &Args, ctx: &Context) -> Result<()> {
             if workloads.is_empty() {
                 end_tilt(ctx, &place)?;
                 ctx.ui.talk("Nothing of this project is rendered here, so nothing in the cluster was scaled.");
+                say_stopped(ctx, &place);
                 return Ok(());
             }
             let kubectl = place.there(ctx, kubectl_program(ctx, project.as_ref())?)?;
@@ -43,7 +44,14 @@ pub(crate) fn run(_args: &Args, ctx: &Context) -> Result<()> {
         }
     }
     ctx.ui.talk(&format!("Stopped in {}; the data is kept. `kilter up` resumes it.", place.target.shown()));
+    say_stopped(ctx, &place);
     Ok(())
+}
+
+fn say_stopped(ctx: &Context, place: &Place) {
+    if ctx.ui.json {
+        ctx.ui.json(&serde_json::json!({"stopped": place.key, "context": place.target.context()}));
+    }
 }
 
 fn end_tilt(ctx: &Context, place: &Place) -> Result<()> {

@@ -40,7 +40,7 @@ pub(crate) struct Args {
     attach: bool,
     /// For CI: no prompt, no spinner; fail as soon as nothing more can get ready.
     #[arg(long)]
-    ci: bool,
+    pub(super) ci: bool,
     /// Build the app's image again, even when nothing says that it changed.
     #[arg(long)]
     rebuild: bool,
@@ -57,6 +57,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     init::first_run(ctx, args.yes || args.ci)?;
+    let looking = ctx.ui.work("looking at the project and what runs of it");
     let (project, lock) = Project::open_locked(ctx)?;
     let mut prepared = Prepared::new(ctx, project)?;
     prepared.require_work()?;
@@ -68,6 +69,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let kubectl = dev.kubectl(ctx, &prepared.project)?;
     let tilt = dev.tilt(ctx, &prepared.project)?;
     let before = before(ctx, &tilt)?;
+    drop(looking);
     let made = dev.ensure_cluster(ctx, &prepared.project, &kubectl)?;
     // Before what is new is applied: it may take up the ports of what goes.
     dev.sweep(ctx, &kubectl, &outcome.manifests)?;

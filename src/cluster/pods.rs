@@ -97,6 +97,15 @@ fn state_at(pod: &Value, now: i64) -> PodState {
         let lasting = !is_replaced(pod, &Value::Null, now);
         return PodState::Trouble(Trouble { what: "the pod failed".into(), words, crashed: None, lasting });
     }
+    let init = status["initContainerStatuses"].as_array().into_iter().flatten();
+    let mut init = init.filter(|container| !container["state"]["running"].is_null() && container["ready"] != true);
+    if let Some(container) = init.next() {
+        return PodState::Waiting(match text(&container["name"]) {
+            // That of the app's chart.
+            name if name == "wait" => "its services to answer".to_owned(),
+            name => format!("init container {name} to end"),
+        });
+    }
     let waiting = containers().find_map(|container| {
         let name = text(&container["name"]);
         match (container["state"]["waiting"]["reason"].as_str(), container["ready"].as_bool()) {
@@ -189,6 +198,11 @@ mod tests {
         json!({"metadata": {"name": "x-0"}, "status": {"phase": "Pending", "containerStatuses": [container]}})
     }
 
+    fn pod_of_init(container: Value) -> Value {
+        let waits = json!({"name": "x", "state": {"waiting": {"reason": "PodInitializing"}}});
+        json!({"status": {"phase": "Pending", "initContainerStatuses": [container], "containerStatuses": [waits]}})
+    }
+
     fn trouble(container: Value) -> Trouble {
         match state(&pod(container)) {
             PodState::Trouble(trouble) => trouble,
@@ -276,6 +290,9 @@ mod tests {
         assert_eq!(state(&pod(creating)), PodState::Waiting("its container to start".into()));
         let running = json!({"name": "x", "ready": false, "state": {"running": {}}});
         assert_eq!(state(&pod(running)), PodState::Waiting("container x to be ready".into()));
+        let first = |name: &str| pod_of_init(json!({"name": name, "ready": false, "state": {"running": {}}}));
+        assert_eq!(state(&first("wait")), PodState::Waiting("its services to answer".into()));
+        assert_eq!(state(&first("migrate")), PodState::Waiting("init container migrate to end".into()));
         let ready = json!({"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}});
         assert_eq!(state(&ready), PodState::Ready);
         assert_eq!(state(&json!({})), PodState::Waiting("its pod".into()));

@@ -1,6 +1,8 @@
 //! `kilter destroy` on a cluster that kilter did not make, and what can be ended without a kilter.yaml that can be read.
 
 use super::*;
+use serde_json::json;
+
 use crate::support::cluster::{CLUSTER, asked, docker, has, kilter, kubectl, project, store};
 
 /// A namespace of the project's, until it is deleted.
@@ -101,4 +103,21 @@ fn what_was_brought_up_can_be_ended_whatever_became_of_kilter_yaml() {
     assert!(asked(&project).iter().any(|call| call.contains("delete namespace shop-dev")));
     // By now nothing is remembered.
     assert!(kilter(&project, &["down"]).fails(1).starts_with("error: "));
+}
+
+#[test]
+fn what_ends_something_says_so_as_json() {
+    let project = project("shop", "services: [redis]\n");
+    kubectl(&project, NAMESPACE);
+    docker(&project, "");
+    claim(&project, None, &project.root());
+    let json = |args: &[&str]| -> serde_json::Value {
+        let output = kilter(&project, args).arg("--json").succeeds();
+        serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{args:?}: {:?}", output.stdout))
+    };
+    assert_eq!(json(&["down"]), json!({"ended": false}));
+    assert_eq!(json(&["stop"]), json!({"stopped": "shop", "context": "team"}));
+    assert_eq!(json(&["destroy", "--yes"]), json!({"deleted": "shop", "context": "team"}));
+    let said = kilter(&project, &["logs", "--json"]).fails(2);
+    assert!(said.contains("`kilter logs` has no JSON"), "{said}");
 }

@@ -18,8 +18,7 @@ fn script(name: &str, args: &[&str]) {
 fn slow_each_service_fails_for_a_reason_of_its_own() {
     let Some(bed) = Bed::find("services that fail") else { return };
     let yaml = format!(
-        "dev: node -e \"console.log('no licence'); process.exit(3)\"\n\
-         services:\n\
+        "services:\n\
          - redis\n\
          - {{name: ghost, image: \"{REGISTRY}/ghost:1\", port: 80}}\n\
          - {{name: reports-db, from: postgres, provides: {{DATABASE_URL: null, REPORTS_URL: \"x\"}}, values: {{storage: {{className: nowhere}}}}}}\n"
@@ -36,10 +35,24 @@ fn slow_each_service_fails_for_a_reason_of_its_own() {
     };
     let failed = |reason: &str| ("failed".to_owned(), reason.to_owned());
     assert_eq!(state("redis"), ("ready".to_owned(), String::new()), "the failures of others are not its own");
-    assert_eq!(state("app"), failed("container app ends with code 3"));
+    assert_eq!(state("app"), failed("waited in vain for its services to answer"));
     assert_eq!(state("ghost"), failed(&format!("the image {REGISTRY}/ghost:1 cannot be pulled")));
     assert_eq!(state("reports-db"), failed("no node takes the pod"));
-    for words in ["no licence", "nowhere", "`kilter logs app`"] {
+    for words in ["nowhere", "`kilter logs ghost`"] {
+        assert!(output.stderr.contains(words), "{words}: {}", output.stderr);
+    }
+}
+
+#[test]
+fn slow_an_app_that_crashes_is_shown_with_its_last_words() {
+    let Some(bed) = Bed::find("an app that crashes") else { return };
+    let yaml = "dev: node -e \"console.log('no licence'); process.exit(3)\"\nservices: [redis]\n";
+    let app = App::new(&bed, "e2e-crash", "shop", yaml);
+    let output = app.kilter(&["up", "--ci"]).run();
+    assert_eq!(output.code, 1, "{}", output.stderr);
+    for words in
+        ["`app` is not ready: container app ends with code 3", "no licence", "`kilter logs app`", "redis: ready"]
+    {
         assert!(output.stderr.contains(words), "{words}: {}", output.stderr);
     }
     assert_eq!(app.kilter(&["status"]).succeeds().stdout.matches("container app ends with code 3").count(), 1);

@@ -259,6 +259,7 @@ impl Waiting<'_> {
             let more = match container {
                 Some(container) => self.last_lines(pod, container),
                 None if words.is_empty() => self.warnings(pod),
+                None if words.contains("PersistentVolumeClaim") => self.warnings_of_claims(pod),
                 None => None,
             };
             words = [words, more.unwrap_or_default()].join("\n").trim().to_owned();
@@ -279,14 +280,25 @@ impl Waiting<'_> {
         let lines = |previous: &[&str]| {
             let call = self.kubectl.call(["logs", pod, "--container", container, "--tail", LAST_LINES]);
             let said = call.args(previous.iter().copied()).capture().ok().filter(crate::exec::Captured::ok)?;
-            Some(said.text().trim_end().to_owned()).filter(|text| !text.is_empty())
+            // What the kubelet says of a container that it has removed by now.
+            let told = |text: &String| !text.is_empty() && !text.starts_with("unable to retrieve container logs");
+            Some(said.text().trim_end().to_owned()).filter(told)
         };
         lines(&["--previous"]).or_else(|| lines(&[]))
     }
 
-    /// What the cluster warned about a pod.
-    fn warnings(&self, pod: &str) -> Option<String> {
-        let selector = format!("involvedObject.name={pod},type=Warning");
+    /// What the cluster warned about the volume claims of a pod.
+    fn warnings_of_claims(&self, pod: &str) -> Option<String> {
+        let pod = self.kubectl.get("pod", pod).ok()??;
+        let volumes = pod["spec"]["volumes"].as_array()?.iter();
+        let claims = volumes.filter_map(|volume| volume["persistentVolumeClaim"]["claimName"].as_str());
+        let warnings: Vec<String> = claims.filter_map(|claim| self.warnings(claim)).collect();
+        Some(warnings.join("\n"))
+    }
+
+    /// What the cluster warned about an object of this name.
+    fn warnings(&self, name: &str) -> Option<String> {
+        let selector = format!("involvedObject.name={name},type=Warning");
         let events = self.kubectl.list("events", &["--field-selector", &selector]).ok()?;
         let mut words: Vec<String> =
             events.iter().filter_map(|e| Some(e["message"].as_str()?.trim().to_owned())).collect();

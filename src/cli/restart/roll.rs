@@ -44,8 +44,10 @@ pub(super) fn roll(ctx: &Context, kubectl: &Kubectl, workloads: &[Workload]) -> 
         }
     }
     drop(work);
-    for service in services.iter().filter(|service| !failed.iter().any(|(failed, _)| failed == *service)) {
-        ctx.ui.result(&format!("{service} restarted"));
+    services.retain(|service| !failed.iter().any(|(failed, _)| failed == service));
+    match ctx.ui.json {
+        true => ctx.ui.json(&serde_json::json!({"restarted": services})),
+        false => services.iter().for_each(|service| ctx.ui.result(&format!("{service} restarted"))),
     }
     match failed.is_empty() {
         true => Ok(()),

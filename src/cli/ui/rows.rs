@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use console::Style;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -19,8 +20,16 @@ pub(crate) struct Rows<'a> {
 struct Row {
     bar: Option<ProgressBar>,
     text: String,
-    began: std::time::Instant,
+    /// When it was waited for first.
+    began: Instant,
+    /// When it began to wait for what it waits for now.
+    since: Instant,
+    /// When that was said last.
+    said: Instant,
 }
+
+/// How long nothing may be said of a thing where lines do not change: a job of CI that is silent looks as if it hung.
+const SAY_AGAIN: Duration = Duration::from_secs(30);
 
 impl<'a> Rows<'a> {
     /// Starts with none.
@@ -28,18 +37,27 @@ impl<'a> Rows<'a> {
         Self { ui, rows: Mutex::default() }
     }
 
-    /// Says what a thing waits for. The row is made when it is new.
+    /// Says what a thing waits for: when that is new, and again from time to time. The row is made when it is new.
     pub(crate) fn set(&self, name: &str, text: &str) {
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         let row = rows.entry(name.to_owned()).or_insert_with(|| self.row(name));
-        if row.text == text {
-            return;
+        let new = row.text != text;
+        if new {
+            text.clone_into(&mut row.text);
+            row.since = Instant::now();
         }
-        text.clone_into(&mut row.text);
         match &row.bar {
-            Some(bar) => bar.set_message(text.to_owned()),
-            None => self.ui.talk(&format!("{name}: {text}")),
+            Some(bar) if new => {
+                bar.set_message(text.to_owned());
+                bar.reset_elapsed();
+            }
+            None if new => self.ui.talk(&format!("{name}: {text}")),
+            None if row.said.elapsed() >= SAY_AGAIN => {
+                self.ui.talk(&format!("{name}: {text} (for {} s)", row.since.elapsed().as_secs()));
+            }
+            _ => return,
         }
+        row.said = Instant::now();
     }
 
     /// Says that a thing is settled.
@@ -66,10 +84,11 @@ impl<'a> Rows<'a> {
             let style = ProgressStyle::with_template("{spinner} {prefix:.bold} {wide_msg} {elapsed:.dim}");
             let style = style.unwrap_or(ProgressStyle::default_spinner());
             let bar = self.ui.bars().add(ProgressBar::new_spinner().with_style(style).with_prefix(name.to_owned()));
-            bar.enable_steady_tick(std::time::Duration::from_millis(120));
+            bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
-        Row { bar, text: String::new(), began: std::time::Instant::now() }
+        let now = Instant::now();
+        Row { bar, text: String::new(), began: now, since: now, said: now }
     }
 }
 
