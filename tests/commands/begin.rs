@@ -80,6 +80,7 @@ fn nothing_to_run_needs_no_cluster() {
     docker(&project, "");
     let said = kilter(&project, &["up", "--ci"]).fails(1);
     insta::assert_snapshot!(said, @r"
+    looking at the project and what runs of it
     error: this project has no app and no services, so there is nothing to bring up.
       = See what its manifests name: `kilter init`. Add a service: `kilter add SERVICE`.
       = With `dev:` in kilter.yaml, the command that starts it, the app runs.
