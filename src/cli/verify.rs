@@ -125,7 +125,7 @@ fn judge(ctx: &Context, prepared: &Prepared, release: &Release, verdict: &Verdic
 
 fn reads_build(release: &Release, verdict: &Verdict) -> Problem {
     Problem::new(format!(
-        "chart `{}` reads how helm was built: a helm built from source prints something else there",
+        "chart `{}` reads how helm was built: a helm built from source may print something else there",
         release.chart.name
     ))
     .detail(verdict.reads_build.join("\n"))

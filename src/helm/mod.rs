@@ -1,5 +1,6 @@
 //! Releases in, helm's own bytes out: one `helm template` process per release whose inputs changed, none otherwise.
 
+mod build_reads;
 pub mod charts;
 mod directory;
 mod invocation;

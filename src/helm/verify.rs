@@ -6,12 +6,12 @@
 //! of a map: another time, the reverse order. A date function that is given no time takes the clock; kilter sees that by
 //! the date alone, so a template that prints but the year of it passes until the year changes.
 //!
-//! Names of the functions: Masterminds/sprig v3.3.0 `functions.go`; how charts read the helm that renders them: helm/helm
-//! `pkg/chart/common/capabilities.go`.
+//! Names of the functions: Masterminds/sprig v3.3.0 `functions.go`.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::build_reads::build_reads;
 use super::charts::{ChartStore, read_files, require_whole};
 use super::{Chart, Helm, Release, ValuesFrom};
 use crate::diag::{Error, Result};
@@ -43,7 +43,7 @@ const RANDOM: [&str; 20] = [
 ];
 
 /// Functions that read the clock.
-const CLOCK: [&str; 2] = ["now", "ago"];
+const CLOCK: [&str; 3] = ["now", "ago", "durationRound"];
 
 /// Functions that use the local time zone.
 const ZONE: [&str; 4] = ["date", "htmlDate", "toDate", "mustToDate"];
@@ -60,18 +60,21 @@ const MORE: usize = 6;
 /// Renders with the reverse order: it is the same as before where the order itself turned, for two keys in 1 of 8.
 const REVERSED: usize = 3;
 
-/// What a template reads of the helm that renders it.
-const BUILD: &str = ".Capabilities.HelmVersion";
-
-/// What of it a source build has like the release. It prints another Go version.
-const SAME_BUILD: [&str; 3] = [".Version", ".GitCommit", ".GitTreeState"];
-
 /// Time zones far from UTC, in hours: in one of them it is always another date.
 const EAST: i32 = 14;
 const WEST: i32 = -12;
 
 /// What stands for `now` when another time is tried.
 const OTHER_TIME: &str = r#"(toDate "2006-01-02" "2001-02-03")"#;
+
+/// What stands for `durationRound`, which takes the clock when it is given a time, but not when it is given a duration.
+const OTHER_ROUND: &str = r#"include "kilter.durationRound""#;
+
+/// The template that it calls, in a file of its own.
+const ROUND: (&str, &str) = (
+    "templates/_kilter_duration_round.tpl",
+    r#"{{- define "kilter.durationRound" -}}{{- if eq (typeOf .) "time.Time" -}}another time{{- else -}}{{- durationRound . -}}{{- end -}}{{- end -}}"#,
+);
 
 /// What the renders of one release showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,17 +167,8 @@ fn zone_file(hours: i32) -> Vec<u8> {
     file
 }
 
-/// Finds where a template reads what a source build of helm cannot equal.
-fn build_reads(path: &str, text: &str) -> Vec<String> {
-    let found = text.match_indices(BUILD).filter(|(at, _)| {
-        let rest = &text[at + BUILD.len()..];
-        !SAME_BUILD.iter().any(|same| rest.starts_with(same))
-    });
-    found.map(|(at, _)| format!("{path}:{} reads `{BUILD}`", line(text, at))).collect()
-}
-
 /// Returns the line of a place in a text, counted from 1.
-fn line(text: &str, at: usize) -> usize {
+pub(super) fn line(text: &str, at: usize) -> usize {
     text[..at].matches('\n').count() + 1
 }
 
@@ -240,7 +234,7 @@ fn calls(text: &str, functions: &[&str]) -> Vec<(usize, String)> {
 }
 
 /// Byte ranges of the insides of `{{ }}`, comments left out.
-fn actions(text: &str) -> Vec<Range<usize>> {
+pub(super) fn actions(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(open) = text[from..].find("{{") {
@@ -299,11 +293,12 @@ fn changed(release: &Release, templates: &BTreeMap<String, String>, store: &Char
     for (path, text) in templates {
         files.insert(path.clone(), change(text).into_bytes());
     }
+    files.insert(ROUND.0.to_owned(), ROUND.1.as_bytes().to_vec());
     store.files(&files, &release.chart.name).map(Some)
 }
 
-/// Replaces every call of `now` by a fixed time, and `ago` by what prints something else than a duration; puts `reverse`
-/// behind what lists a map.
+/// Replaces every call of `now` by a fixed time, `ago` by what prints something else than a duration, and so `durationRound`
+/// where it is given a time; puts `reverse` behind what lists a map.
 fn change(text: &str) -> String {
     let mut edits: Vec<(Range<usize>, &str)> = Vec::new();
     for action in actions(text) {
@@ -311,6 +306,7 @@ fn change(text: &str) -> String {
             match &text[range.clone()] {
                 "now" => edits.push((range, OTHER_TIME)),
                 "ago" => edits.push((range, "toString")),
+                "durationRound" => edits.push((range, OTHER_ROUND)),
                 word if ORDER.contains(&word) => {
                     let end = command_end(text, range.end..action.end);
                     edits.push((end..end, " | reverse"));

@@ -52,6 +52,7 @@ fn slow_each_kind_of_function_is_named() {
     insta::assert_snapshot!(found("  b: {{ htmlDate \"no date\" | quote }}", ""), @"templates/sub/moving.yaml:6 calls `htmlDate`");
     insta::assert_snapshot!(found("  b: {{ date \"15:04\" 0 | quote }}", ""), @"templates/sub/moving.yaml:6 calls `date`");
     insta::assert_snapshot!(found("  b: {{ ago (toDate \"2006-01-02\" \"2020-01-01\") | quote }}", ""), @"templates/sub/moving.yaml:6 calls `ago`");
+    insta::assert_snapshot!(found("  b: {{ toDate \"2006-01-02\" \"2020-01-01\" | durationRound }}", ""), @"templates/sub/moving.yaml:6 calls `durationRound`");
     insta::assert_snapshot!(found("  b: {{ (genCA \"ca\" 3).Cert | quote }}", ""), @"templates/sub/moving.yaml:6 calls `genCA`");
     insta::assert_snapshot!(found("  b: {{ keys .Values.many | join \"-\" }}\n  c: {{ keys .Values.many | sortAlpha }}", ""), @"templates/sub/moving.yaml:6 calls `keys`");
     insta::assert_snapshot!(found("  b: {{ keys (dict \"x\" 1 \"y\" 2) | join \"-\" }}", ""), @"templates/sub/moving.yaml:6 calls `keys`");
@@ -68,7 +69,7 @@ fn a_function_of_a_helper_is_named_where_it_stands() {
 
 #[test]
 fn what_is_not_reached_or_does_not_move_is_fine() {
-    let template = "  b: {{ if false }}{{ randAlphaNum 8 }}{{ now }}{{ end }}\n  c: {{ date \"2006-01-02\" (toDate \"2006-01-02\" \"2020-01-01\") | quote }}\n  d: {{ keys .Values.many | sortAlpha | join \"-\" }}";
+    let template = "  b: {{ if false }}{{ randAlphaNum 8 }}{{ now }}{{ end }}\n  c: {{ date \"2006-01-02\" (toDate \"2006-01-02\" \"2020-01-01\") | quote }}\n  d: {{ keys .Values.many | sortAlpha | join \"-\" }}\n  e: {{ durationRound \"2h10m5s\" }}{{ 95 | int64 | durationRound }}";
     let Some(project) = chart(template, "{{ define \"unused\" }}{{ uuidv4 }}{{ end }}") else { return };
     let stored = || fs::read_dir(project.cache().join(".store/charts")).unwrap().count();
     let (before, temporary) = (stored(), project.outside("tmp"));
@@ -89,10 +90,21 @@ fn what_a_source_build_cannot_equal_is_a_warning() {
     };
     let said = project.kilter(&["verify", "--quiet"]).succeeds();
     insta::assert_snapshot!(said.stderr, @r#"
-    warning: chart `odd` reads how helm was built: a helm built from source prints something else there.
+    warning: chart `odd` reads how helm was built: a helm built from source may print something else there.
       | templates/sub/moving.yaml:6 reads `.Capabilities.HelmVersion`
       = Use the released helm everywhere (`kilter tools install helm`, with a network), or change the chart.
     "#);
+}
+
+#[test]
+fn capabilities_as_a_whole_count_as_reading_the_build() {
+    let template = "  b: {{ with .Capabilities}}{{.HelmVersion.GoVersion}}{{ end }}\n  c: |\n    {{- toYaml .Capabilities | nindent 4 }}\n  d: {{ .Capabilities.KubeVersion.Version }}";
+    let Some(project) = chart(template, "") else { return };
+    let said = project.kilter(&["verify", "--json", "--quiet"]).succeeds();
+    let rows: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    let expected =
+        ["templates/sub/moving.yaml:6 reads `.Capabilities`", "templates/sub/moving.yaml:8 reads `.Capabilities`"];
+    assert_eq!(rows[0]["readsBuild"], serde_json::json!(expected));
 }
 
 #[test]
