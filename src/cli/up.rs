@@ -150,7 +150,6 @@ fn go_on(args: &Args, waiting: &Waiting<'_>, before: &[Resource], outcome: &Outc
     let find = |name: &str| before.iter().find(|resource| resource.name == name);
     let mut expected = Expected { known: before.to_vec(), only: args.only.clone(), ..Expected::default() };
     let concerns = |change: &&Change| change.path.starts_with("manifests/") || !change.path.contains('/');
-    let failed = |resource: &&Resource| resource.update == Phase::Error && !resource.disabled;
     let scope = scope(&tilt.session.only()?, &args.only);
     let mut anew = outcome.changes.iter().any(|change| concerns(&change));
     if anew {
@@ -159,9 +158,8 @@ fn go_on(args: &Args, waiting: &Waiting<'_>, before: &[Resource], outcome: &Outc
     if let Some(scope) = scope {
         tilt.bring_up(&scope)?;
         anew = true;
-    } else if anew || find(TILTFILE).filter(failed).is_some() {
+    } else if anew {
         tilt.trigger(TILTFILE)?;
-        anew = true;
     }
     if anew {
         expected.tiltfile = find(TILTFILE).map(|tiltfile| tiltfile.built.clone()).unwrap_or_default();
@@ -191,8 +189,9 @@ fn again(args: &Args, tilt: &Tilt, before: &[Resource], expected: &mut Expected)
 /// touches nothing that is as it should be, while a trigger deletes the objects of a resource before it applies them, which is
 /// too much for a database.
 fn is_whole(ctx: &Context, args: &Args, waiting: &Waiting<'_>, before: &[Resource], outcome: &Outcome) -> Result<bool> {
-    let wanted = |resource: &&Resource| args.only.is_empty() || args.only.contains(&resource.name);
-    let services = before.iter().filter(wanted).filter(|resource| resource.name != TILTFILE && !resource.disabled);
+    let only = &args.only;
+    let wanted = |r: &&Resource| r.name == TILTFILE || only.is_empty() || only.contains(&r.name);
+    let services = before.iter().filter(wanted).filter(|resource| !resource.disabled);
     let missing = waiting.missing(&outcome.manifests)?;
     for resource in services {
         let what = match resource.update {
