@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! dev   kilter.yaml → config → detect → plan → values → helm → artifacts → tilt → cluster
+//! prod  project → image → deploy → server → KilterApp → operator → values → helm → gitops → Flux → Gateway
 //! ```
 //!
 //! Each stage hands the next one type. Everything between "file read" and "tool called" is pure: values in, values out.
 
+pub mod api;
 #[cfg(feature = "cli")]
 pub mod artifacts;
 pub mod catalog;

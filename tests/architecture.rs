@@ -11,12 +11,14 @@ const SHARED: [&str; 5] = ["diag", "exec", "fsx", "ids", "yaml"];
 
 /// The rooms, each with what it may use besides the shared ones. An edge that leaves the order
 /// config, detect, catalog ← plan ← values ← helm ← artifacts ← image, cluster ← tilt has its reason beside it.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 19] = [
     ("diag", &[]),
     ("exec", &[]),
     ("fsx", &[]),
     ("ids", &[]),
     ("yaml", &[]),
+    // Wire types; deploy, server and operator share it.
+    ("api", &[]),
     ("config", &[]),
     ("catalog", &[]),
     // What a package speaks of stands in the catalog files.
