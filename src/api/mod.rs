@@ -1,10 +1,12 @@
 //! What the parts of production say to one another: the KilterApp resource, the bodies of kilter-server's requests, names
 //! and tokens. The command line, the server and the operator share it; it does no input or output.
 
-pub mod app;
+#[cfg_attr(feature = "platform", expect(unreachable_pub, reason = "the derive makes further types in private places"))]
+mod app;
 mod check;
 mod names;
-pub mod plan;
+#[cfg_attr(feature = "platform", expect(unreachable_pub, reason = "the derive makes further types in private places"))]
+mod plan;
 mod platform;
 mod sealed;
 mod status;

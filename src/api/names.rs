@@ -43,8 +43,8 @@ impl AppId {
             return Err(format!("env: `{env}` has {} characters; an environment has at most {MAX_ENV}", env.len()));
         }
         let namespace = id.namespace();
-        let reserved = |word: &&str| namespace == **word || (word.ends_with('-') && namespace.starts_with(*word));
-        if RESERVED.iter().any(|word| reserved(&word)) || RESERVED.contains(&app) {
+        let reserved = |word: &str| namespace == word || (word.ends_with('-') && namespace.starts_with(word));
+        if RESERVED.iter().any(|word| reserved(word)) || RESERVED.contains(&app) {
             return Err(format!("app: the name `{namespace}` belongs to the cluster; give the app another name"));
         }
         Ok(id)

@@ -1,7 +1,7 @@
 //! The KilterPlan resource: what a deploy would commit, without committing it.
 
 #[cfg(feature = "platform")]
-use kube::{CustomResource, KubeSchema, core::Rule};
+use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
