@@ -21,6 +21,8 @@ pub mod detect;
 pub mod diag;
 pub mod exec;
 pub mod fsx;
+#[cfg(feature = "platform")]
+pub mod gitops;
 pub mod helm;
 pub mod ids;
 #[cfg(feature = "cli")]

@@ -21,7 +21,7 @@ pub use names::{AppId, RESERVED, deploy_id};
 #[cfg(feature = "platform")]
 pub use plan::KilterPlan;
 pub use plan::{KilterPlanSpec, KilterPlanStatus, PLAN_MINUTES};
-pub use platform::{Gateway, Platform};
+pub use platform::{Flux, Gateway, Platform};
 pub use sealed::{MAX_SEALED, check_sealed, digest_of_sealed};
 pub use status::{Condition, ConditionStatus, ConditionType, KilterAppStatus, Timeline};
 pub use token::{Token, TokenError};

@@ -28,6 +28,8 @@ pub struct Platform {
     pub sops_recipient: Option<String>,
     /// Whether containers have a read-only root file system unless their image cannot.
     pub read_only_root: bool,
+    /// How Flux applies what the operator commits.
+    pub flux: Flux,
     /// Further labels of every app's namespace, for example a Pod Security level.
     pub namespace_labels: BTreeMap<String, String>,
 }
@@ -44,6 +46,37 @@ pub struct Gateway {
     pub section: String,
 }
 
+/// How Flux applies what the operator commits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Flux {
+    /// Name of the GitRepository, in kilter's namespace.
+    pub source: String,
+    /// ServiceAccount in kilter's namespace that Flux applies apps as.
+    pub service_account: String,
+    /// Secret in kilter's namespace with the age key that decrypts the apps' Secrets; none when left out.
+    pub sops_secret: Option<String>,
+    /// How often Flux looks for drift, for example `10m`.
+    pub interval: String,
+    /// How soon Flux tries again what failed, for example `30s`.
+    pub retry_interval: String,
+    /// How long the Jobs of a deploy may take, for example `10m`.
+    pub jobs_timeout: String,
+}
+
+impl Default for Flux {
+    fn default() -> Self {
+        Self {
+            source: "kilter".into(),
+            service_account: "kilter-apps".into(),
+            sops_secret: None,
+            interval: "10m".into(),
+            retry_interval: "30s".into(),
+            jobs_timeout: "10m".into(),
+        }
+    }
+}
+
 impl Default for Platform {
     fn default() -> Self {
         Self {
@@ -57,6 +90,7 @@ impl Default for Platform {
             platforms: vec!["linux/amd64".into()],
             sops_recipient: None,
             read_only_root: false,
+            flux: Flux::default(),
             namespace_labels: BTreeMap::new(),
         }
     }
