@@ -27,6 +27,8 @@ pub mod helm;
 pub mod ids;
 #[cfg(feature = "cli")]
 pub mod image;
+#[cfg(feature = "platform")]
+pub mod operator;
 #[cfg(feature = "cli")]
 pub mod plan;
 #[cfg(feature = "cli")]

@@ -26,7 +26,7 @@ const ROOMS: [(&str, &[&str]); 21] = [
     // Knows no plan: it gets tools by name and version.
     ("toolchain", &[]),
     ("plan", &["config", "detect", "catalog"]),
-    ("values", &["config", "plan"]),
+    ("values", &["api", "config", "plan"]),
     ("helm", &["catalog", "config", "values"]),
     ("artifacts", &["helm", "values"]),
     ("image", &["catalog", "detect", "plan"]),

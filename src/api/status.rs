@@ -19,6 +19,9 @@ pub struct KilterAppStatus {
     /// The commit that holds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
+    /// The annotation `kilter.netshire.com/rerender` that is committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerender: Option<String>,
     /// Where the app answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,

@@ -13,7 +13,7 @@ use crate::detect::Stack;
 use crate::diag::{Error, Problem, Result};
 use crate::exec::redact;
 use crate::helm::charts::{ChartStore, Files, digest_of, require_digest};
-use crate::helm::{Chart, Helm, Rendered, Renderer, pull, unpack};
+use crate::helm::{Chart, Helm, MAX_OUTPUT, Rendered, Renderer, pull, unpack};
 use crate::ids::Digest;
 use crate::plan::{ChartSource, Facts, Plan};
 use crate::toolchain::{self, Installed, Pins, Tool, Want};
@@ -236,6 +236,8 @@ pub(crate) fn helm(ctx: &Context, project: &Project) -> Result<Helm> {
         digest: installed.digest,
         home,
         timeout,
+        max_output: MAX_OUTPUT,
+        confined_by: None,
     })
 }
 
