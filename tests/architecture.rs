@@ -10,7 +10,7 @@ use crate::support::root;
 const SHARED: [&str; 5] = ["diag", "exec", "fsx", "ids", "yaml"];
 
 /// The rooms, each with what it may use besides the shared ones. An edge that leaves the order
-/// config, detect, catalog ← plan ← values ← helm ← artifacts ← image, cluster ← tilt has its reason beside it.
+/// config, detect, catalog ← plan ← values ← helm ← artifacts ← cluster ← image ← tilt has its reason beside it.
 const ROOMS: [(&str, &[&str]); 21] = [
     ("diag", &[]),
     ("exec", &[]),
@@ -29,8 +29,11 @@ const ROOMS: [(&str, &[&str]); 21] = [
     ("values", &["api", "config", "plan"]),
     ("helm", &["catalog", "config", "values"]),
     ("artifacts", &["helm", "values"]),
-    ("image", &["catalog", "detect", "plan"]),
     ("cluster", &["config", "plan"]),
+    // docker is called in one way, which the cluster's room has.
+    ("image", &["catalog", "cluster", "detect", "plan"]),
+    // The developer's side of production: no cluster, no helm.
+    ("deploy", &["api", "config", "plan"]),
     // What the image leaves out, Tilt does not watch.
     ("tilt", &["catalog", "detect", "image", "plan"]),
     // The layout of the flux repository, and git.
@@ -39,10 +42,12 @@ const ROOMS: [(&str, &[&str]); 21] = [
     (
         "cli",
         &[
+            "api",
             "artifacts",
             "catalog",
             "cluster",
             "config",
+            "deploy",
             "detect",
             "helm",
             "image",
