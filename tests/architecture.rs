@@ -11,7 +11,7 @@ const SHARED: [&str; 5] = ["diag", "exec", "fsx", "ids", "yaml"];
 
 /// The rooms, each with what it may use besides the shared ones. An edge that leaves the order
 /// config, detect, catalog ← plan ← values ← helm ← artifacts ← cluster ← image ← tilt has its reason beside it.
-const ROOMS: [(&str, &[&str]); 21] = [
+const ROOMS: [(&str, &[&str]); 22] = [
     ("diag", &[]),
     ("exec", &[]),
     ("fsx", &[]),
@@ -71,7 +71,7 @@ fn rooms_use_only_what_comes_before_them() {
     let mut seen = BTreeSet::new();
     for (file, text) in sources() {
         let room = room(&file);
-        if room == "main" {
+        if room == "main" || room == "bin" {
             continue;
         }
         let may = *allowed.get(room.as_str()).unwrap_or_else(|| panic!("{}: a room without a rule", file.display()));

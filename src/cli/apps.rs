@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::context::Context;
-use super::production::{Access, AppArgs, Place, ServerArgs, named};
+use super::production::{Access, Place, ServerArgs, named, printable};
 use crate::api::{AppId, AppInfo, ConditionStatus, DeployInfo, Phase};
 use crate::diag::{Error, Result};
 
@@ -53,19 +53,24 @@ struct One {
     /// The app; the project's own when left out.
     #[arg(value_name = "ORG/APP")]
     name: Option<String>,
+    /// The environment.
+    #[arg(long, value_name = "ENV", default_value = "prod")]
+    env: String,
     #[command(flatten)]
-    app: AppArgs,
+    server: ServerArgs,
 }
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let place = Place::look(ctx)?;
     let one = |one: &One| -> Result<(AppId, Access)> {
         let id = match &one.name {
-            Some(name) => named(name, &one.app.env)?,
-            None => place.app(ctx, &one.app)?.0,
+            Some(name) => named(name, &one.env)?,
+            None => place.app(ctx, None, &one.env)?.0,
         };
-        let server = if one.app.server.server.is_some() { &one.app.server } else { &args.server };
-        let server = ServerArgs { insecure: server.insecure || one.app.server.insecure, ..server.clone() };
+        let server = ServerArgs {
+            server: one.server.server.clone().or_else(|| args.server.server.clone()),
+            insecure: one.server.insecure || args.server.insecure,
+        };
         Ok((id, place.access(ctx, &server)?))
     };
     match &args.action {
@@ -112,7 +117,8 @@ fn show(ctx: &Context, access: &Access, id: &AppId) -> Result<()> {
         return Ok(());
     }
     let ui = &ctx.ui;
-    ui.result(&ui.strong(&format!("{}/{} {}", app.org, app.app, app.env)));
+    let line = |name: &str, text: &str| ui.result(&format!("  {name:9} {}", printable(text)));
+    ui.result(&ui.strong(&printable(&format!("{}/{} {}", app.org, app.app, app.env))));
     let deploy = &app.deploy;
     let message = if deploy.message.is_empty() { String::new() } else { format!(": {}", deploy.message) };
     let lines = [
@@ -125,15 +131,11 @@ fn show(ctx: &Context, access: &Access, id: &AppId) -> Result<()> {
         ("about", app.about.description.clone().unwrap_or_default()),
         ("owner", app.about.owner.clone().unwrap_or_default()),
     ];
-    for (name, text) in lines.iter().filter(|(_, text)| !text.is_empty()) {
-        ui.result(&format!("  {name:9} {text}"));
-    }
-    for (name, address) in &app.about.links {
-        ui.result(&format!("  {name:9} {address}"));
-    }
+    lines.iter().filter(|(_, text)| !text.is_empty()).for_each(|(name, text)| line(name, text));
+    app.about.links.iter().for_each(|(name, address)| line(&printable(name), address));
     for condition in app.conditions.iter().filter(|condition| condition.status != ConditionStatus::True) {
-        let (type_, reason) = (format!("{:?}", condition.type_), &condition.reason);
-        ui.result(&format!("  {type_:9} {:?}, {reason}: {}", condition.status, condition.message));
+        let text = format!("{:?}, {}: {}", condition.status, condition.reason, condition.message);
+        line(&format!("{:?}", condition.type_), &text);
     }
     if !deploys.is_empty() {
         ui.result("");
@@ -215,8 +217,7 @@ fn phase(phase: Phase) -> &'static str {
 
 /// Prints rows under their heads, each column as wide as its widest text; what the server says moves no cursor.
 fn table<const N: usize>(ctx: &Context, heads: [&str; N], rows: &[[String; N]]) {
-    let clean = |text: &String| text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
-    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(clean).collect()).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|text| printable(text)).collect()).collect();
     let width = |column: usize| {
         let texts = rows.iter().map(|row| row[column].chars().count());
         texts.chain([heads[column].len()]).max().unwrap_or_default()

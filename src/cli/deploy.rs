@@ -62,7 +62,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let project = Project::open(ctx)?;
     let place = Place::look(ctx)?;
-    let (id, said) = place.app(ctx, &args.app)?;
+    let (id, said) = place.app(ctx, args.app.project.as_deref(), &args.app.env)?;
     let registry = registry(args, ctx, &place)?;
     let access = place.access(ctx, &args.app.server)?;
     let mut draft = Draft::new(args, ctx, &project, &id)?;

@@ -27,7 +27,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let place = Place::look(ctx)?;
-    let (id, said) = place.app(ctx, &args.app)?;
+    let (id, said) = place.app(ctx, args.app.project.as_deref(), &args.app.env)?;
     let access = place.access(ctx, &args.app.server)?;
     ctx.ui.talk(&format!(
         "rolling back {id} (app by {}) at {} (by {})",

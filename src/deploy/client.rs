@@ -10,8 +10,8 @@ use ureq::{Agent, Body, Proxy};
 
 use super::login::Access;
 use crate::api::{
-    AppId, AppInfo, DeployAccepted, DeployInfo, DeployRequest, Failure, FailureBody, Info, Logs, PlanAccepted, PlanInfo,
-    RollbackRequest,
+    AppId, AppInfo, DeployAccepted, DeployInfo, DeployRequest, Failure, FailureBody, Info, Logs, PlanAccepted,
+    PlanInfo, RollbackRequest,
 };
 use crate::diag::{Error, Kind, Problem, Result, io_words};
 use crate::exec;
@@ -196,8 +196,10 @@ impl Client {
         match answer {
             Answer::There(answer) => Ok(Some(answer)),
             Answer::Missing => Ok(None),
-            Answer::Away(words) => Err(Error::missing(format!("kilter-server at `{}` cannot be reached: {words}", self.server()))
-                .help("Check the network and the address, then run the same command again.")),
+            Answer::Away(words) => {
+                Err(Error::missing(format!("kilter-server at `{}` cannot be reached: {words}", self.server()))
+                    .help("Check the network and the address, then run the same command again."))
+            }
         }
     }
 
@@ -268,7 +270,9 @@ impl Client {
             StatusCode::NOT_FOUND if may_miss => Ok(Answer::Missing),
             status if status.is_success() => {
                 let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
-                serde_json::from_slice(bytes).map(Answer::There).map_err(|error| Attempt::Failed(self.not_ours(&error.to_string())))
+                serde_json::from_slice(bytes)
+                    .map(Answer::There)
+                    .map_err(|error| Attempt::Failed(self.not_ours(&error.to_string())))
             }
             StatusCode::TOO_MANY_REQUESTS
             | StatusCode::BAD_GATEWAY

@@ -130,8 +130,9 @@ impl Reader<'_> {
     }
 
     fn wrong(&self, what: &str) -> Error {
-        Error::project(format!("`{}`: line {} {what}", self.file, self.line))
-            .help("Write one `KEY=VALUE` per line; put a value with blanks at its ends, `#` or several lines in quotes.")
+        Error::project(format!("`{}`: line {} {what}", self.file, self.line)).help(
+            "Write one `KEY=VALUE` per line; put a value with blanks at its ends, `#` or several lines in quotes.",
+        )
     }
 }
 

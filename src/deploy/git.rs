@@ -31,8 +31,9 @@ impl Checkout {
         let ask = |words: &[&str]| -> Result<Option<String>> {
             // What git runs by itself (a monitor of files) must not outlive it, and it asks nobody.
             let env = [("GIT_OPTIONAL_LOCKS", "0"), ("GIT_TERMINAL_PROMPT", "0"), ("LC_ALL", "C")];
-            let env: BTreeMap<String, Option<String>> =
+            let mut env: BTreeMap<String, Option<String>> =
                 env.into_iter().map(|(name, value)| (name.to_owned(), Some(value.to_owned()))).collect();
+            env.insert("KILTER_TOKEN".to_owned(), None);
             let call = Invocation { env: Environment::Inherit(env), ..Invocation::new(&git) };
             let call = call.args(["-c", "core.fsmonitor=false"]).args(words.iter().copied()).cwd(root);
             let said = call.timeout(Duration::from_secs(30)).capture()?;

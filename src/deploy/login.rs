@@ -246,7 +246,9 @@ mod tests {
         assert!(!format!("{logins:?}").contains(two.token.secret()));
         assert!(logins.remove("https://two.example") && !logins.remove("https://two.example"));
         assert_eq!(logins.default_server(), Some("https://one.example"));
-        assert!(logins.token(&two.server).unwrap_err().to_string().contains("kilter login --server https://two.example"));
+        assert!(
+            logins.token(&two.server).unwrap_err().to_string().contains("kilter login --server https://two.example")
+        );
         std::fs::write(&path, format!("{{\"servers\": 1, \"x\": \"{}\"}}", one.token.secret())).unwrap();
         let error = Logins::read(&path).unwrap_err().to_string();
         assert!(!error.contains(one.token.secret()) && error.contains("kilter login"), "{error}");

@@ -45,7 +45,8 @@ pub fn request(id: &AppId, app: &App<'_>, asked: &Asked) -> Result<Template> {
     let config = app.config;
     let deploy = config.deploy.clone().unwrap_or_default();
     let environment = environment(config, id.env());
-    let amounts = |amounts: &IndexMap<String, EnvValue>| amounts.iter().map(|(k, v)| (k.clone(), v.0.clone())).collect();
+    let amounts =
+        |amounts: &IndexMap<String, EnvValue>| amounts.iter().map(|(k, v)| (k.clone(), v.0.clone())).collect();
     let template = Template {
         image: NOT_BUILT.into(),
         port: app.port,
@@ -139,7 +140,8 @@ pub fn missing(config: &Config, plan: &Plan, env: &str, sealed: &BTreeMap<String
             || environment.env.contains_key(name)
             || sealed.values().any(|variables| variables.contains_key(name))
     };
-    let provided = plan.services.iter().flat_map(|s| s.provides.keys().map(move |name| (name.clone(), s.name.to_string())));
+    let provided =
+        plan.services.iter().flat_map(|s| s.provides.keys().map(move |name| (name.clone(), s.name.to_string())));
     provided.filter(|(name, _)| !decided(name)).collect()
 }
 
@@ -161,7 +163,8 @@ pub(crate) fn refuse_missing(missing: &[(String, String)], env: &str, unseen: &[
             unseen.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
         ));
     }
-    problem = problem.help("Write `NAME: null` there for one that the app does not need; `--allow-missing` asks for none.");
+    problem =
+        problem.help("Write `NAME: null` there for one that the app does not need; `--allow-missing` asks for none.");
     Error::from_problems(crate::diag::Kind::Project, vec![problem])
 }
 

@@ -143,7 +143,9 @@ impl Sealer {
         let same = serde_json::from_str::<Value>(&sealed).is_ok_and(|value| {
             let keys = value["stringData"].as_object().map(|data| data.keys().cloned().collect::<Vec<_>>());
             keys.is_some_and(|keys| keys.iter().eq(seal.variables.keys()))
-                && value["sops"]["age"].as_array().is_some_and(|to| to.iter().any(|to| to["recipient"] == seal.recipient))
+                && value["sops"]["age"]
+                    .as_array()
+                    .is_some_and(|to| to.iter().any(|to| to["recipient"] == seal.recipient))
         });
         if same { Ok(sealed) } else { Err(unexpected(seal, "its keys or its recipient are others")) }
     }

@@ -45,7 +45,11 @@ pub fn waterfall(hops: &[Hop]) -> String {
         let bar = format!("{}{}", " ".repeat(start), "━".repeat((end - start).max(1)));
         text += &format!("{:9} {:>7.1} s  {bar}\n", hop.name, hop.took.as_secs_f64());
     }
-    text + &format!("{:9} {:>7.1} s", "total", Duration::from_millis(u64::try_from(total).unwrap_or(u64::MAX)).as_secs_f64())
+    text + &format!(
+        "{:9} {:>7.1} s",
+        "total",
+        Duration::from_millis(u64::try_from(total).unwrap_or(u64::MAX)).as_secs_f64()
+    )
 }
 
 /// Reads a time of RFC 3339 in UTC as milliseconds since 1970; `None` when it is no such time.
@@ -79,7 +83,9 @@ mod tests {
         assert_eq!(millis("1970-01-01T00:00:00Z"), Some(0));
         assert_eq!(millis("2000-02-29T12:00:00.5Z"), Some(951_825_600_500));
         assert_eq!(millis("2026-11-24T10:13:34.123456Z"), Some(1_795_515_214_123));
-        for bad in ["", "yesterday", "2026-11-24", "2026-13-01T00:00:00Z", "2026-11-24T10:13Z", "2026-11-24T10:13:34+02:00"] {
+        for bad in
+            ["", "yesterday", "2026-11-24", "2026-13-01T00:00:00Z", "2026-11-24T10:13Z", "2026-11-24T10:13:34+02:00"]
+        {
             assert_eq!(millis(bad), None, "{bad}");
         }
     }
@@ -98,7 +104,8 @@ mod tests {
         let found = hops(&timeline);
         let shown: Vec<String> = found.iter().map(|hop| format!("{} {}", hop.name, hop.took.as_millis())).collect();
         assert_eq!(shown, ["render 250", "commit 1000", "ready 10000"]);
-        let drawn = waterfall(&[Hop { name: "build", took: Duration::from_secs(10) }, found[0].clone(), found[2].clone()]);
+        let drawn =
+            waterfall(&[Hop { name: "build", took: Duration::from_secs(10) }, found[0].clone(), found[2].clone()]);
         insta::assert_snapshot!(drawn, @r"
         build        10.0 s  ━━━━━━━━━━━━━━━━━━━
         render        0.2 s                     ━

@@ -116,10 +116,7 @@ mod tests {
         assert_eq!(says("react-scripts start"), None);
         let hooked = r#"{"scripts": {"prestart": "node migrate.js", "start": "node server.js"}}"#;
         assert_eq!(start(hooked).as_deref(), Some("npm start"));
-        assert_eq!(
-            start(r#"{"scripts": {"dev": "node --watch server.js"}}"#).as_deref(),
-            Some("node server.js")
-        );
+        assert_eq!(start(r#"{"scripts": {"dev": "node --watch server.js"}}"#).as_deref(), Some("node server.js"));
         assert_eq!(start(r#"{"main": "lib/x.js", "scripts": {"dev": "nodemon"}}"#).as_deref(), Some("node lib/x.js"));
         assert_eq!(start(r#"{"scripts": {"dev": "vite"}}"#), None);
     }
@@ -140,7 +137,10 @@ mod tests {
         let found = production(&[
             ("package.json", r#"{"workspaces": ["apps/*"], "scripts": {"build": "turbo build"}}"#),
             ("package-lock.json", "{}"),
-            ("apps/web/package.json", r#"{"name": "web", "scripts": {"dev": "next dev", "start": "next start"}, "dependencies": {"next": "1"}}"#),
+            (
+                "apps/web/package.json",
+                r#"{"name": "web", "scripts": {"dev": "next dev", "start": "next start"}, "dependencies": {"next": "1"}}"#,
+            ),
         ]);
         assert_eq!(found.dir, "apps/web");
         assert_eq!(found.build.as_deref(), Some("npm run build"));
@@ -159,16 +159,17 @@ mod tests {
             ("Procfile", "web: gunicorn shop.wsgi --bind 0.0.0.0:$PORT\nworker: x\n"),
         ]);
         assert_eq!(procfile.start.as_deref(), Some("gunicorn shop.wsgi --bind 0.0.0.0:$PORT"));
-        let uv = production(&[("pyproject.toml", "[project]\nname='x'\ndependencies=['fastapi']\n"), ("uv.lock", ""), ("main.py", "")]);
+        let uv = production(&[
+            ("pyproject.toml", "[project]\nname='x'\ndependencies=['fastapi']\n"),
+            ("uv.lock", ""),
+            ("main.py", ""),
+        ]);
         assert_eq!(uv.install, "uv sync --frozen --no-install-workspace --no-dev");
     }
 
     #[test]
     fn go_is_one_program() {
         let found = production(&[("go.mod", "module x\n\ngo 1.26\n"), ("cmd/links/main.go", "")]);
-        assert_eq!(
-            found.build.as_deref(),
-            Some("go build -trimpath -ldflags=-s -o /usr/local/bin/app ./cmd/links")
-        );
+        assert_eq!(found.build.as_deref(), Some("go build -trimpath -ldflags=-s -o /usr/local/bin/app ./cmd/links"));
     }
 }

@@ -16,18 +16,8 @@ const GO_BASE: &str = "alpine:3.22";
 const USER: &str = "1000:1000";
 
 /// Names that no production image has, besides the secrets of kilter.yaml: found by name, wherever they are.
-const LEFT_OUT: [&str; 10] = [
-    ".git",
-    "node_modules",
-    ".venv",
-    "venv",
-    "__pycache__",
-    ".next",
-    ".nuxt",
-    ".svelte-kit",
-    ".turbo",
-    ".env",
-];
+const LEFT_OUT: [&str; 10] =
+    [".git", "node_modules", ".venv", "venv", "__pycache__", ".next", ".nuxt", ".svelte-kit", ".turbo", ".env"];
 
 /// Writes the production Dockerfile.
 ///
@@ -45,7 +35,8 @@ pub fn dockerfile_production(
 ) -> Result<String> {
     let Some(start) = &production.start else { return Err(no_start(stack)) };
     let mut lines = vec![
-        "# The production image of the app, as kilter makes it. For another, write a Dockerfile of your own.".to_owned(),
+        "# The production image of the app, as kilter makes it. For another, write a Dockerfile of your own."
+            .to_owned(),
         format!("FROM {} AS sources", reference(base)),
         "WORKDIR /src".into(),
         copy(&["."], "./", None),

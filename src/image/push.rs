@@ -56,8 +56,9 @@ pub fn build(docker: &Docker, job: &Job) -> Result<Built> {
             .help("Correct what the last lines name; the build ran on the project as it is now."));
     }
     let text = fsx::read_text(&job.id_file, 4096)?.unwrap_or_default();
-    let id = Digest::parse(text.trim())
-        .ok_or_else(|| Error::tool("docker built the image, but did not say which").help("Run the same command again."))?;
+    let id = Digest::parse(text.trim()).ok_or_else(|| {
+        Error::tool("docker built the image, but did not say which").help("Run the same command again.")
+    })?;
     Ok(Built { id })
 }
 

@@ -46,16 +46,16 @@ impl Draft {
         let config = &project.loaded.config;
         let (plan, facts, _) = project.plan(ctx)?;
         warn_of_environment(ctx, config, id.env());
-        let files: Vec<&str> = config.environments.values().flat_map(|e| e.secrets.values().map(String::as_str)).collect();
+        let files: Vec<&str> =
+            config.environments.values().flat_map(|e| e.secrets.values().map(String::as_str)).collect();
         let checkout = Checkout::look(&project.root, ctx.var("PATH").map(OsStr::new), &files)?;
         if args.require_clean {
             require_clean(&checkout)?;
         }
         for file in &checkout.tracked {
-            ctx.ui.warn(
-                &Problem::new(format!("git has `{file}`, which holds secrets"))
-                    .help(format!("Take it out with `git rm --cached {file}`, add it to .gitignore, and change the secrets.")),
-            );
+            ctx.ui.warn(&Problem::new(format!("git has `{file}`, which holds secrets")).help(format!(
+                "Take it out with `git rm --cached {file}`, add it to .gitignore, and change the secrets."
+            )));
         }
         let asked = Asked {
             migration: args.migration.clone(),

@@ -42,7 +42,8 @@ pub(super) fn run(args: &Args, ctx: &Context, access: &Access, id: &AppId, mut d
             break answer;
         }
         if began.elapsed() > PATIENCE {
-            return Err(Error::tool("the operator does not answer").help("Ask the people who run the cluster; `kilter apps` shows whether apps move on."));
+            return Err(Error::tool("the operator does not answer")
+                .help("Ask the people who run the cluster; `kilter apps` shows whether apps move on."));
         }
         rest(PAUSE)?;
     };

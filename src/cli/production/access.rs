@@ -44,9 +44,8 @@ impl Access {
             (logins.default_server(), "the last login"),
         ]);
         let Some(said) = said else {
-            return Err(Error::missing("you are not logged in to a kilter-server").help(
-                "Log in once: `kilter login --server URL`; in CI set `KILTER_SERVER` and `KILTER_TOKEN`.",
-            ));
+            return Err(Error::missing("you are not logged in to a kilter-server")
+                .help("Log in once: `kilter login --server URL`; in CI set `KILTER_SERVER` and `KILTER_TOKEN`."));
         };
         let insecure = args.insecure || logins.is_insecure(&said.value);
         let server = ServerUrl::parse(&said.value, insecure)?;

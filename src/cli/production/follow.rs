@@ -77,10 +77,7 @@ impl Begun<'_> {
             self.print(ctx, None);
             return Ok(());
         }
-        ui::on_leaving(Some(format!(
-            "The deploy goes on without you: `{}` shows how far it is.",
-            self.show()
-        )));
+        ui::on_leaving(Some(format!("The deploy goes on without you: `{}` shows how far it is.", self.show())));
         let followed = self.follow(ctx, access, args.timeout.0);
         ui::on_leaving(None);
         match followed? {
@@ -120,7 +117,8 @@ impl Begun<'_> {
     }
 
     fn json(&self, info: Option<&DeployInfo>, url: &str) -> Value {
-        let image = self.image.clone().or_else(|| info.map(|info| info.image.clone()).filter(|image| !image.is_empty()));
+        let image =
+            self.image.clone().or_else(|| info.map(|info| info.image.clone()).filter(|image| !image.is_empty()));
         let took: Vec<Value> =
             self.hops.iter().map(|hop| json!({"name": hop.name, "seconds": hop.took.as_secs_f64()})).collect();
         json!({
@@ -151,8 +149,11 @@ impl Begun<'_> {
 
     fn superseded(&self, info: &DeployInfo) -> Error {
         let why = if info.message.is_empty() { String::new() } else { format!(": {}", printable(&info.message)) };
-        Error::project(format!("a newer deploy of {} took the place of revision {}{why}", self.id, self.accepted.revision))
-            .help(format!("See which: `{}`. Deploy again if yours is the one that is wanted.", self.show()))
+        Error::project(format!(
+            "a newer deploy of {} took the place of revision {}{why}",
+            self.id, self.accepted.revision
+        ))
+        .help(format!("See which: `{}`. Deploy again if yours is the one that is wanted.", self.show()))
     }
 
     fn out_of_time(&self, info: Option<&DeployInfo>, patience: Duration) -> Error {
@@ -186,7 +187,7 @@ pub(crate) fn state(info: &DeployInfo) -> String {
 }
 
 /// Takes out of the server's words what moves a terminal's cursor.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

@@ -59,13 +59,13 @@ impl Place {
         Ok(Self { root, dir, remembered })
     }
 
-    /// Returns the app that is meant.
+    /// Returns the app that is meant; `project` is what the command line says of it.
     ///
     /// # Errors
     /// When nothing says it, or its name is wrong.
-    pub(crate) fn app(&self, ctx: &Context, args: &AppArgs) -> Result<(AppId, Said)> {
+    pub(crate) fn app(&self, ctx: &Context, project: Option<&str>, env: &str) -> Result<(AppId, Said)> {
         let said = Said::first([
-            (args.project.as_deref(), "`--project`"),
+            (project, "`--project`"),
             (ctx.var("KILTER_PROJECT"), "`KILTER_PROJECT`"),
             (self.remembered.project.as_deref(), "the last deploy"),
         ]);
@@ -73,7 +73,7 @@ impl Place {
             return Err(Error::usage("which app? Nothing says it yet")
                 .help("Add `--project ORG/APP`, or set `KILTER_PROJECT`; after the first deploy it is remembered."));
         };
-        Ok((named(&said.value, &args.env)?, said))
+        Ok((named(&said.value, env)?, said))
     }
 
     /// Finds the server.

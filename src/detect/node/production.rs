@@ -52,9 +52,9 @@ pub(in crate::detect) fn start(files: &Files<'_>, package: &NodePackage, package
             () => Some(text.trim().to_owned()),
         };
     }
-    let plain = dev_script(package).map(|script| without_watching(script.text)).filter(|text| {
-        words(text).next() == Some("node") && command::is_plain(text) && !is_for_development(text)
-    });
+    let plain = dev_script(package)
+        .map(|script| without_watching(script.text))
+        .filter(|text| words(text).next() == Some("node") && command::is_plain(text) && !is_for_development(text));
     plain.or_else(|| package.json.text(&["main"]).map(|(main, _)| format!("node {}", command::quote(main))))
 }
 
