@@ -139,7 +139,7 @@ fn show(ctx: &Context, access: &Access, id: &AppId) -> Result<()> {
     }
     if !deploys.is_empty() {
         ui.result("");
-        let rows: Vec<[String; 5]> = deploys.iter().map(|deploy| history_row(deploy)).collect();
+        let rows: Vec<[String; 5]> = deploys.iter().map(history_row).collect();
         table(ctx, ["REVISION", "STATE", "AT", "BY", "IMAGE"], &rows);
     }
     Ok(())

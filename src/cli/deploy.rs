@@ -24,7 +24,6 @@ use draft::Draft;
     after_help = "Examples:\n  kilter deploy --project acme/shop --registry registry.example.com/acme    # the first time\n  kilter deploy\n  kilter deploy --env staging --migration \"npm run migrate\"\n  kilter deploy --plan          # what would change\n\n\
     Exit codes: 4 when the deploy failed, 1 when it is not live in time or a newer one took its place."
 )]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Args {
     #[command(flatten)]
     app: AppArgs,

@@ -249,7 +249,7 @@ mod tests {
         assert!(
             logins.token(&two.server).unwrap_err().to_string().contains("kilter login --server https://two.example")
         );
-        std::fs::write(&path, format!("{{\"servers\": 1, \"x\": \"{}\"}}", one.token.secret())).unwrap();
+        fsx::write(&path, format!("{{\"servers\": 1, \"x\": \"{}\"}}", one.token.secret()).as_bytes()).unwrap();
         let error = Logins::read(&path).unwrap_err().to_string();
         assert!(!error.contains(one.token.secret()) && error.contains("kilter login"), "{error}");
     }

@@ -118,7 +118,7 @@ fn a_build_or_a_push_that_fails_shows_dockers_words() {
         said.contains("denied: no basic auth") && said.contains("`docker login registry.example.com:5000`"),
         "{said}"
     );
-    fs::write(project.outside("docker/broken"), "").unwrap();
+    kilter::fsx::write(&project.outside("docker/broken"), b"").unwrap();
     let said = run(&project, &platform, &DEPLOY).fails(4);
     assert!(said.contains("the image cannot be built") && said.contains("step 3: npm ci failed"), "{said}");
     assert!(platform.asked_of(&format!("POST {APP}/deploys")).is_empty());
