@@ -11,7 +11,7 @@ const SHARED: [&str; 5] = ["diag", "exec", "fsx", "ids", "yaml"];
 
 /// The rooms, each with what it may use besides the shared ones. An edge that leaves the order
 /// config, detect, catalog ← plan ← values ← helm ← artifacts ← image, cluster ← tilt has its reason beside it.
-const ROOMS: [(&str, &[&str]); 21] = [
+const ROOMS: [(&str, &[&str]); 22] = [
     ("diag", &[]),
     ("exec", &[]),
     ("fsx", &[]),
@@ -33,6 +33,8 @@ const ROOMS: [(&str, &[&str]); 21] = [
     ("cluster", &["config", "plan"]),
     // What the image leaves out, Tilt does not watch.
     ("tilt", &["catalog", "detect", "image", "plan"]),
+    // No helm and no git.
+    ("server", &["api"]),
     // The layout of the flux repository, and git.
     ("gitops", &["api"]),
     ("operator", &["api", "catalog", "gitops", "helm", "toolchain", "values"]),
