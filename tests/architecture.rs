@@ -207,25 +207,26 @@ fn strings(text: &str) -> Vec<String> {
         let (before, here) = rest.split_at(at);
         let hashes = before.len() - before.trim_end_matches('#').len();
         let raw = before[..before.len() - hashes].ends_with('r');
-        rest = if here.starts_with("//") {
-            here.split_once('\n').map_or("", |(_, rest)| rest)
-        } else if here.starts_with("/*") {
-            here.split_once("*/").map_or("", |(_, rest)| rest)
-        } else if here.starts_with('"') && raw {
-            let (literal, rest) = here[1..].split_once(&format!("\"{}", "#".repeat(hashes))).unwrap();
-            found.push(literal.to_owned());
-            rest
-        } else if here.starts_with('"') {
-            let end = unescaped(&here[1..], '"').unwrap();
-            found.push(here[1..=end].to_owned());
-            &here[end + 2..]
-        } else if here.starts_with('/') {
-            &here[1..]
-        } else {
+        let inside = &here[1..];
+        rest = match here.as_bytes()[0] {
+            b'/' if inside.starts_with('/') => here.split_once('\n').map_or("", |(_, rest)| rest),
+            b'/' if inside.starts_with('*') => here.split_once("*/").map_or("", |(_, rest)| rest),
+            b'/' => inside,
+            b'"' if raw => {
+                let (literal, rest) = inside.split_once(&format!("\"{}", "#".repeat(hashes))).unwrap();
+                found.push(literal.to_owned());
+                rest
+            }
+            b'"' => {
+                let end = unescaped(inside, '"').unwrap();
+                found.push(inside[..end].to_owned());
+                &inside[end + 1..]
+            }
             // A character, or the name of a lifetime.
-            let character = here[1..].starts_with('\\') || here.chars().nth(2) == Some('\'');
-            let end = if character { unescaped(&here[1..], '\'').unwrap() + 2 } else { 1 };
-            &here[end..]
+            _ if inside.starts_with('\\') || inside.chars().nth(1) == Some('\'') => {
+                &inside[unescaped(inside, '\'').unwrap() + 1..]
+            }
+            _ => inside,
         };
     }
     found

@@ -229,7 +229,8 @@ fn a_process_that_outlives_kilter_inherits_nothing_but_its_log() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);
     let inherited = |name: &str| {
-        let file = fs::File::create(path(name)).unwrap();
+        kilter::fsx::write(&path(name), b"").unwrap();
+        let file = fs::File::open(path(name)).unwrap();
         rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).unwrap();
         file
     };
