@@ -3,9 +3,6 @@
 use super::charts::Files;
 use crate::diag::Error;
 
-/// How deep packed subcharts may lie in one another.
-const DEEPEST: usize = 8;
-
 /// Reads the files that are wanted, by their path inside it, and the packed charts out of a packed chart that lies in so many
 /// others.
 ///
@@ -15,6 +12,8 @@ const DEEPEST: usize = 8;
 pub(super) fn packed(archive: &[u8], wanted: impl Fn(&str) -> bool, depth: usize) -> Result<Files, String> {
     use std::io::Read as _;
 
+    // How deep packed subcharts may lie in one another.
+    const DEEPEST: usize = 8;
     // helm's own limit.
     const MAX_UNPACKED: u64 = 5 * super::charts::MAX_BYTES;
     if depth == DEEPEST {
