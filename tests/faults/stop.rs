@@ -228,21 +228,21 @@ fn slow_terminated_while_helm_starts() {
 fn a_process_that_outlives_kilter_inherits_nothing_but_its_log() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);
-    let inherited = |name: &str| {
+    for name in ["held", "other"] {
         kilter::fsx::write(&path(name), b"").unwrap();
-        let file = fs::File::open(path(name)).unwrap();
-        rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).unwrap();
-        file
-    };
-    let (held, other) = (inherited("held"), inherited("other"));
-    held.lock().unwrap();
+    }
     assert!(command(Path::new("/usr/bin/mkfifo")).arg(path("runs")).status().unwrap().success());
+    let (kilter, at) = (env!("CARGO_BIN_EXE_kilter"), dir.path().display());
+    // The shell opens them, not this process, whose other tests start processes meanwhile.
+    write_script(
+        &path("launcher"),
+        &format!("exec 7<{at}/other\nexec /usr/bin/flock --no-fork --nonblock {at}/held {kilter} \"$@\""),
+    );
     let call = Invocation::new("/bin/sh")
         .args(["-c", "echo it runs >\"$0\"; exec /bin/sleep 600"])
         .arg(path("runs").to_string_lossy());
-    call.detach(Path::new(env!("CARGO_BIN_EXE_kilter")), &path("record"), "", &path("log")).unwrap();
+    call.detach(&path("launcher"), &path("record"), "", &path("log")).unwrap();
     assert_eq!(fs::read_to_string(path("runs")).unwrap(), "it runs\n");
-    drop((held, other));
     let process = Record::read(&path("record")).unwrap().unwrap().process;
     let open: Vec<_> = fs::read_dir(format!("/proc/{}/fd", process.pid))
         .unwrap()
