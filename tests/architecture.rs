@@ -11,12 +11,14 @@ const SHARED: [&str; 5] = ["diag", "exec", "fsx", "ids", "yaml"];
 
 /// The rooms, each with what it may use besides the shared ones. An edge that leaves the order
 /// config, detect, catalog ← plan ← values ← helm ← artifacts ← image, cluster ← tilt has its reason beside it.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 21] = [
     ("diag", &[]),
     ("exec", &[]),
     ("fsx", &[]),
     ("ids", &[]),
     ("yaml", &[]),
+    // Wire types; deploy, server and operator share it.
+    ("api", &[]),
     ("config", &[]),
     ("catalog", &[]),
     // What a package speaks of stands in the catalog files.
@@ -24,13 +26,16 @@ const ROOMS: [(&str, &[&str]); 18] = [
     // Knows no plan: it gets tools by name and version.
     ("toolchain", &[]),
     ("plan", &["config", "detect", "catalog"]),
-    ("values", &["config", "plan"]),
+    ("values", &["api", "config", "plan"]),
     ("helm", &["catalog", "config", "values"]),
     ("artifacts", &["helm", "values"]),
     ("image", &["catalog", "detect", "plan"]),
     ("cluster", &["config", "plan"]),
     // What the image leaves out, Tilt does not watch.
     ("tilt", &["catalog", "detect", "image", "plan"]),
+    // The layout of the flux repository, and git.
+    ("gitops", &["api"]),
+    ("operator", &["api", "catalog", "gitops", "helm", "toolchain", "values"]),
     (
         "cli",
         &[

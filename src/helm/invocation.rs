@@ -14,7 +14,7 @@ use crate::ids::Digest;
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How much one `helm template` may print. The largest public charts print about 2 MiB.
-const MAX_OUTPUT: usize = 32 * 1024 * 1024;
+pub const MAX_OUTPUT: usize = 32 * 1024 * 1024;
 
 /// The helm to run.
 #[derive(Debug, Clone)]
@@ -31,6 +31,10 @@ pub struct Helm {
     pub home: PathBuf,
     /// How long one call may take.
     pub timeout: Duration,
+    /// How many bytes one call may print.
+    pub max_output: usize,
+    /// A program that confines helm, for charts whose values come from strangers: it is run as `PROGRAM confined CHART HELM …`.
+    pub confined_by: Option<PathBuf>,
 }
 
 /// Where helm reads the values from.
@@ -45,9 +49,14 @@ pub enum ValuesFrom<'a> {
 impl Helm {
     /// Returns the call of helm, with the cleared environment.
     pub fn call(&self) -> Invocation {
+        self.call_of(Invocation::new(&self.path))
+    }
+
+    /// Gives a call of helm the cleared environment.
+    fn call_of(&self, call: Invocation) -> Invocation {
         let home = |below: &str| self.home.join(below).to_string_lossy().into_owned();
-        let mut call = Invocation::new(&self.path).timeout(self.timeout);
-        call.max_output = MAX_OUTPUT;
+        let mut call = call.timeout(self.timeout);
+        call.max_output = self.max_output;
         for (name, below) in [
             ("HOME", "home"),
             ("KUBECONFIG", "kubeconfig"),
@@ -70,7 +79,14 @@ impl Helm {
 
     /// Returns the call that renders a release.
     pub fn template(&self, release: &Release, values: ValuesFrom<'_>) -> Invocation {
-        let call = self.call().arg("template").arg(&release.name).arg(release.chart.dir.to_string_lossy());
+        let chart = release.chart.dir.to_string_lossy();
+        let call = match &self.confined_by {
+            None => Invocation::new(&self.path),
+            Some(program) => {
+                Invocation::new(program).args(["confined", &chart]).arg(self.path.to_string_lossy().into_owned())
+            }
+        };
+        let call = self.call_of(call).arg("template").arg(&release.name).arg(chart);
         let mut call = call.args(release.flags()).arg("-f");
         match values {
             ValuesFrom::Stdin => {

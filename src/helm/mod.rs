@@ -17,7 +17,7 @@ mod verify;
 use crate::ids::Digest;
 
 pub use crate::values::{Chart, Release};
-pub use invocation::{Helm, TIMEOUT, ValuesFrom};
+pub use invocation::{Helm, MAX_OUTPUT, TIMEOUT, ValuesFrom};
 #[cfg(feature = "cli")]
 pub use pull::{pull, unpack};
 pub use receipt::{Receipt, ReceiptHelm};

@@ -6,7 +6,7 @@ use crate::cli::ui::ToolProgress;
 use crate::config::PathItem;
 use crate::config::model::ToolPin;
 use crate::diag::{Error, Kind, Problem, Result};
-use crate::helm::Helm;
+use crate::helm::{Helm, MAX_OUTPUT};
 use crate::toolchain::{self, Floor, Installed, Pins, Tool, Want};
 
 /// Returns the helm of a project: kilter.yaml's version, else the locked one, else kilter's default.
@@ -34,6 +34,8 @@ pub(crate) fn helm(ctx: &Context, project: &Project) -> Result<Helm> {
         digest: installed.digest,
         home,
         timeout,
+        max_output: MAX_OUTPUT,
+        confined_by: None,
     })
 }
 

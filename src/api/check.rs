@@ -1,0 +1,317 @@
+//! The rules of a template: what the server refuses with 400, and the operator once more, as anybody may write a KilterApp.
+
+use std::collections::BTreeMap;
+
+use super::{AppId, Component, MAX_SEALED, Platform, Template, check_sealed};
+use crate::ids::Name;
+
+/// Most bytes of all variables and commands of an app.
+const MAX_TEXT: usize = 128 * 1024;
+/// Most words of a command.
+const MAX_WORDS: usize = 200;
+
+/// Returns everything that is wrong with a template, one sentence each; nothing when it can be deployed. Secrets that are
+/// neither sealed nor external are the caller's to judge.
+pub fn check(id: &AppId, template: &Template, platform: &Platform) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if !is_image(&template.image) || !has_digest(&template.image) {
+        wrong.push(format!("image: `{}` is not an image by digest (host/name@sha256:…)", shown(&template.image)));
+    }
+    if template.port == 0 {
+        wrong.push("port: 0 is not a port".into());
+    }
+    if let Some(health) = &template.health
+        && !is_path(health)
+    {
+        wrong.push(format!("health: `{}` is not a path that starts with `/`", shown(health)));
+    }
+    commands(template, &mut wrong);
+    variables("variables", &template.variables, &mut wrong);
+    resources(template, &mut wrong);
+    secrets(id, template, &mut wrong);
+    domains(id, template, platform, &mut wrong);
+    components(id, template, platform, &mut wrong);
+    if text_of(template) > MAX_TEXT {
+        wrong.push(format!("variables and commands have more than {} KiB together", MAX_TEXT / 1024));
+    }
+    wrong
+}
+
+fn commands(template: &Template, wrong: &mut Vec<String>) {
+    let own = [("command", &template.command), ("migration", &template.migration), ("seed", &template.seed)];
+    for (what, words) in own {
+        command(what, words, wrong);
+    }
+}
+
+fn command(what: &str, words: &[String], wrong: &mut Vec<String>) {
+    if words.len() > MAX_WORDS {
+        wrong.push(format!("{what}: more than {MAX_WORDS} words"));
+    }
+    if words.iter().any(|word| word.contains('\0')) || words.first().is_some_and(String::is_empty) {
+        wrong.push(format!("{what}: an empty program or a NUL character"));
+    }
+}
+
+fn variables(what: &str, variables: &BTreeMap<String, String>, wrong: &mut Vec<String>) {
+    for (name, value) in variables {
+        let first = |c: char| c.is_ascii_alphabetic() || c == '_';
+        if !name.starts_with(first) || !name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c)) {
+            wrong.push(format!("{what}: `{}` is not the name of a variable", shown(name)));
+        } else if value.contains('\0') {
+            wrong.push(format!("{what}: `{name}` has a NUL character in it"));
+        }
+    }
+}
+
+fn resources(template: &Template, wrong: &mut Vec<String>) {
+    if template.replicas > 1000 {
+        wrong.push("replicas: more than 1000".into());
+    }
+    for (kind, amount) in template.resources.requests.iter().chain(&template.resources.limits) {
+        if !["cpu", "memory", "ephemeral-storage"].contains(&kind.as_str()) || !is_quantity(amount) {
+            wrong.push(format!("resources: `{}: {}` is not an amount of cpu or memory", shown(kind), shown(amount)));
+        }
+    }
+}
+
+fn secrets(id: &AppId, template: &Template, wrong: &mut Vec<String>) {
+    let mut names: Vec<&str> = Vec::new();
+    for secret in &template.secrets {
+        if !is_label(&secret.name) || names.contains(&secret.name.as_str()) {
+            wrong.push(format!("secrets: `{}` is not a name, or is there twice", shown(&secret.name)));
+            continue;
+        }
+        names.push(&secret.name);
+        match &secret.sealed {
+            Some(_) if secret.external => {
+                wrong.push(format!("secrets: `{}` is sent and external at once", secret.name));
+            }
+            Some(text) => wrong.extend(check_sealed(text, &secret.name, &id.namespace()).err()),
+            None => {}
+        }
+    }
+    if template.secrets.iter().filter_map(|secret| secret.sealed.as_ref()).map(String::len).sum::<usize>() > MAX_SEALED
+    {
+        wrong.push(format!("secrets: more than {} KiB together", MAX_SEALED / 1024));
+    }
+}
+
+fn domains(id: &AppId, template: &Template, platform: &Platform, wrong: &mut Vec<String>) {
+    for domain in &template.domains {
+        wrong.extend(domain_complaint("domains", domain, id, platform));
+    }
+}
+
+/// A host name under the cluster's domain is another app's to have, by its name.
+fn domain_complaint(what: &str, domain: &str, id: &AppId, platform: &Platform) -> Option<String> {
+    if !is_host(domain) {
+        return Some(format!("{what}: `{}` is not a host name", shown(domain)));
+    }
+    let below = domain == platform.domain || domain.ends_with(&format!(".{}", platform.domain));
+    let own = format!("{}.{}", id.host_label(), platform.domain);
+    let of_own = domain == own || domain.ends_with(&format!(".{own}"));
+    (below && !of_own)
+        .then(|| format!("{what}: `{domain}` is under the cluster's domain; only names under `{own}` are this app's"))
+}
+
+fn components(id: &AppId, template: &Template, platform: &Platform, wrong: &mut Vec<String>) {
+    let mut names: Vec<&str> = Vec::new();
+    for component in &template.components {
+        let name = &component.name;
+        if Name::new(name).is_err() || names.contains(&name.as_str()) || format!("{}-{name}", id.app()).len() > 63 {
+            wrong.push(format!("components: `{}` is not a name, is there twice, or is too long", shown(name)));
+            continue;
+        }
+        names.push(name);
+        self::component(&format!("components.{name}"), component, id, platform, wrong);
+    }
+}
+
+fn component(what: &str, component: &Component, id: &AppId, platform: &Platform, wrong: &mut Vec<String>) {
+    if let Some(image) = &component.image
+        && !is_image(image)
+    {
+        wrong.push(format!("{what}: `{}` is not an image", shown(image)));
+    }
+    command(what, &component.command, wrong);
+    variables(what, &component.variables, wrong);
+    let Some(route) = &component.route else { return };
+    if component.port.is_none() {
+        wrong.push(format!("{what}: a route needs a port"));
+    }
+    if route.starts_with('/') {
+        if !is_path(route) {
+            wrong.push(format!("{what}: `{}` is not a path", shown(route)));
+        }
+    } else {
+        wrong.extend(domain_complaint(what, route, id, platform));
+    }
+}
+
+/// Counts the bytes of what a user writes freely.
+fn text_of(template: &Template) -> usize {
+    let map = |map: &BTreeMap<String, String>| map.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+    let words = |words: &[String]| words.iter().map(String::len).sum::<usize>();
+    let components = template.components.iter().map(|c| map(&c.variables) + words(&c.command));
+    map(&template.variables)
+        + words(&template.command)
+        + words(&template.migration)
+        + words(&template.seed)
+        + components.sum::<usize>()
+}
+
+/// Returns a text that somebody sent so that it can stand in a message: one line, at most 80 characters.
+pub(super) fn shown(text: &str) -> String {
+    text.chars().take(80).map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+fn is_label(text: &str) -> bool {
+    let ok = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !text.is_empty() && text.len() <= 63 && text.chars().all(ok) && !text.starts_with('-') && !text.ends_with('-')
+}
+
+fn is_host(text: &str) -> bool {
+    text.len() <= 253 && text.contains('.') && text.split('.').all(is_label)
+}
+
+fn is_path(text: &str) -> bool {
+    text.starts_with('/')
+        && text.len() <= 1024
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+        && !text.contains("..")
+}
+
+/// The grammar of distribution's `reference` package: a path of lower-case parts behind an optional host, a tag, a digest.
+fn is_image(text: &str) -> bool {
+    let (rest, digest) = text.split_once('@').map_or((text, None), |(rest, digest)| (rest, Some(digest)));
+    if digest.is_some_and(|digest| !digest.starts_with("sha256:") || crate::ids::Digest::parse(digest).is_none()) {
+        return false;
+    }
+    let last = rest.rsplit('/').next().unwrap_or_default();
+    let (path, tag) = match last.split_once(':') {
+        Some((_, tag)) => (&rest[..rest.len() - tag.len() - 1], Some(tag)),
+        None => (rest, None),
+    };
+    let tag_char = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    if tag.is_some_and(|tag| {
+        tag.is_empty() || tag.len() > 128 || tag.starts_with(['.', '-']) || !tag.chars().all(tag_char)
+    }) {
+        return false;
+    }
+    let part = |part: &str| {
+        let ok = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
+        part.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && part.ends_with(|c: char| c.is_ascii_alphanumeric())
+            && part.chars().all(ok)
+    };
+    let host = |host: &str| {
+        let (name, port) = host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port)));
+        port.is_none_or(|port| port.parse::<u16>().is_ok()) && (name == "localhost" || name.split('.').all(is_label))
+    };
+    let mut parts: Vec<&str> = path.split('/').collect();
+    if parts.len() > 1 && parts[0].contains(['.', ':']) && !host(parts.remove(0)) {
+        return false;
+    }
+    path.len() <= 255 && parts.into_iter().all(part)
+}
+
+fn has_digest(image: &str) -> bool {
+    image.contains("@sha256:")
+}
+
+/// The form of a Kubernetes quantity (`resource.Quantity`): a number with an optional suffix.
+fn is_quantity(text: &str) -> bool {
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let suffix = &text[number.len()..];
+    let known = ["", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+    !number.is_empty() && number.parse::<f64>().is_ok_and(|n| n.is_finite() && n >= 0.0) && known.contains(&suffix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::SecretRef;
+
+    const DIGEST: &str = "sha256:4c5ee1e24c5ee1e24c5ee1e24c5ee1e24c5ee1e24c5ee1e24c5ee1e24c5ee1e2";
+
+    fn platform() -> Platform {
+        Platform { domain: "apps.example.com".into(), ..Platform::default() }
+    }
+
+    fn fine() -> Template {
+        Template {
+            image: format!("registry.example:5000/acme/shop@{DIGEST}"),
+            port: 3000,
+            replicas: 1,
+            ..Template::default()
+        }
+    }
+
+    fn complaints(change: impl FnOnce(&mut Template)) -> Vec<String> {
+        let mut template = fine();
+        change(&mut template);
+        check(&AppId::new("acme", "shop", "prod").unwrap(), &template, &platform())
+    }
+
+    #[test]
+    fn an_ordinary_template_is_fine() {
+        let found = complaints(|t| {
+            t.health = Some("/healthz".into());
+            t.variables.insert("LOG_LEVEL".into(), "{{ .Values }}\n- x: 'y'\u{7}".into());
+            t.domains = vec!["www.example.org".into(), "a.shop.apps.example.com".into()];
+            t.resources.limits.insert("memory".into(), "512Mi".into());
+            t.components = vec![Component {
+                name: "api".into(),
+                port: Some(1),
+                route: Some("/api".into()),
+                ..Component::default()
+            }];
+            t.secrets = vec![SecretRef { name: "shop-secrets".into(), external: true, sealed: None }];
+        });
+        assert_eq!(found, Vec::<String>::new());
+    }
+
+    #[test]
+    fn images_have_a_digest_and_a_form() {
+        for image in
+            ["", "shop", "shop:latest", "x y@sha256:1", "REG/x", "a/../b", "-x", "x@sha256:", "x:@", "a//b", "x;y"]
+        {
+            assert_eq!(complaints(|t| t.image = image.into()).len(), 1, "{image}");
+            let with = format!("{image}@{DIGEST}");
+            let good = ["shop", "shop:latest"].contains(&image);
+            assert_eq!(complaints(|t| t.image = with.clone()).is_empty(), good, "{with}");
+        }
+        for image in ["localhost:5010/a/b", "ghcr.io/acme/shop:v1.2", "a_b/d-e"] {
+            assert!(complaints(|t| t.image = format!("{image}@{DIGEST}")).is_empty(), "{image}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_in_one_line() {
+        let one = |change: fn(&mut Template), word: &str| {
+            let found = complaints(change);
+            assert!(found.len() == 1 && found[0].contains(word) && !found[0].contains('\n'), "{found:?}");
+        };
+        one(|t| t.health = Some("healthz".into()), "health");
+        one(|t| t.health = Some("/a\nb: c".into()), "health");
+        one(|t| drop(t.variables.insert("A=B\n".into(), "x".into())), "variables");
+        one(|t| drop(t.variables.insert("A".into(), "x\0".into())), "NUL");
+        one(|t| drop(t.variables.insert("A".into(), "x".repeat(200_000))), "KiB");
+        one(|t| t.domains = vec!["other.apps.example.com".into()], "cluster's domain");
+        one(|t| t.domains = vec!["apps.example.com".into()], "cluster's domain");
+        one(|t| t.domains = vec!["a b.example.org".into()], "host name");
+        one(|t| t.command = vec![String::new()], "command");
+        one(|t| drop(t.resources.requests.insert("cpu".into(), "lots".into())), "resources");
+        one(|t| t.secrets = vec![SecretRef { name: "../x".into(), ..SecretRef::default() }], "secrets");
+        one(|t| t.components = vec![Component { name: "../x".into(), ..Component::default() }], "components");
+        one(
+            |t| t.components = vec![Component { name: "x".into(), route: Some("/x".into()), ..Component::default() }],
+            "port",
+        );
+        one(
+            |t| t.secrets = vec![SecretRef { name: "s".into(), sealed: Some("kind: Secret".into()), external: false }],
+            "JSON",
+        );
+    }
+}

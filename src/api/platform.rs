@@ -1,0 +1,128 @@
+//! What the people who run a cluster decide once for every app on it: read by the server and the operator from one file.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The settings of the platform.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Platform {
+    /// Domain under which every app has its host name, for example `apps.example.com`.
+    pub domain: String,
+    /// `https`, or `http` where nothing ends TLS.
+    pub scheme: String,
+    /// Port of the Gateway when it is not the scheme's own.
+    pub port: Option<u16>,
+    /// The Gateway that routes attach to.
+    pub gateway: Gateway,
+    /// NetworkPolicy peers that may reach the pods of public apps: where the Gateway's own pods are.
+    pub peers: Vec<serde_json::Value>,
+    /// Names of image pull Secrets that every pod refers to.
+    pub pull_secrets: Vec<String>,
+    /// The Kubernetes version that charts see, for example `v1.36.0`.
+    pub kubernetes: String,
+    /// Platforms that the nodes run, for example `linux/amd64`; the first is what images are built for.
+    pub platforms: Vec<String>,
+    /// age recipient that secrets are encrypted for.
+    pub sops_recipient: Option<String>,
+    /// Whether containers have a read-only root file system unless their image cannot.
+    pub read_only_root: bool,
+    /// How Flux applies what the operator commits.
+    pub flux: Flux,
+    /// Further labels of every app's namespace, for example a Pod Security level.
+    pub namespace_labels: BTreeMap<String, String>,
+}
+
+/// A Gateway.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Gateway {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The listener, when routes may not attach to all of them.
+    pub section: String,
+}
+
+/// How Flux applies what the operator commits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Flux {
+    /// Name of the GitRepository, in kilter's namespace.
+    pub source: String,
+    /// ServiceAccount in kilter's namespace that Flux applies apps as.
+    pub service_account: String,
+    /// Secret in kilter's namespace with the age key that decrypts the apps' Secrets; none when left out.
+    pub sops_secret: Option<String>,
+    /// How often Flux looks for drift, for example `10m`.
+    pub interval: String,
+    /// How soon Flux tries again what failed, for example `30s`.
+    pub retry_interval: String,
+    /// How long the Jobs of a deploy may take, for example `10m`.
+    pub jobs_timeout: String,
+}
+
+impl Default for Flux {
+    fn default() -> Self {
+        Self {
+            source: "kilter".into(),
+            service_account: "kilter-apps".into(),
+            sops_secret: None,
+            interval: "10m".into(),
+            retry_interval: "30s".into(),
+            jobs_timeout: "10m".into(),
+        }
+    }
+}
+
+impl Default for Platform {
+    fn default() -> Self {
+        Self {
+            domain: String::new(),
+            scheme: "https".into(),
+            port: None,
+            gateway: Gateway::default(),
+            peers: Vec::new(),
+            pull_secrets: Vec::new(),
+            kubernetes: "v1.36.0".into(),
+            platforms: vec!["linux/amd64".into()],
+            sops_recipient: None,
+            read_only_root: false,
+            flux: Flux::default(),
+            namespace_labels: BTreeMap::new(),
+        }
+    }
+}
+
+impl Platform {
+    /// Reads the settings from YAML.
+    ///
+    /// # Errors
+    /// In words, what cannot be read or is missing.
+    pub fn from_yaml(text: &str) -> Result<Self, String> {
+        let platform: Self = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+        for (key, value) in [
+            ("domain", &platform.domain),
+            ("gateway.name", &platform.gateway.name),
+            ("gateway.namespace", &platform.gateway.namespace),
+        ] {
+            if value.is_empty() {
+                return Err(format!("`{key}` is missing"));
+            }
+        }
+        if !["http", "https"].contains(&platform.scheme.as_str()) {
+            return Err(format!("`scheme` is `http` or `https`, not `{}`", platform.scheme));
+        }
+        Ok(platform)
+    }
+
+    /// Returns the address of a host on the Gateway.
+    pub fn url(&self, host: &str) -> String {
+        match self.port {
+            Some(port) => format!("{}://{host}:{port}", self.scheme),
+            None => format!("{}://{host}", self.scheme),
+        }
+    }
+}

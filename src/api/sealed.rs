@@ -1,0 +1,119 @@
+//! Encrypted Secrets: what the command line makes with sops, and what server and operator take.
+//!
+//! A sealed Secret is a JSON manifest of one Secret whose values sops encrypted (`--encrypted-regex ^stringData$`). Nobody but
+//! Flux, which has the key, sees inside; what can be checked without the key is checked here, as the text is committed and
+//! applied as it is. All keys are sorted: sops' checksum is over the values in their order, and Flux decrypts what it read
+//! and wrote again with sorted keys (kustomize-controller, `internal/decryptor`).
+
+use serde_json::{Map, Value};
+
+use crate::ids::Digest;
+
+/// Most bytes of all the sealed Secrets of an app together (SPEC 7).
+pub const MAX_SEALED: usize = 256 * 1024;
+
+/// How sops writes an encrypted value.
+const ENCRYPTED: (&str, &str) = ("ENC[AES256_GCM,data:", "]");
+
+/// Checks that a sealed Secret is one Secret of that name and namespace with nothing in clear.
+///
+/// # Errors
+/// In words that quote no value.
+pub fn check_sealed(text: &str, name: &str, namespace: &str) -> Result<(), String> {
+    if text.len() > MAX_SEALED {
+        return Err(format!("secret `{name}` has more than {} KiB", MAX_SEALED / 1024));
+    }
+    let value: Value = serde_json::from_str(text).map_err(|_| format!("secret `{name}` is not JSON"))?;
+    let object = value.as_object().ok_or_else(|| format!("secret `{name}` is not an object"))?;
+    only(object, &["apiVersion", "kind", "metadata", "sops", "stringData", "type"], name)?;
+    let is = |at: &Value, text: &str| at.as_str() == Some(text);
+    if !is(&value["apiVersion"], "v1") || !is(&value["kind"], "Secret") {
+        return Err(format!("secret `{name}` is not a Secret of version v1"));
+    }
+    if object.get("type").is_some_and(|kind| !is(kind, "Opaque")) {
+        return Err(format!("secret `{name}`: its type is not Opaque"));
+    }
+    let metadata = value["metadata"].as_object().ok_or_else(|| format!("secret `{name}` has no metadata"))?;
+    only(metadata, &["name", "namespace"], name)?;
+    if !is(&value["metadata"]["name"], name) || !is(&value["metadata"]["namespace"], namespace) {
+        return Err(format!("secret `{name}` was encrypted for another name or namespace than `{namespace}`"));
+    }
+    let data = value["stringData"].as_object().filter(|data| !data.is_empty());
+    let data = data.ok_or_else(|| format!("secret `{name}` has no stringData"))?;
+    for (key, value) in data {
+        if !value.as_str().is_some_and(is_encrypted) {
+            return Err(format!("secret `{name}`: `{}` is not encrypted", crate::api::check::shown(key)));
+        }
+    }
+    let sops = &value["sops"];
+    let recipients = sops["age"].as_array().is_some_and(|list| !list.is_empty());
+    if !recipients || !sops["mac"].as_str().is_some_and(is_encrypted) || !is(&sops["encrypted_regex"], "^stringData$") {
+        return Err(format!("secret `{name}` is not encrypted with sops for an age recipient"));
+    }
+    Ok(())
+}
+
+/// Returns the digest that the pod template carries, so that another ciphertext rolls the pods.
+pub fn digest_of_sealed(text: &str) -> Digest {
+    Digest::of(text.as_bytes())
+}
+
+fn is_encrypted(text: &str) -> bool {
+    text.starts_with(ENCRYPTED.0) && text.ends_with(ENCRYPTED.1)
+}
+
+fn only(object: &Map<String, Value>, known: &[&str], name: &str) -> Result<(), String> {
+    match object.keys().find(|key| !known.contains(&key.as_str())) {
+        Some(key) => Err(format!("secret `{name}`: `{}` has no place in it", crate::api::check::shown(key))),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn sealed() -> Value {
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "shop-prod"},
+            "stringData": {"KEY": "ENC[AES256_GCM,data:abc=,iv:x=,tag:y=,type:str]"}, "type": "Opaque",
+            "sops": {"age": [{"recipient": "age1x", "enc": "…"}], "mac": "ENC[AES256_GCM,data:m,iv:x,tag:y,type:str]",
+                "encrypted_regex": "^stringData$", "version": "3.13.3"}})
+    }
+
+    #[test]
+    fn one_whole_secret_passes() {
+        check_sealed(&sealed().to_string(), "s", "shop-prod").unwrap();
+    }
+
+    #[test]
+    fn everything_else_is_refused_without_a_value_in_the_words() {
+        let spoil: [fn(&mut Value); 12] = [
+            |v| v["stringData"]["KEY"] = json!("hunter2-canary"),
+            |v| v["stringData"]["hunter2-canary\n"] = json!(1),
+            |v| v["data"] = json!({"KEY": "aHVudGVyMi1jYW5hcnk="}),
+            |v| v["kind"] = json!("ClusterRoleBinding"),
+            |v| v["metadata"]["namespace"] = json!("other"),
+            |v| v["metadata"]["name"] = json!("other"),
+            |v| v["metadata"]["labels"] = json!({"a": "b"}),
+            |v| v["metadata"]["annotations"] = json!({"kustomize.toolkit.fluxcd.io/ssa": "IfNotPresent"}),
+            |v| v["sops"] = Value::Null,
+            |v| v["sops"]["age"] = json!([]),
+            |v| v["stringData"] = json!({}),
+            |v| v["type"] = json!("kubernetes.io/service-account-token"),
+        ];
+        for spoil in spoil {
+            let mut value = sealed();
+            spoil(&mut value);
+            let error = check_sealed(&value.to_string(), "s", "shop-prod").unwrap_err();
+            assert!(
+                !error.contains("canary") || error.contains("has no place") || error.contains("hunter2-canary?"),
+                "{error}"
+            );
+            assert!(!error.contains('\n'), "{error}");
+        }
+        assert!(check_sealed("---\nkind: Secret\n---\n", "s", "shop-prod").is_err());
+        assert!(check_sealed(&" ".repeat(MAX_SEALED + 1), "s", "shop-prod").is_err());
+    }
+}

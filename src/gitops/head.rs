@@ -1,0 +1,142 @@
+//! What the head of the branch holds: the receipt of every app, and which commit came when.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::git::run;
+use super::{APPS, AppReceipt, Files, Remote};
+use crate::diag::{Error, Result};
+
+/// How many commits back a commit is known.
+const KNOWN: usize = 50_000;
+
+/// An app as the head has it.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// What it was made from.
+    pub receipt: AppReceipt,
+    /// Whether its files are what the receipt says: nobody else wrote there.
+    pub whole: bool,
+    /// The commit that wrote it, or, after a start, the head that had it.
+    pub commit: String,
+}
+
+/// The head of the branch.
+#[derive(Debug, Clone, Default)]
+pub struct Head {
+    /// The commit; `None` for a branch without any.
+    pub commit: Option<String>,
+    /// Namespace → app.
+    pub entries: BTreeMap<String, Entry>,
+    /// Whether the file that keeps the root from being empty is there.
+    pub laid_out: bool,
+    places: HashMap<String, usize>,
+}
+
+impl Head {
+    /// Tells whether a revision that Flux applied contains a commit: is the same or came after it. What is not known is not
+    /// contained.
+    pub fn contains(&self, applied: &str, commit: &str) -> bool {
+        match (self.places.get(applied), self.places.get(commit)) {
+            (Some(applied), Some(commit)) => applied >= commit,
+            _ => applied == commit,
+        }
+    }
+
+    /// Tells whether the branch has a commit.
+    pub fn knows(&self, commit: &str) -> bool {
+        self.places.contains_key(commit)
+    }
+
+    /// Moves to a commit that was made on top.
+    pub(super) fn advance(&mut self, commit: &str) {
+        self.places.insert(commit.to_owned(), self.places.len());
+        self.commit = Some(commit.to_owned());
+        self.laid_out = true;
+    }
+
+    /// Reads a commit.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub(super) fn load(remote: &Remote, commit: &str) -> Result<Self> {
+        let count = format!("--max-count={KNOWN}");
+        let listed =
+            run(&remote.call(["rev-list", count.as_str(), "--reverse", commit]), "list the repository's commits")?;
+        let places = listed.text().lines().enumerate().map(|(place, line)| (line.to_owned(), place)).collect();
+        let blobs = blobs(remote, commit)?;
+        let laid_out = blobs.contains_key(&super::write::layout_path());
+        let mut apps: BTreeMap<String, Files> = BTreeMap::new();
+        for (path, bytes) in blobs {
+            if let Some((namespace, _)) = path.strip_prefix("apps/").and_then(|rest| rest.split_once('/')) {
+                let namespace = namespace.to_owned();
+                apps.entry(namespace).or_default().insert(path, bytes);
+            }
+        }
+        let mut entries = BTreeMap::new();
+        for (namespace, files) in apps {
+            let receipt = files.get(&super::layout::receipt_path(&namespace));
+            // What has no receipt is not kilter's: it is left alone, and written over by the app of that name.
+            let Some(receipt) = receipt.and_then(|bytes| serde_json::from_slice::<AppReceipt>(bytes).ok()) else {
+                continue;
+            };
+            let whole = receipt.describes(&files);
+            entries.insert(namespace, Entry { receipt, whole, commit: commit.to_owned() });
+        }
+        Ok(Self { commit: Some(commit.to_owned()), entries, laid_out, places })
+    }
+
+    /// Reads the files of one app.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub(super) fn files(&self, remote: &Remote, namespace: &str) -> Result<Files> {
+        let Some(commit) = &self.commit else { return Ok(Files::new()) };
+        let prefix = format!("{APPS}/{namespace}/");
+        let mut files = blobs_below(remote, commit, &prefix)?;
+        files.retain(|path, _| path.starts_with(&prefix));
+        Ok(files)
+    }
+}
+
+fn blobs(remote: &Remote, commit: &str) -> Result<Files> {
+    blobs_below(remote, commit, &format!("{APPS}/"))
+}
+
+/// Reads all files below a path of a commit, with two calls of git.
+fn blobs_below(remote: &Remote, commit: &str, path: &str) -> Result<Files> {
+    let listed = run(&remote.call(["ls-tree", "-r", "-z", commit, "--", path]), "list the repository's files")?;
+    let mut names = Vec::new();
+    let mut wanted = String::new();
+    for line in listed.stdout.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {
+        let line = String::from_utf8_lossy(line);
+        // "<mode> <type> <object>\t<path>"; a path that is no text, a link or a submodule is not kilter's.
+        let Some((about, path)) = line.split_once('\t') else { continue };
+        let mut about = about.split(' ');
+        if let (Some("100644"), Some("blob"), Some(object)) = (about.next(), about.next(), about.next()) {
+            names.push(path.to_owned());
+            wanted.push_str(object);
+            wanted.push('\n');
+        }
+    }
+    if names.is_empty() {
+        return Ok(Files::new());
+    }
+    let mut call = remote.call(["cat-file", "--batch"]);
+    call.stdin = Some(wanted.into_bytes());
+    call.max_output = 1 << 30;
+    let read = run(&call, "read the repository's files")?;
+    split_batch(&names, &read.stdout).ok_or_else(|| Error::bug("git cat-file --batch did not answer in its form"))
+}
+
+/// Takes the answer of `git cat-file --batch` apart: "<object> blob <size>\n<bytes>\n" for each (git-cat-file(1)).
+fn split_batch(names: &[String], mut rest: &[u8]) -> Option<Files> {
+    let mut files = Files::new();
+    for name in names {
+        let end = rest.iter().position(|byte| *byte == b'\n')?;
+        let size: usize = std::str::from_utf8(&rest[..end]).ok()?.rsplit(' ').next()?.parse().ok()?;
+        rest = &rest[end + 1..];
+        files.insert(name.clone(), rest.get(..size)?.to_vec());
+        rest = rest.get(size + 1..)?;
+    }
+    Some(files)
+}

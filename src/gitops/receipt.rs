@@ -1,0 +1,60 @@
+//! What the files of an app were made from: beside them in the repository, so that the repository alone tells what is deployed.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Files;
+use crate::ids::Digest;
+
+/// The receipt of an app.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AppReceipt {
+    /// The organisation.
+    pub org: String,
+    /// The app.
+    pub app: String,
+    /// The environment.
+    pub env: String,
+    /// `metadata.uid` of the KilterApp: one that was deleted and made again starts anew.
+    pub uid: String,
+    /// `metadata.generation` of the KilterApp.
+    pub generation: i64,
+    /// The revision.
+    pub revision: u64,
+    /// The deploy.
+    pub deploy: String,
+    /// The image.
+    pub image: String,
+    /// The annotation that asked for another render of the same spec.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub rerender: String,
+    /// What each helm run was given and gave: phase → receipt.
+    pub renders: BTreeMap<String, serde_json::Value>,
+    /// Every other file of the app → digest of its bytes.
+    #[serde(default)]
+    pub files: BTreeMap<String, Digest>,
+}
+
+impl AppReceipt {
+    /// Notes the files that the receipt is about.
+    pub(super) fn record(&mut self, files: &Files) {
+        self.files = files.iter().map(|(path, bytes)| (path.clone(), Digest::of(bytes))).collect();
+    }
+
+    /// Returns the receipt as stored: indented JSON with a newline at the end.
+    ///
+    /// # Panics
+    /// Never: a receipt is plain data.
+    pub fn to_text(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a receipt is plain data") + "\n"
+    }
+
+    /// Tells whether these are the files that the receipt is about; `files` holds the receipt itself, too.
+    pub fn describes(&self, files: &Files) -> bool {
+        let others = files.iter().filter(|(path, _)| !path.ends_with("/receipt.json"));
+        let found: BTreeMap<&String, Digest> = others.map(|(path, bytes)| (path, Digest::of(bytes))).collect();
+        found.len() == self.files.len() && self.files.iter().all(|(path, digest)| found.get(path) == Some(digest))
+    }
+}

@@ -1,0 +1,262 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::api::{AppId, KilterAppSpec, Platform, SecretRef, Template};
+use crate::exec::Invocation;
+
+/// A remote repository and what looks at it.
+struct Bench {
+    dir: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let bench = Self { dir: tempfile::tempdir().unwrap() };
+        bench.git(&["init", "--quiet", "--bare", "--initial-branch=main", &bench.url()]);
+        bench
+    }
+
+    fn url(&self) -> String {
+        self.dir.path().join("fleet.git").to_string_lossy().into_owned()
+    }
+
+    fn remote(&self, name: &str) -> Remote {
+        Remote {
+            url: self.url(),
+            branch: "main".into(),
+            credentials: Credentials::None,
+            signing_key: None,
+            git: git(),
+            dir: self.dir.path().join(name),
+        }
+    }
+
+    fn open(&self, name: &str) -> Repository {
+        Repository::open(self.remote(name)).unwrap()
+    }
+
+    fn git(&self, args: &[&str]) -> String {
+        let call =
+            Invocation::new(git()).args(args.iter().copied()).env("HOME", "/nowhere").env("PATH", "/usr/bin:/bin");
+        let call = ["AUTHOR", "COMMITTER"].iter().fold(call, |call, who| {
+            call.env(format!("GIT_{who}_NAME"), "somebody").env(format!("GIT_{who}_EMAIL"), "s@example.com")
+        });
+        let captured = call.cwd(self.dir.path()).capture().unwrap();
+        assert!(captured.ok(), "git {args:?}: {}", captured.stderr);
+        captured.text()
+    }
+
+    fn look(&self, args: &[&str]) -> String {
+        let url = self.url();
+        self.git(&[&["--git-dir", url.as_str()], args].concat())
+    }
+
+    fn commits(&self) -> usize {
+        self.look(&["rev-list", "--count", "main"]).trim().parse().unwrap()
+    }
+
+    /// Somebody else's commit: one file set to a text, on top of the branch.
+    fn foreign(&self, path: &str, text: &str) {
+        let clone = self.dir.path().join("somebody");
+        let place = clone.to_string_lossy().into_owned();
+        if clone.exists() {
+            self.git(&["-C", &place, "pull", "--quiet", "--rebase"]);
+        } else {
+            self.git(&["clone", "--quiet", &self.url(), &place]);
+        }
+        crate::fsx::write(&clone.join(path), text.as_bytes()).unwrap();
+        self.git(&["-C", &place, "add", "--all"]);
+        self.git(&["-C", &place, "commit", "--quiet", "-m", "by hand"]);
+        self.git(&["-C", &place, "push", "--quiet"]);
+    }
+}
+
+fn git() -> PathBuf {
+    crate::exec::find_program("git", Some(std::ffi::OsStr::new("/usr/bin:/usr/local/bin:/bin"))).unwrap()
+}
+
+fn change(app: &str, generation: i64, image: &str) -> Change {
+    let id = AppId::new("acme", app, "prod").unwrap();
+    let template = Template {
+        image: image.into(),
+        secrets: vec![SecretRef { name: "s".into(), sealed: Some("{}".into()), external: false }],
+        ..Template::default()
+    };
+    let spec = KilterAppSpec {
+        org: "acme".into(),
+        app: app.into(),
+        env: "prod".into(),
+        revision: 1,
+        deploy: "d1".into(),
+        by: "ci".into(),
+        template,
+    };
+    let receipt = AppReceipt {
+        org: "acme".into(),
+        app: app.into(),
+        env: "prod".into(),
+        uid: format!("uid-{app}"),
+        generation,
+        revision: 1,
+        deploy: "d1".into(),
+        image: image.into(),
+        rerender: String::new(),
+        renders: BTreeMap::new(),
+        files: BTreeMap::new(),
+    };
+    let phases =
+        [Phased { phase: Phase::App, values: b"a: 1\n".to_vec(), manifest: format!("---\n# {image}\n").into_bytes() }];
+    let files = files(&id, &spec, &Platform::default(), &phases, receipt).unwrap();
+    let receipt = serde_json::from_slice(&files[&format!("apps/{}/receipt.json", id.namespace())]).unwrap();
+    Change {
+        namespace: id.namespace(),
+        uid: format!("uid-{app}"),
+        generation,
+        files: Some((files, receipt)),
+        title: format!("{app} prod revision 1"),
+        trailers: Change::trailers_of(&spec, generation, "kilter-app", "4.3.0"),
+    }
+}
+
+fn committed(outcomes: &[Outcome]) -> bool {
+    outcomes.iter().all(|outcome| matches!(outcome, Outcome::Committed(_)))
+}
+
+#[test]
+fn an_empty_repository_gets_its_first_commit_and_the_same_again_none() {
+    let bench = Bench::new();
+    let mut repository = bench.open("a");
+    assert_eq!(repository.head().commit, None);
+    assert!(committed(&repository.write(&[change("shop", 1, "i@sha256:1")]).unwrap()));
+    assert_eq!(bench.look(&["show", "main:apps/shop-prod/app/app.yaml"]), "---\n# i@sha256:1\n");
+    assert_eq!(bench.look(&["show", "main:apps/shop-prod/jobs/secret-s.json"]), "{}");
+    assert!(bench.look(&["show", "main:apps/kilter.yaml"]).contains("name: kilter-repository"));
+    let said = bench.look(&["log", "-1", "--format=%an|%s|%(trailers:key=Kilter-App,valueonly)", "main"]);
+    assert!(said.starts_with("kilter-operator|Deploy shop prod revision 1|acme/shop env=prod revision=1 generation=1 deploy=d1 image=sha256:1 by=ci"), "{said}");
+    // Same bytes for a newer generation, from this copy and from a fresh one: no commit.
+    for (name, generation) in [("a", 1), ("a", 2), ("b", 3)] {
+        let mut repository = if name == "a" { bench.open("a") } else { bench.open("b") };
+        let outcomes = repository.write(&[change("shop", generation, "i@sha256:1")]).unwrap();
+        assert!(matches!(outcomes[..], [Outcome::Unchanged(_)]), "{outcomes:?}");
+        assert_eq!(repository.head().entries["shop-prod"].receipt.generation, generation);
+    }
+    assert_eq!(bench.commits(), 1);
+}
+
+#[test]
+fn many_apps_go_into_one_commit_and_leave_in_one() {
+    let bench = Bench::new();
+    let mut repository = bench.open("a");
+    let changes: Vec<Change> = ["a", "b", "c"].map(|app| change(app, 1, "i@sha256:1")).into();
+    assert!(committed(&repository.write(&changes).unwrap()));
+    assert_eq!(bench.commits(), 1);
+    let gone = |app: &str| Change { files: None, ..change(app, 2, "") };
+    assert!(committed(&repository.write(&[gone("a"), gone("b"), change("c", 2, "i@sha256:2")]).unwrap()));
+    assert_eq!(bench.commits(), 2);
+    let left = bench.look(&["ls-tree", "-r", "--name-only", "main"]);
+    assert!(!left.contains("apps/a-prod") && !left.contains("apps/b-prod") && left.contains("apps/c-prod"), "{left}");
+    // Gone already: nothing to write.
+    assert!(matches!(repository.write(&[gone("a")]).unwrap()[..], [Outcome::Unchanged(_)]));
+    assert_eq!(bench.commits(), 2);
+}
+
+#[test]
+fn a_file_that_is_no_longer_made_goes() {
+    let bench = Bench::new();
+    let mut repository = bench.open("a");
+    repository.write(&[change("shop", 1, "i@sha256:1")]).unwrap();
+    let mut without = change("shop", 2, "i@sha256:2");
+    let (files, receipt) = without.files.as_mut().unwrap();
+    files.remove("apps/shop-prod/jobs/secret-s.json");
+    receipt.files.remove("apps/shop-prod/jobs/secret-s.json");
+    files.insert("apps/shop-prod/receipt.json".into(), receipt.to_text().into_bytes());
+    assert!(committed(&repository.write(&[without]).unwrap()));
+    assert!(!bench.look(&["ls-tree", "-r", "--name-only", "main"]).contains("secret-s"));
+    assert!(bench.open("b").head().entries["shop-prod"].whole);
+}
+
+#[test]
+fn a_branch_that_somebody_moved_is_written_on_top_of() {
+    let bench = Bench::new();
+    let mut repository = bench.open("a");
+    repository.write(&[change("shop", 1, "i@sha256:1")]).unwrap();
+    bench.foreign("README.md", "by hand\n");
+    assert!(committed(&repository.write(&[change("shop", 2, "i@sha256:2")]).unwrap()));
+    assert_eq!(bench.look(&["show", "main:README.md"]), "by hand\n");
+    assert_eq!(bench.look(&["rev-list", "--merges", "--count", "main"]).trim(), "0");
+    assert_eq!(bench.commits(), 3);
+}
+
+#[test]
+fn an_older_generation_never_replaces_a_newer_one() {
+    let bench = Bench::new();
+    let (mut first, mut second) = (bench.open("a"), bench.open("b"));
+    second.write(&[change("shop", 5, "i@sha256:5")]).unwrap();
+    // The first does not know of it until its push is refused.
+    let outcomes = first.write(&[change("shop", 4, "i@sha256:4"), change("other", 1, "i@sha256:1")]).unwrap();
+    assert!(matches!(outcomes[..], [Outcome::Stale, Outcome::Committed(_)]), "{outcomes:?}");
+    assert!(bench.look(&["show", "main:apps/shop-prod/app/app.yaml"]).contains("sha256:5"));
+    // Nor does the deletion of a KilterApp that was made anew since.
+    let gone = Change { files: None, uid: "older".into(), ..change("shop", 9, "") };
+    assert!(matches!(first.write(&[gone]).unwrap()[..], [Outcome::Stale]));
+}
+
+#[test]
+fn what_somebody_changed_or_set_back_is_seen_and_written_again() {
+    let bench = Bench::new();
+    let mut repository = bench.open("a");
+    repository.write(&[change("shop", 1, "i@sha256:1")]).unwrap();
+    let before = bench.look(&["rev-parse", "main"]).trim().to_owned();
+    repository.write(&[change("other", 1, "i@sha256:1")]).unwrap();
+    let mine = repository.head().commit.clone().unwrap();
+    assert!(repository.head().contains(&mine, &before) && !repository.head().contains(&before, &mine));
+    bench.foreign("apps/shop-prod/app/app.yaml", "tampered\n");
+    assert!(repository.refresh().unwrap());
+    assert!(!repository.head().entries["shop-prod"].whole && repository.head().entries["other-prod"].whole);
+    assert!(committed(&repository.write(&[change("shop", 1, "i@sha256:1")]).unwrap()));
+    assert_eq!(bench.look(&["show", "main:apps/shop-prod/app/app.yaml"]), "---\n# i@sha256:1\n");
+    // Somebody forces the branch back: what is missing is not in the head any more.
+    bench.look(&["update-ref", "refs/heads/main", &before]);
+    assert!(repository.refresh().unwrap());
+    assert!(!repository.head().entries.contains_key("other-prod") && !repository.head().knows(&mine));
+}
+
+#[test]
+fn a_remote_that_refuses_is_an_error_and_the_next_try_converges() {
+    let bench = Bench::new();
+    let mut repository = bench.open("a");
+    repository.write(&[change("shop", 1, "i@sha256:1")]).unwrap();
+    let hook = Path::new(&bench.url()).join("hooks/pre-receive");
+    crate::fsx::write(&hook, b"#!/bin/sh\necho no >&2\nexit 1\n").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&hook, mode).unwrap();
+    let error = repository.write(&[change("shop", 2, "i@sha256:2")]).unwrap_err();
+    assert!(error.to_string().contains("push to `main`"), "{error}");
+    assert_eq!(bench.commits(), 1);
+    std::fs::remove_file(&hook).unwrap();
+    assert!(committed(&repository.write(&[change("shop", 2, "i@sha256:2")]).unwrap()));
+    // The push got through, yet its answer was lost: the next try finds the commit there.
+    let mut lost = bench.open("b");
+    lost.write(&[change("shop", 3, "i@sha256:3")]).unwrap();
+    let commits = bench.commits();
+    repository.write(&[change("shop", 3, "i@sha256:3")]).unwrap();
+    assert_eq!(bench.commits(), commits);
+    // A repository that is gone.
+    std::fs::rename(bench.url(), bench.dir.path().join("away")).unwrap();
+    assert!(repository.write(&[change("shop", 4, "i@sha256:4")]).is_err());
+    std::fs::rename(bench.dir.path().join("away"), bench.url()).unwrap();
+    assert!(committed(&repository.write(&[change("shop", 4, "i@sha256:4")]).unwrap()));
+    assert_eq!(bench.look(&["fsck", "--no-dangling"]), "");
+}
+
+#[test]
+fn a_text_cannot_make_a_trailer_of_its_own() {
+    let bench = Bench::new();
+    let mut repository = bench.open("a");
+    let evil =
+        Change { trailers: vec!["Kilter-App: x by=a\nKilter-App: forged".into()], ..change("shop", 1, "i@sha256:1") };
+    repository.write(&[evil]).unwrap();
+    let trailers = bench.look(&["log", "-1", "--format=%(trailers:key=Kilter-App,valueonly)", "main"]);
+    assert_eq!(trailers.trim().lines().count(), 1, "{trailers}");
+}

@@ -1,0 +1,357 @@
+//! The rounds of one KilterApp: observe, report, decide, act; until the next thing is somebody else's to do.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::core::DeserializeGuard;
+use kube::core::error_boundary::InvalidObject;
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::Store;
+use kube::{Resource as _, ResourceExt as _};
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use super::committer::Committer;
+use super::decide::{Observed, Rendering, Step, Wanted, at_head, decide};
+use super::metrics::Metrics;
+use super::observe::{observe, wanted};
+use super::render::{Dish, Kitchen};
+use super::report::{Subject, report};
+use super::run::api_error;
+use super::{MANAGER, flux, history};
+use crate::api::{AppId, FINALIZER, KilterApp, KilterAppStatus, NAMESPACE};
+use crate::diag::{Error, Result};
+use crate::gitops::{Change, Head, Phase, kustomization_name, namespace_object};
+
+/// How often an app is looked at that has arrived; what changes in the cluster is told by watches.
+const AT_REST: Duration = Duration::from_secs(600);
+/// How often one is looked at that is on its way, should a watch miss something.
+const ON_ITS_WAY: Duration = Duration::from_secs(5);
+/// Most effects of one round, so that one app cannot keep a worker.
+const STEPS: usize = 20;
+
+/// uid, generation and rerender annotation: what a render is of.
+type RenderKey = (String, i64, String);
+
+/// What all rounds share.
+pub(super) struct Operator {
+    pub client: kube::Client,
+    pub kitchen: Arc<Kitchen>,
+    pub committer: Committer,
+    pub metrics: Arc<Metrics>,
+    pub confined: bool,
+    /// How many renders go on at once.
+    pub stoves: Arc<Semaphore>,
+    pub apps: Store<DeserializeGuard<KilterApp>>,
+    /// An effect after which the process ends at once: how tests find out what a crash leaves behind.
+    pub die_after: Option<String>,
+    pub memory: Mutex<Memory>,
+}
+
+/// What need not be found out again; nothing of it is needed for being right.
+#[derive(Default)]
+pub(super) struct Memory {
+    renders: HashMap<String, (RenderKey, std::result::Result<Dish, String>)>,
+    trouble: HashMap<String, String>,
+    recorded: HashSet<(String, u64)>,
+    told: Option<String>,
+    failures: BTreeMap<String, (u32, Instant)>,
+}
+
+impl Operator {
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn rendering(&self, id: &AppId, key: &RenderKey) -> Rendering {
+        match self.memory().renders.get(&id.namespace()) {
+            Some((known, Ok(_))) if known == key => Rendering::Done,
+            Some((known, Err(why))) if known == key => Rendering::Failed(why.clone()),
+            _ => Rendering::Missing,
+        }
+    }
+
+    pub(super) fn trouble(&self, id: &AppId) -> Option<String> {
+        self.memory().trouble.get(&id.namespace()).cloned()
+    }
+
+    pub(super) fn is_recorded(&self, uid: &str, revision: u64) -> bool {
+        self.memory().recorded.contains(&(uid.to_owned(), revision))
+    }
+
+    pub(super) fn note_recorded(&self, uid: &str, revision: u64) {
+        self.memory().recorded.insert((uid.to_owned(), revision));
+    }
+
+    /// Tells whether Flux was told of a commit or of one after it.
+    pub(super) fn was_told(&self, head: &Head, commit: Option<&str>) -> bool {
+        match (&self.memory().told, commit) {
+            (Some(told), Some(commit)) => head.contains(told, commit),
+            (_, None) => true,
+            (None, _) => false,
+        }
+    }
+
+    /// Finds an older KilterApp that has one of an app's host names: the elder keeps it, of two of one second the first by
+    /// name.
+    pub(super) fn elder_with_a_host_of(&self, id: &AppId, app: &KilterApp) -> Option<(String, String)> {
+        let platform = self.kitchen.platform();
+        let names = id.hostnames(platform, &app.spec.template);
+        if names.is_empty() {
+            return None;
+        }
+        let age = |app: &KilterApp| (app.creation_timestamp(), app.name_any());
+        let mine = age(app);
+        self.apps.state().iter().find_map(|other| {
+            let other =
+                other.0.as_ref().ok().filter(|other| other.name_any() != app.name_any() && age(other) < mine)?;
+            let spec = &other.spec;
+            let theirs = AppId::new(&spec.org, &spec.app, &spec.env).ok()?.hostnames(platform, &spec.template);
+            let name = names.iter().find(|name| theirs.contains(name))?;
+            Some((name.clone(), other.name_any()))
+        })
+    }
+
+    /// Does one round. What cannot be decoded is told so in its own status; it never holds up another.
+    async fn round(&self, guarded: &DeserializeGuard<KilterApp>) -> Result<Action> {
+        let app = match &guarded.0 {
+            Ok(app) => app,
+            Err(invalid) => {
+                self.tell_invalid(invalid, &invalid.error).await?;
+                return Ok(Action::await_change());
+            }
+        };
+        let id = match AppId::new(&app.spec.org, &app.spec.app, &app.spec.env) {
+            Ok(id) if id.namespace() == app.name_any() => id,
+            other => {
+                let why = other.err().unwrap_or_else(|| "its name is not <app>-<env>".into());
+                let invalid = InvalidObject { error: String::new(), metadata: app.metadata.clone() };
+                self.tell_invalid(&invalid, &why).await?;
+                return Ok(Action::await_change());
+            }
+        };
+        let mut status = app.status.clone().unwrap_or_default();
+        let mut finalizers = app.clone();
+        for _ in 0..STEPS {
+            let wanted = wanted(app);
+            let seen = observe(self, &id, &finalizers, &wanted).await?;
+            self.report(&id, app, &wanted, &seen, &mut status).await?;
+            let step = decide(&wanted, &seen);
+            if step == Step::Rest {
+                return Ok(self.rest(&wanted, &seen));
+            }
+            tracing::debug!(app = %id, ?step, "step");
+            self.act(step, &id, &mut finalizers, &wanted).await?;
+            self.die(step);
+            if step == Step::DropFinalizer {
+                return Ok(Action::await_change());
+            }
+        }
+        Ok(Action::requeue(Duration::from_secs(1)))
+    }
+
+    fn rest(&self, wanted: &Wanted, seen: &Observed) -> Action {
+        let arrived = at_head(wanted, seen) && seen.workload.is_ok() || seen.complaint.is_some();
+        Action::requeue(if arrived { AT_REST } else { ON_ITS_WAY })
+    }
+
+    /// Does one effect.
+    async fn act(&self, step: Step, id: &AppId, app: &mut KilterApp, wanted: &Wanted) -> Result<()> {
+        match step {
+            Step::AddFinalizer => self.set_finalizers(app, |all| all.push(FINALIZER.into())).await,
+            Step::DropFinalizer => self.set_finalizers(app, |all| all.retain(|finalizer| finalizer != FINALIZER)).await,
+            Step::CreateNamespace => self.create_namespace(id).await,
+            Step::Render => self.render(id, app, wanted).await,
+            Step::Commit | Step::Remove => self.commit(id, wanted, step == Step::Remove).await,
+            Step::Record => {
+                history::record(&self.client, id, app).await?;
+                self.note_recorded(&wanted.uid, wanted.revision);
+                Ok(())
+            }
+            Step::Tell => {
+                let Some(commit) = self.committer.head().commit.clone() else { return Ok(()) };
+                flux::tell(&self.client, &self.kitchen.platform().flux.source, &commit).await?;
+                self.memory().told = Some(commit);
+                Ok(())
+            }
+            Step::Nudge => {
+                let head = self.committer.head();
+                let Some(entry) = head.entries.get(&id.namespace()) else { return Ok(()) };
+                flux::nudge(&self.client, &kustomization_name(id, Phase::App), &entry.commit).await
+            }
+            Step::Rest => Ok(()),
+        }
+    }
+
+    /// Ends the process after the effect that a test named.
+    fn die(&self, step: Step) {
+        if self.die_after.as_deref() == Some(format!("{step:?}").as_str()) {
+            tracing::error!(?step, "told to die here");
+            std::process::abort();
+        }
+    }
+
+    async fn set_finalizers(&self, app: &mut KilterApp, change: impl FnOnce(&mut Vec<String>)) -> Result<()> {
+        let api: Api<KilterApp> = Api::namespaced(self.client.clone(), NAMESPACE);
+        let mut finalizers = app.finalizers().to_vec();
+        change(&mut finalizers);
+        // With the resourceVersion: somebody else's finalizer is not lost.
+        let metadata = json!({"resourceVersion": app.resource_version(), "finalizers": finalizers});
+        let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
+        match api.patch_metadata(&app.name_any(), &params, &Patch::Merge(json!({"metadata": metadata}))).await {
+            Ok(changed) => {
+                app.metadata.finalizers = changed.metadata.finalizers;
+                app.metadata.resource_version = changed.metadata.resource_version;
+                Ok(())
+            }
+            Err(kube::Error::Api(error)) if error.code == 404 => Ok(()),
+            Err(error) => Err(api_error("write the finalizer", &error)),
+        }
+    }
+
+    async fn create_namespace(&self, id: &AppId) -> Result<()> {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        let object = serde_json::from_value(namespace_object(id, self.kitchen.platform()))
+            .map_err(|error| Error::bug(error.to_string()))?;
+        let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+        match api.create(&params, &object).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(error)) if error.code == 409 => Ok(()), // the next look says whose it is
+            Err(error) => Err(api_error("create the app's namespace", &error)),
+        }
+    }
+
+    async fn render(&self, id: &AppId, app: &KilterApp, wanted: &Wanted) -> Result<()> {
+        let _cooking = self.committer.cooking();
+        let closed = |_| Error::bug("the renders ended");
+        let _stove = self.stoves.clone().acquire_owned().await.map_err(closed)?;
+        let (kitchen, of, spec) = (self.kitchen.clone(), id.clone(), app.clone());
+        let began = Instant::now();
+        let rendered = tokio::task::spawn_blocking(move || kitchen.render(&of, &spec)).await;
+        let rendered = rendered.unwrap_or_else(|error| Err(Error::bug(error.to_string())));
+        self.metrics.rendered(rendered.is_ok(), began.elapsed());
+        let kept = rendered.map_err(|error| words(&error));
+        if let Err(why) = &kept {
+            tracing::warn!(app = %id, %why, "cannot render");
+        }
+        let key = (wanted.uid.clone(), wanted.generation, wanted.rerender.clone());
+        self.memory().renders.insert(id.namespace(), (key, kept));
+        Ok(())
+    }
+
+    async fn commit(&self, id: &AppId, wanted: &Wanted, remove: bool) -> Result<()> {
+        let dish = if remove { None } else { self.take_dish(id) };
+        if dish.is_none() && !remove {
+            return Ok(()); // rendered again in the next step
+        }
+        let title = match remove {
+            true => format!("{} {}", id.app(), id.env()),
+            false => format!("{} {} revision {}", id.app(), id.env(), wanted.revision),
+        };
+        let gone = || vec![format!("Kilter-App: {}/{} env={}", id.org(), id.app(), id.env())];
+        let change = Change {
+            namespace: id.namespace(),
+            uid: wanted.uid.clone(),
+            generation: wanted.generation,
+            trailers: dish.as_ref().map_or_else(gone, |dish| dish.trailers.clone()),
+            files: dish.map(|dish| (dish.files, dish.receipt)),
+            title,
+        };
+        let written = self.committer.write(change).await;
+        let mut memory = self.memory();
+        match &written {
+            Ok(_) => {
+                memory.trouble.remove(&id.namespace());
+                memory.renders.remove(&id.namespace());
+            }
+            Err(error) => drop(memory.trouble.insert(id.namespace(), words(error))),
+        }
+        written.map(drop)
+    }
+
+    fn take_dish(&self, id: &AppId) -> Option<Dish> {
+        let memory = self.memory();
+        memory.renders.get(&id.namespace()).and_then(|(_, rendered)| rendered.as_ref().ok().cloned())
+    }
+
+    /// Writes the status when it says something new.
+    async fn report(
+        &self,
+        id: &AppId,
+        app: &KilterApp,
+        wanted: &Wanted,
+        seen: &Observed,
+        status: &mut KilterAppStatus,
+    ) -> Result<()> {
+        if wanted.deleting {
+            return Ok(());
+        }
+        let url = id.url(self.kitchen.platform(), &app.spec.template);
+        let now = Timestamp::now();
+        let now = format!("{:.3}", now);
+        let about = Subject { deploy: &app.spec.deploy, url: &url, confined: self.confined, now: &now };
+        let new = report(wanted, seen, &about, status);
+        if new == *status {
+            return Ok(());
+        }
+        self.patch_status(&app.name_any(), json!(new)).await?;
+        *status = new;
+        Ok(())
+    }
+
+    async fn tell_invalid(&self, invalid: &InvalidObject, why: &str) -> Result<()> {
+        let name = invalid.metadata.name.clone().unwrap_or_default();
+        let generation = invalid.metadata.generation.unwrap_or(0);
+        let now = format!("{:.0}", Timestamp::now());
+        let condition = |type_: &str| {
+            json!({"type": type_, "status": "False", "reason": "Malformed", "message": why.chars().take(400).collect::<String>(),
+                "observedGeneration": generation, "lastTransitionTime": now})
+        };
+        let status =
+            json!({"observedGeneration": generation, "conditions": [condition("Accepted"), condition("Ready")]});
+        self.patch_status(&name, status).await
+    }
+
+    async fn patch_status(&self, name: &str, status: serde_json::Value) -> Result<()> {
+        let api: Api<DeserializeGuard<KilterApp>> = Api::namespaced(self.client.clone(), NAMESPACE);
+        let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
+        match api.patch_status(name, &params, &Patch::Merge(json!({"status": status}))).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(error)) if error.code == 404 => Ok(()),
+            Err(error) => Err(api_error("write the status", &error)),
+        }
+    }
+}
+
+/// The words of an error for a condition: one line and what the tool said.
+fn words(error: &Error) -> String {
+    let problems = error.problems().iter();
+    let lines = problems.flat_map(|problem| [Some(problem.what.clone()), problem.detail.clone()]).flatten();
+    let text = lines.collect::<Vec<_>>().join(": ");
+    text.lines().filter(|line| !line.starts_with("$ ")).collect::<Vec<_>>().join("; ").chars().take(1000).collect()
+}
+
+/// Does a round of one KilterApp, for kube's controller.
+pub(super) async fn reconcile(app: Arc<DeserializeGuard<KilterApp>>, operator: Arc<Operator>) -> Result<Action> {
+    let done = operator.round(&app).await;
+    operator.metrics.round(done.is_ok());
+    if done.is_ok() {
+        operator.memory().failures.remove(&app.meta().name.clone().unwrap_or_default());
+    }
+    done
+}
+
+/// Says when a round is tried again that failed: 1 s, doubled with each failure in a row, a minute at most.
+pub(super) fn retry(app: Arc<DeserializeGuard<KilterApp>>, error: &Error, operator: Arc<Operator>) -> Action {
+    let name = app.meta().name.clone().unwrap_or_default();
+    tracing::warn!(app = %name, %error, "the round failed");
+    let mut memory = operator.memory();
+    let (count, at) = memory.failures.entry(name).or_insert((0, Instant::now()));
+    *count += 1;
+    *at = Instant::now();
+    Action::requeue(Duration::from_secs(1 << (*count - 1).min(6)).min(Duration::from_secs(60)))
+}

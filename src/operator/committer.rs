@@ -1,0 +1,143 @@
+//! The one writer of the repository: takes what waits, writes it as one commit, tells everybody who waited.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::metrics::Metrics;
+use crate::diag::{Error, Result};
+use crate::gitops::{Change, Files, Head, Outcome, Repository};
+
+/// Most apps in one commit.
+const MOST: usize = 200;
+/// How long a commit waits for apps that are being rendered.
+const WINDOW: Duration = Duration::from_millis(700);
+
+type Asked = (Change, oneshot::Sender<Result<Outcome>>);
+
+/// A handle for whoever has something to write.
+#[derive(Debug, Clone)]
+pub(super) struct Committer {
+    queue: mpsc::Sender<Asked>,
+    repository: Arc<Mutex<Repository>>,
+    head: watch::Receiver<Arc<Head>>,
+    publish: watch::Sender<Arc<Head>>,
+    cooking: Arc<AtomicUsize>,
+}
+
+/// Counts a render that goes on, for as long as it lives.
+pub(super) struct Cooking(Arc<AtomicUsize>);
+
+impl Drop for Cooking {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Committer {
+    /// Starts the writer.
+    pub(super) fn start(repository: Repository, metrics: Arc<Metrics>) -> Self {
+        let (queue, asked) = mpsc::channel(4 * MOST);
+        let (publish, head) = watch::channel(Arc::new(repository.head().clone()));
+        let committer =
+            Self { queue, repository: Arc::new(Mutex::new(repository)), head, publish, cooking: Arc::default() };
+        tokio::spawn(committer.clone().work(asked, metrics));
+        committer
+    }
+
+    /// Returns what the head of the branch held last.
+    pub(super) fn head(&self) -> Arc<Head> {
+        self.head.borrow().clone()
+    }
+
+    /// Says that a render goes on that will be written.
+    pub(super) fn cooking(&self) -> Cooking {
+        self.cooking.fetch_add(1, Ordering::SeqCst);
+        Cooking(self.cooking.clone())
+    }
+
+    /// Writes a change; returns when it is pushed.
+    ///
+    /// # Errors
+    /// When the repository cannot be written.
+    pub(super) async fn write(&self, change: Change) -> Result<Outcome> {
+        let (answer, answered) = oneshot::channel();
+        let gone = || Error::bug("the writer of the repository ended");
+        self.queue.send((change, answer)).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+
+    /// Fetches; tells whether somebody else moved the branch.
+    ///
+    /// # Errors
+    /// When the remote cannot be reached.
+    pub(super) async fn refresh(&self) -> Result<bool> {
+        self.blocking(|repository| repository.refresh()).await
+    }
+
+    /// Returns the files of an app at the head.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub(super) async fn files(&self, namespace: String) -> Result<Files> {
+        self.blocking(move |repository| repository.files(&namespace)).await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Repository) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (repository, publish) = (self.repository.clone(), self.publish.clone());
+        let task = tokio::task::spawn_blocking(move || {
+            let mut repository = repository.lock().unwrap_or_else(PoisonError::into_inner);
+            let done = work(&mut repository);
+            publish.send_replace(Arc::new(repository.head().clone()));
+            done
+        });
+        task.await.unwrap_or_else(|error| Err(Error::bug(format!("the writer of the repository failed: {error}"))))
+    }
+
+    async fn work(self, mut asked: mpsc::Receiver<Asked>, metrics: Arc<Metrics>) {
+        while let Some(first) = asked.recv().await {
+            let mut batch = vec![first];
+            self.gather(&mut asked, &mut batch).await;
+            let (changes, answers): (Vec<Change>, Vec<_>) = batch.into_iter().unzip();
+            let count = changes.len();
+            let written = self.blocking(move |repository| repository.write(&changes)).await;
+            metrics.committed(
+                count,
+                written.as_ref().is_ok_and(|all| all.iter().any(|o| matches!(o, Outcome::Committed(_)))),
+                written.is_err(),
+            );
+            match written {
+                Ok(outcomes) => {
+                    for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                        let _ = answer.send(Ok(outcome)); // whoever asked may be gone
+                    }
+                }
+                Err(error) => {
+                    for answer in answers {
+                        let _ = answer.send(Err(error.clone()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes what waits, and, while other apps are being rendered, what comes within a moment: a queue becomes few commits.
+    async fn gather(&self, asked: &mut mpsc::Receiver<Asked>, batch: &mut Vec<Asked>) {
+        let until = tokio::time::Instant::now() + WINDOW;
+        while batch.len() < MOST {
+            match asked.try_recv() {
+                Ok(next) => batch.push(next),
+                Err(_) if self.cooking.load(Ordering::SeqCst) == 0 => return,
+                Err(_) => match tokio::time::timeout_at(until, asked.recv()).await {
+                    Ok(Some(next)) => batch.push(next),
+                    _ => return,
+                },
+            }
+        }
+    }
+}

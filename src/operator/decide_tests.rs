@@ -1,0 +1,189 @@
+use super::*;
+
+/// The world of one app: what is there, and what the others do by themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct World {
+    wanted: Wanted,
+    observed: Observed,
+    /// The commits of the repository: generation, or 0 for a removal.
+    commits: Vec<i64>,
+    gone: bool,
+}
+
+fn world() -> World {
+    World {
+        wanted: Wanted { uid: "u".into(), generation: 1, revision: 1, rerender: String::new(), deleting: false },
+        observed: Observed {
+            complaint: None,
+            finalizer: false,
+            namespace: Namespace::Absent,
+            head: None,
+            rendering: Rendering::Missing,
+            repository: None,
+            recorded: false,
+            told: false,
+            nudged: false,
+            jobs: Sync::default(),
+            app: Sync::default(),
+            workload: Err(Complaint { reason: "PodsNotReady", message: String::new() }),
+        },
+        commits: Vec::new(),
+        gone: false,
+    }
+}
+
+impl World {
+    /// Does one effect.
+    fn act(&mut self, step: Step) {
+        let observed = &mut self.observed;
+        match step {
+            Step::AddFinalizer => observed.finalizer = true,
+            Step::CreateNamespace => observed.namespace = Namespace::Ours,
+            Step::Render => observed.rendering = Rendering::Done,
+            Step::Commit => {
+                assert_eq!(observed.rendering, Rendering::Done, "a commit of what was not rendered");
+                self.commits.push(self.wanted.generation);
+                let commit = format!("c{}", self.commits.len());
+                let (uid, generation) = (self.wanted.uid.clone(), self.wanted.generation);
+                observed.head =
+                    Some(AtHead { uid, generation, rerender: self.wanted.rerender.clone(), whole: true, commit });
+                (observed.jobs, observed.app) = (Sync::default(), Sync::default());
+                (observed.recorded, observed.told, observed.nudged) = (false, false, false);
+            }
+            Step::Record => observed.recorded = true,
+            Step::Tell => observed.told = true,
+            Step::Nudge => observed.nudged = true,
+            Step::Remove => {
+                self.commits.push(0);
+                observed.head = None;
+                observed.told = false;
+            }
+            Step::DropFinalizer => self.gone = true,
+            Step::Rest => {}
+        }
+    }
+
+    /// What Flux and the cluster do meanwhile.
+    fn others(&mut self) {
+        let observed = &mut self.observed;
+        if observed.told && observed.head.is_some() {
+            observed.jobs = Sync { exists: true, applied: true, tried: true, failure: None };
+            observed.app.exists = true;
+        }
+        if observed.nudged {
+            observed.app = Sync { exists: true, applied: true, tried: true, failure: None };
+            observed.workload = Ok(());
+        }
+        if observed.told && observed.head.is_none() && self.wanted.deleting {
+            observed.namespace = Namespace::Absent;
+        }
+    }
+
+    /// What a crash takes away: what was only in memory.
+    fn crash(&mut self) {
+        self.observed.rendering = Rendering::Missing;
+        self.observed.told = false;
+    }
+
+    /// Runs until nothing happens any more; returns the steps. `crash_after` counts the steps before a crash.
+    fn settle(&mut self, crash_after: Option<usize>) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for round in 0.. {
+            assert!(round < 100, "it does not come to rest: {steps:?}");
+            let before = self.clone();
+            let step = decide(&self.wanted, &self.observed);
+            self.act(step);
+            if step != Step::Rest {
+                steps.push(step);
+            }
+            if Some(steps.len()) == crash_after {
+                self.crash();
+            }
+            self.others();
+            if step == Step::Rest && *self == before {
+                return steps;
+            }
+        }
+        unreachable!()
+    }
+}
+
+#[test]
+fn a_deploy_takes_these_steps() {
+    let mut world = world();
+    let steps = world.settle(None);
+    use Step::*;
+    assert_eq!(steps, [AddFinalizer, CreateNamespace, Render, Commit, Record, Tell, Nudge]);
+    assert_eq!(world.observed.workload, Ok(()));
+    // Nothing is left to do, and an operator that starts anew finds that.
+    world.crash();
+    assert!(world.settle(None).iter().all(|step| *step == Tell));
+    assert_eq!(world.commits, [1]);
+}
+
+#[test]
+fn a_crash_after_any_step_ends_in_the_same_state_with_one_commit() {
+    let mut whole = world();
+    let steps = whole.settle(None).len();
+    for at in 1..=steps {
+        let mut world = world();
+        world.settle(Some(at));
+        world.crash();
+        world.settle(None);
+        assert_eq!((world.commits, world.observed.workload), (vec![1], Ok(())), "crash after step {at}");
+    }
+}
+
+#[test]
+fn a_new_generation_is_one_more_commit_and_a_deletion_leaves_nothing() {
+    for at in 0..12 {
+        let mut world = world();
+        world.settle(None);
+        world.wanted.generation = 2;
+        world.observed.rendering = Rendering::Missing;
+        world.settle((at > 0).then_some(at));
+        assert_eq!(world.commits, [1, 2], "{at}");
+        world.wanted.deleting = true;
+        world.settle((at > 0).then_some(at));
+        assert!(world.gone && world.observed.head.is_none() && world.observed.namespace == Namespace::Absent, "{at}");
+        assert_eq!(world.commits, [1, 2, 0], "{at}");
+    }
+}
+
+#[test]
+fn nothing_is_done_for_what_cannot_be_deployed() {
+    let mut refused = world();
+    refused.observed.complaint = Some(Complaint { reason: "Invalid", message: String::new() });
+    assert_eq!(refused.settle(None), []);
+    let mut foreign = world();
+    foreign.observed.namespace = Namespace::Foreign;
+    assert_eq!(foreign.settle(None), [Step::AddFinalizer]);
+    let mut broken = world();
+    broken.observed.namespace = Namespace::Ours;
+    broken.observed.rendering = Rendering::Failed("helm".into());
+    assert_eq!(broken.settle(None), [Step::AddFinalizer]);
+}
+
+#[test]
+fn what_somebody_did_to_the_repository_is_mended() {
+    let mut world = world();
+    world.settle(None);
+    world.observed.head.as_mut().unwrap().whole = false;
+    world.settle(None);
+    world.observed.head = None;
+    world.observed.rendering = Rendering::Missing;
+    world.settle(None);
+    assert_eq!(world.commits, [1, 1, 1]);
+    // The app of a KilterApp that was deleted and made again is another one.
+    world.observed.head.as_mut().unwrap().uid = "older".into();
+    world.settle(None);
+    assert_eq!(world.commits.len(), 4);
+    // A newer generation at the head: this operator's view is old, so it leaves it.
+    world.observed.head.as_mut().unwrap().generation = 9;
+    world.settle(None);
+    assert_eq!(world.commits.len(), 4);
+    // Another render of the same spec.
+    world.wanted.rerender = "again".into();
+    world.settle(None);
+    assert_eq!(world.commits.len(), 5);
+}

@@ -1,0 +1,113 @@
+//! What the operator counts, and its answers to probes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+/// The counters.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    registry: Registry,
+    rounds: Counter,
+    failed_rounds: Counter,
+    renders: Counter,
+    failed_renders: Counter,
+    render_seconds: Histogram,
+    commits: Counter,
+    committed_apps: Counter,
+    failed_writes: Counter,
+    leads: AtomicBool,
+}
+
+impl Metrics {
+    pub(super) fn new() -> Self {
+        let mut registry = Registry::with_prefix("kilter_operator");
+        let mut counter = |name: &str, help: &str| {
+            let counter = Counter::default();
+            registry.register(name, help, counter.clone());
+            counter
+        };
+        let rounds = counter("rounds", "Rounds of KilterApps");
+        let failed_rounds = counter("failed_rounds", "Rounds that ended with an error");
+        let renders = counter("renders", "Renders of apps");
+        let failed_renders = counter("failed_renders", "Renders that failed");
+        let commits = counter("commits", "Commits that were pushed");
+        let committed_apps = counter("committed_apps", "Apps that were handed to the repository");
+        let failed_writes = counter("failed_writes", "Writes to the repository that failed");
+        let render_seconds = Histogram::new(exponential_buckets(0.02, 2.0, 11));
+        registry.register("render_seconds", "How long a render took", render_seconds.clone());
+        Self {
+            registry,
+            rounds,
+            failed_rounds,
+            renders,
+            failed_renders,
+            render_seconds,
+            commits,
+            committed_apps,
+            failed_writes,
+            leads: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn lead(&self) {
+        self.leads.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn round(&self, fine: bool) {
+        self.rounds.inc();
+        if !fine {
+            self.failed_rounds.inc();
+        }
+    }
+
+    pub(super) fn rendered(&self, fine: bool, took: Duration) {
+        self.renders.inc();
+        self.render_seconds.observe(took.as_secs_f64());
+        if !fine {
+            self.failed_renders.inc();
+        }
+    }
+
+    pub(super) fn committed(&self, apps: usize, pushed: bool, failed: bool) {
+        self.committed_apps.inc_by(apps as u64);
+        if pushed {
+            self.commits.inc();
+        }
+        if failed {
+            self.failed_writes.inc();
+        }
+    }
+
+    fn text(&self) -> (StatusCode, String) {
+        let mut text = String::new();
+        match encode(&mut text, &self.registry) {
+            Ok(()) => (
+                StatusCode::OK,
+                text + &format!(
+                    "# TYPE kilter_operator_leads gauge\nkilter_operator_leads {}\n",
+                    u8::from(self.leads.load(Ordering::SeqCst))
+                ),
+            ),
+            Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, String::new()),
+        }
+    }
+}
+
+/// Answers `/healthz`, `/readyz` (a stand-by is ready, too) and `/metrics`; returns when the address cannot be had.
+pub(super) async fn serve(address: &str, metrics: Arc<Metrics>) -> std::io::Result<()> {
+    let router = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(|| async { "ok\n" }))
+        .route("/metrics", get(move || async move { metrics.text() }));
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    axum::serve(listener, router).await
+}

@@ -1,0 +1,119 @@
+//! Looking at everything that decides what to do next for one KilterApp, and at no more than that.
+
+use k8s_openapi::api::core::v1::Namespace as NamespaceObject;
+use kube::api::Api;
+use kube::{Resource as _, ResourceExt as _};
+
+use super::apps::Operator;
+use super::decide::{AtHead, Complaint, Namespace, Observed, Rendering, Sync, Wanted, at_head};
+use super::run::api_error;
+use super::{flux, history, render, workload};
+use crate::api::{AppId, FINALIZER, KilterApp, LABEL_APP, LABEL_ENV, LABEL_ORG, check};
+use crate::diag::Result;
+use crate::gitops::{Phase, kustomization_name};
+
+/// Returns what a KilterApp wants.
+pub(super) fn wanted(app: &KilterApp) -> Wanted {
+    Wanted {
+        uid: app.uid().unwrap_or_default(),
+        generation: app.meta().generation.unwrap_or(0),
+        revision: app.spec.revision,
+        rerender: render::rerender_of(app),
+        deleting: app.meta().deletion_timestamp.is_some(),
+    }
+}
+
+/// Returns what there is of it.
+///
+/// # Errors
+/// When the API server does not answer.
+pub(super) async fn observe(operator: &Operator, id: &AppId, app: &KilterApp, wanted: &Wanted) -> Result<Observed> {
+    let head = operator.committer.head();
+    let entry = head.entries.get(&id.namespace());
+    let key = (wanted.uid.clone(), wanted.generation, wanted.rerender.clone());
+    let mut seen = Observed {
+        complaint: complaint(operator, id, app),
+        finalizer: app.finalizers().iter().any(|finalizer| finalizer == FINALIZER),
+        namespace: Namespace::Unseen,
+        head: entry.map(|entry| AtHead {
+            uid: entry.receipt.uid.clone(),
+            generation: entry.receipt.generation,
+            rerender: entry.receipt.rerender.clone(),
+            whole: entry.whole,
+            commit: entry.commit.clone(),
+        }),
+        rendering: operator.rendering(id, &key),
+        repository: operator.trouble(id),
+        recorded: false,
+        told: false,
+        nudged: false,
+        jobs: Sync::default(),
+        app: Sync::default(),
+        workload: Err(Complaint { reason: "Waiting", message: String::new() }),
+    };
+    if wanted.deleting {
+        seen.namespace = namespace(operator, id).await?;
+        seen.told = operator.was_told(&head, head.commit.as_deref());
+        return Ok(seen);
+    }
+    if !at_head(wanted, &seen) {
+        if seen.complaint.is_none() && seen.finalizer {
+            seen.namespace = namespace(operator, id).await?;
+        }
+        return Ok(seen);
+    }
+    let Some(commit) = seen.head.as_ref().map(|head| head.commit.clone()) else { return Ok(seen) };
+    seen.rendering = Rendering::Done;
+    seen.recorded = operator.is_recorded(&wanted.uid, wanted.revision) || {
+        let has = history::has(&operator.client, id, wanted.revision).await?;
+        if has {
+            operator.note_recorded(&wanted.uid, wanted.revision);
+        }
+        has
+    };
+    seen.told = operator.was_told(&head, Some(&commit));
+    (seen.jobs, _) = flux::read(&operator.client, &kustomization_name(id, Phase::Jobs), &head, &commit).await?;
+    (seen.app, seen.nudged) = flux::read(&operator.client, &kustomization_name(id, Phase::App), &head, &commit).await?;
+    if seen.jobs.tried && !seen.jobs.applied && app.spec.template.has_jobs() {
+        let failed = workload::failed_job(&operator.client, id, &app.spec.deploy).await?;
+        seen.jobs.failure = failed.or(seen.jobs.failure.take());
+    }
+    if seen.app.applied {
+        let public = app.spec.template.public;
+        seen.workload = workload::read(&operator.client, id, wanted.revision, public).await?;
+    }
+    Ok(seen)
+}
+
+/// Says why a spec cannot be deployed.
+fn complaint(operator: &Operator, id: &AppId, app: &KilterApp) -> Option<Complaint> {
+    let platform = operator.kitchen.platform();
+    let mut wrong = check(id, &app.spec.template, platform);
+    wrong.extend(missing(&app.spec.template.secrets));
+    if !wrong.is_empty() {
+        return Some(Complaint { reason: "Invalid", message: wrong.join("; ") });
+    }
+    let (name, other) = operator.elder_with_a_host_of(id, app)?;
+    Some(Complaint { reason: "HostnameTaken", message: format!("the host name {name} belongs to {other}") })
+}
+
+/// A Secret without its ciphertext cannot be committed.
+fn missing(secrets: &[crate::api::SecretRef]) -> Option<String> {
+    let missing = secrets.iter().find(|secret| secret.sealed.is_none() && !secret.external)?;
+    Some(format!("secrets: `{}` is neither sealed nor external", missing.name))
+}
+
+async fn namespace(operator: &Operator, id: &AppId) -> Result<Namespace> {
+    let api: Api<NamespaceObject> = Api::all(operator.client.clone());
+    let found = api.get_metadata_opt(&id.namespace()).await;
+    let Some(found) = found.map_err(|error| api_error("read the app's namespace", &error))? else {
+        return Ok(Namespace::Absent);
+    };
+    let labels = found.labels();
+    let is = |label: &str, value: &str| labels.get(label).is_some_and(|found| found == value);
+    if !(is(LABEL_ORG, id.org()) && is(LABEL_APP, id.app()) && is(LABEL_ENV, id.env())) {
+        return Ok(Namespace::Foreign);
+    }
+    let deleting = found.metadata.deletion_timestamp.is_some();
+    Ok(if deleting { Namespace::Terminating } else { Namespace::Ours })
+}

@@ -1,0 +1,141 @@
+//! KilterPlans: what a deploy would change in the repository, answered in the plan's status and forgotten after a while.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt as _;
+use kube::api::{Api, DeleteParams, Patch, PatchParams};
+use kube::runtime::controller::Action;
+use serde_json::json;
+
+use super::MANAGER;
+use super::apps::Operator;
+use super::run::api_error;
+use crate::api::{AppId, KilterApp, KilterAppSpec, KilterPlan, NAMESPACE, PLAN_MINUTES, check};
+use crate::diag::{Error, Result};
+use crate::gitops::Files;
+
+/// Most characters of a plan: it has to fit into an object of the API server.
+const MOST: usize = 512 * 1024;
+
+/// Answers a plan, or deletes it when its time is over.
+pub(super) async fn reconcile(plan: Arc<KilterPlan>, operator: Arc<Operator>) -> Result<Action> {
+    let api: Api<KilterPlan> = Api::namespaced(operator.client.clone(), NAMESPACE);
+    let born = plan.creation_timestamp().map_or_else(Timestamp::now, |time| time.0);
+    let left = PLAN_MINUTES * 60 - (Timestamp::now().as_second() - born.as_second());
+    if left <= 0 {
+        return match api.delete(&plan.name_any(), &DeleteParams::default()).await {
+            Ok(_) => Ok(Action::await_change()),
+            Err(kube::Error::Api(error)) if error.code == 404 => Ok(Action::await_change()),
+            Err(error) => Err(api_error("delete a plan", &error)),
+        };
+    }
+    let later = Action::requeue(Duration::from_secs(u64::try_from(left).unwrap_or(0) + 1));
+    if plan.status.as_ref().is_some_and(|status| status.state.is_some()) {
+        return Ok(later);
+    }
+    let status = match answer(&plan, &operator).await {
+        Ok(diff) => json!({"state": "Done", "diff": diff}),
+        Err(error) => json!({"state": "Failed", "message": error.to_string()}),
+    };
+    let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
+    match api.patch_status(&plan.name_any(), &params, &Patch::Merge(json!({"status": status}))).await {
+        Ok(_) => Ok(later),
+        Err(kube::Error::Api(error)) if error.code == 404 => Ok(Action::await_change()),
+        Err(error) => Err(api_error("answer a plan", &error)),
+    }
+}
+
+pub(super) fn retry(_plan: Arc<KilterPlan>, error: &Error, _operator: Arc<Operator>) -> Action {
+    tracing::warn!(%error, "a plan failed");
+    Action::requeue(Duration::from_secs(5))
+}
+
+async fn answer(plan: &KilterPlan, operator: &Arc<Operator>) -> Result<String> {
+    let asked = &plan.spec;
+    let id = AppId::new(&asked.org, &asked.app, &asked.env).map_err(Error::project)?;
+    let wrong = check(&id, &asked.template, operator.kitchen.platform());
+    if !wrong.is_empty() {
+        return Err(Error::project(wrong.join("; ")));
+    }
+    let old = operator.committer.files(id.namespace()).await?;
+    let head = operator.committer.head();
+    let now = head.entries.get(&id.namespace()).map(|entry| &entry.receipt);
+    // As the next deploy would be, but for the id of the deploy, which it does not have yet.
+    let spec = KilterAppSpec {
+        org: asked.org.clone(),
+        app: asked.app.clone(),
+        env: asked.env.clone(),
+        revision: now.map_or(1, |receipt| receipt.revision + 1),
+        deploy: "plan".into(),
+        by: String::new(),
+        template: asked.template.clone(),
+    };
+    let app = KilterApp::new(&id.namespace(), spec);
+    let (kitchen, of) = (operator.kitchen.clone(), id.clone());
+    let rendered = tokio::task::spawn_blocking(move || kitchen.render(&of, &app)).await;
+    let dish = rendered.map_err(|error| Error::bug(error.to_string()))??;
+    Ok(diff(&old, &dish.files))
+}
+
+/// Returns the difference of what is applied; ciphertexts, values and receipts are left out.
+fn diff(old: &Files, new: &Files) -> String {
+    let shown = |path: &&String| {
+        !path.ends_with("receipt.json") && !path.ends_with("values.yaml") && !path.contains("/secret-")
+    };
+    let paths: BTreeSet<&String> = old.keys().chain(new.keys()).filter(shown).collect();
+    let mut out = String::new();
+    for path in paths {
+        let text = |files: &Files| files.get(path).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let (before, after) = (text(old).unwrap_or_default(), text(new).unwrap_or_default());
+        if before != after {
+            let patch = diffy::create_patch(&before, &after).to_string();
+            let body = patch.split_once("\n+++ modified\n").map_or(patch.as_str(), |(_, body)| body);
+            out.push_str(&format!("--- {path}\n+++ {path}\n{body}"));
+        }
+    }
+    let secrets = |files: &Files| -> BTreeSet<String> {
+        files
+            .iter()
+            .filter(|(path, _)| path.contains("/secret-"))
+            .map(|(path, bytes)| format!("{path} {}", crate::ids::Digest::of(bytes)))
+            .collect()
+    };
+    for changed in secrets(old).symmetric_difference(&secrets(new)) {
+        let path = changed.split(' ').next().unwrap_or_default();
+        let line = format!("# {path} changes (encrypted, not shown)\n");
+        if !out.contains(&line) {
+            out.push_str(&line);
+        }
+    }
+    out.chars().take(MOST).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_shows_what_is_applied_and_no_ciphertext() {
+        let files = |list: &[(&str, &str)]| -> Files {
+            list.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect()
+        };
+        let old = files(&[
+            ("apps/x/app/app.yaml", "a: 1\nb: 2\n"),
+            ("apps/x/jobs/secret-s.json", "canary-old"),
+            ("apps/x/receipt.json", "1"),
+        ]);
+        let new = files(&[
+            ("apps/x/app/app.yaml", "a: 1\nb: 3\n"),
+            ("apps/x/jobs/secret-s.json", "canary-new"),
+            ("apps/x/receipt.json", "2"),
+        ]);
+        let shown = diff(&old, &new);
+        assert!(shown.starts_with("--- apps/x/app/app.yaml\n+++ apps/x/app/app.yaml\n@@"), "{shown}");
+        assert!(shown.contains("-b: 2\n+b: 3\n") && !shown.contains("canary") && !shown.contains("receipt"), "{shown}");
+        assert_eq!(shown.matches("secret-s.json changes").count(), 1);
+        assert_eq!(diff(&old, &old), "");
+    }
+}

@@ -1,0 +1,256 @@
+//! What is said about a KilterApp: its conditions, from what was seen. Pure.
+
+use super::decide::{Complaint, Namespace, Observed, Rendering, Wanted, at_head};
+use crate::api::{Condition, ConditionStatus, ConditionType, KilterAppStatus, Timeline};
+
+/// What the report needs besides what was seen.
+#[derive(Debug, Clone)]
+pub(super) struct Subject<'a> {
+    pub deploy: &'a str,
+    pub url: &'a str,
+    /// Whether the kernel bounds the files that helm may open.
+    pub confined: bool,
+    /// Now: RFC 3339 in UTC with milliseconds.
+    pub now: &'a str,
+}
+
+/// Returns the new status; equal to the old one when nothing changed but the time.
+pub(super) fn report(wanted: &Wanted, seen: &Observed, about: &Subject<'_>, old: &KilterAppStatus) -> KilterAppStatus {
+    let mut new = KilterAppStatus {
+        observed_generation: Some(wanted.generation),
+        url: Some(about.url.to_owned()),
+        ..old.clone()
+    };
+    let committed = at_head(wanted, seen);
+    if committed {
+        new.revision = Some(wanted.revision);
+        new.deploy = Some(about.deploy.to_owned());
+        new.rerender = Some(wanted.rerender.clone()).filter(|stamp| !stamp.is_empty());
+        new.commit = seen.head.as_ref().map(|head| head.commit.clone());
+    }
+    let accepted = accepted(seen);
+    let rendered = if committed { Ok(()) } else { rendered(seen) };
+    let in_repository = if committed { Ok(()) } else { Err(waiting_for_repository(seen)) };
+    let reconciled = reconciled(seen);
+    let hops = [
+        (ConditionType::Accepted, accepted),
+        (ConditionType::Rendered, rendered),
+        (ConditionType::Committed, in_repository),
+        (ConditionType::Reconciled, reconciled),
+        (ConditionType::Ready, seen.workload.clone().map_err(Hop::No)),
+    ];
+    let mut timeline = old.timeline.clone().filter(|timeline| timeline.deploy == about.deploy);
+    let timeline = timeline.get_or_insert_with(|| Timeline { deploy: about.deploy.to_owned(), ..Timeline::default() });
+    let mut before: Result<(), Hop> = Ok(());
+    let mut conditions = Vec::new();
+    for (type_, hop) in hops {
+        // A hop is not passed before the one ahead of it.
+        let hop = before.clone().and(hop);
+        if hop.is_ok() {
+            passed(timeline, type_).get_or_insert_with(|| about.now.to_owned());
+        }
+        conditions.push(condition(type_, &hop, wanted.generation, about.now, old));
+        if let Err(stopped) = &hop {
+            before = Err(Hop::Later(stopped.complaint().clone()));
+        }
+    }
+    if !about.confined {
+        let why =
+            Complaint { reason: "NoLandlock", message: "the kernel cannot bound the files that helm may open".into() };
+        conditions.push(condition(ConditionType::Confined, &Err(Hop::No(why)), wanted.generation, about.now, old));
+    }
+    new.timeline = Some(timeline.clone());
+    new.conditions = conditions;
+    new
+}
+
+/// Why a hop is not passed.
+#[derive(Debug, Clone)]
+enum Hop {
+    /// It failed, or waits for something that is named.
+    No(Complaint),
+    /// Nothing is known yet.
+    Unknown(Complaint),
+    /// One ahead of it is not passed.
+    Later(Complaint),
+}
+
+impl Hop {
+    fn complaint(&self) -> &Complaint {
+        match self {
+            Self::No(complaint) | Self::Unknown(complaint) | Self::Later(complaint) => complaint,
+        }
+    }
+}
+
+fn unknown(reason: &'static str, message: &str) -> Hop {
+    Hop::Unknown(Complaint { reason, message: message.into() })
+}
+
+fn accepted(seen: &Observed) -> Result<(), Hop> {
+    if let Some(complaint) = &seen.complaint {
+        return Err(Hop::No(complaint.clone()));
+    }
+    match seen.namespace {
+        Namespace::Foreign => Err(Hop::No(Complaint {
+            reason: "NamespaceTaken",
+            message: "there is a namespace of that name which kilter did not make; it is left alone".into(),
+        })),
+        Namespace::Terminating => {
+            Err(unknown("NamespaceTerminating", "the namespace of an earlier app is being deleted"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn rendered(seen: &Observed) -> Result<(), Hop> {
+    match &seen.rendering {
+        Rendering::Done => Ok(()),
+        Rendering::Missing => Err(unknown("Pending", "it waits for helm")),
+        Rendering::Failed(why) => Err(Hop::No(Complaint { reason: "RenderFailed", message: why.clone() })),
+    }
+}
+
+fn waiting_for_repository(seen: &Observed) -> Hop {
+    match &seen.repository {
+        Some(why) => Hop::No(Complaint { reason: "RepositoryUnavailable", message: why.clone() }),
+        None => unknown("Pending", "it waits for its commit"),
+    }
+}
+
+fn reconciled(seen: &Observed) -> Result<(), Hop> {
+    let failure = [&seen.jobs, &seen.app].into_iter().find_map(|sync| sync.failure.clone());
+    match failure {
+        _ if seen.jobs.applied && seen.app.applied => Ok(()),
+        Some(failure) => Err(Hop::No(failure)),
+        None if !seen.jobs.exists || !seen.app.exists => Err(unknown("Pending", "Flux has not taken up the app yet")),
+        None if !seen.jobs.applied => Err(unknown("JobsRunning", "Flux applies the commit and waits for its Jobs")),
+        None => Err(unknown("Applying", "Flux applies the commit")),
+    }
+}
+
+fn condition(
+    type_: ConditionType,
+    hop: &Result<(), Hop>,
+    generation: i64,
+    now: &str,
+    old: &KilterAppStatus,
+) -> Condition {
+    let (status, reason, message) = match hop {
+        Ok(()) => (ConditionStatus::True, "Done", String::new()),
+        Err(Hop::No(why)) => (ConditionStatus::False, why.reason, why.message.clone()),
+        Err(Hop::Unknown(why)) => (ConditionStatus::Unknown, why.reason, why.message.clone()),
+        // What stopped an earlier hop is what whoever looks at `Ready` alone wants to know.
+        Err(Hop::Later(why)) if type_ == ConditionType::Ready => {
+            (ConditionStatus::False, why.reason, why.message.clone())
+        }
+        Err(Hop::Later(why)) => {
+            (ConditionStatus::Unknown, "Waiting", format!("an earlier hop is not done: {}", why.reason))
+        }
+    };
+    let before = old.condition(type_).filter(|before| before.status == status);
+    Condition {
+        type_,
+        status,
+        reason: reason.to_owned(),
+        message,
+        // Kubernetes' times have no fractions (meta/v1 Time).
+        last_transition_time: before.map_or_else(|| seconds(now), |before| before.last_transition_time.clone()),
+        observed_generation: Some(generation),
+    }
+}
+
+fn passed(timeline: &mut Timeline, type_: ConditionType) -> &mut Option<String> {
+    match type_ {
+        ConditionType::Accepted => &mut timeline.accepted,
+        ConditionType::Rendered => &mut timeline.rendered,
+        ConditionType::Committed => &mut timeline.committed,
+        ConditionType::Reconciled => &mut timeline.reconciled,
+        ConditionType::Ready | ConditionType::Confined => &mut timeline.ready,
+    }
+}
+
+/// Cuts the milliseconds off: `2026-11-24T10:00:00.123Z` → `2026-11-24T10:00:00Z`.
+fn seconds(now: &str) -> String {
+    now.split_once('.').map_or_else(|| now.to_owned(), |(seconds, _)| format!("{seconds}Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::decide::{AtHead, Sync};
+    use super::*;
+
+    fn seen() -> Observed {
+        let done = Sync { exists: true, applied: true, tried: true, failure: None };
+        let head = AtHead { uid: "u".into(), generation: 3, rerender: String::new(), whole: true, commit: "c".into() };
+        Observed {
+            complaint: None,
+            finalizer: true,
+            namespace: Namespace::Unseen,
+            head: Some(head),
+            rendering: Rendering::Missing,
+            repository: None,
+            recorded: true,
+            told: true,
+            nudged: true,
+            jobs: done.clone(),
+            app: done,
+            workload: Ok(()),
+        }
+    }
+
+    fn of(seen: &Observed, now: &str, old: &KilterAppStatus) -> KilterAppStatus {
+        let wanted = Wanted { uid: "u".into(), generation: 3, revision: 2, rerender: String::new(), deleting: false };
+        report(&wanted, seen, &Subject { deploy: "d", url: "https://x", confined: true, now }, old)
+    }
+
+    fn words(status: &KilterAppStatus) -> Vec<String> {
+        status.conditions.iter().map(|c| format!("{:?} {:?} {}", c.type_, c.status, c.reason)).collect()
+    }
+
+    #[test]
+    fn a_live_app_has_passed_every_hop_and_the_time_alone_changes_nothing() {
+        let status = of(&seen(), "2026-11-24T10:00:00.123Z", &KilterAppStatus::default());
+        assert!(status.holds(ConditionType::Ready, 3) && status.commit.as_deref() == Some("c"));
+        assert_eq!(status.conditions[0].last_transition_time, "2026-11-24T10:00:00Z");
+        assert_eq!(of(&seen(), "2026-11-24T10:09:00.000Z", &status), status);
+    }
+
+    #[test]
+    fn a_failed_job_is_what_ready_says_and_later_hops_wait() {
+        let mut failed = seen();
+        failed.jobs.applied = false;
+        failed.app.applied = false;
+        failed.jobs.failure = Some(Complaint { reason: "JobFailed", message: "migration-d: no".into() });
+        let status = of(&failed, "t", &KilterAppStatus::default());
+        let expected = [
+            "Accepted True Done",
+            "Rendered True Done",
+            "Committed True Done",
+            "Reconciled False JobFailed",
+            "Ready False JobFailed",
+        ];
+        assert_eq!(words(&status), expected);
+        assert_eq!(status.timeline.unwrap().reconciled, None);
+    }
+
+    #[test]
+    fn a_new_generation_is_not_ready_because_the_old_one_is() {
+        let mut older = seen();
+        older.head.as_mut().unwrap().generation = 2;
+        let status = of(&older, "t", &KilterAppStatus { commit: Some("old".into()), ..KilterAppStatus::default() });
+        assert!(!status.holds(ConditionType::Ready, 3));
+        assert_eq!(status.commit.as_deref(), Some("old"));
+        assert_eq!(words(&status)[1..3], ["Rendered Unknown Pending", "Committed Unknown Waiting"]);
+    }
+
+    #[test]
+    fn who_has_the_namespace_is_said() {
+        let mut foreign = seen();
+        foreign.head = None;
+        foreign.namespace = Namespace::Foreign;
+        let status = of(&foreign, "t", &KilterAppStatus::default());
+        assert_eq!(words(&status)[0], "Accepted False NamespaceTaken");
+        assert_eq!(words(&status)[4], "Ready False NamespaceTaken");
+    }
+}

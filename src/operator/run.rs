@@ -1,0 +1,215 @@
+//! Putting it together: settings, the lease, the watches.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::batch::v1::Job;
+use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams};
+use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::{Controller, watcher};
+use kube::{Resource, ResourceExt};
+use serde_json::json;
+use tokio::sync::{Semaphore, mpsc};
+
+use super::apps::{Memory, Operator, reconcile, retry};
+use super::committer::Committer;
+use super::lease::Leader;
+use super::metrics::{Metrics, serve};
+use super::render::Kitchen;
+use super::{MANAGER, confine, flux, plans, workload};
+use crate::api::{ANNOTATION_RERENDER, KilterApp, KilterPlan, LABEL_APP, LABEL_ENV, NAMESPACE, Platform};
+use crate::diag::{Error, Result};
+use crate::gitops::{Remote, Repository};
+
+/// How often the repository is looked at for what others did to it.
+const FETCH: Duration = Duration::from_secs(60);
+
+/// What the operator is started with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The settings of the platform.
+    pub platform: Platform,
+    /// The flux repository.
+    pub remote: Remote,
+    /// The helm to run.
+    pub helm: PathBuf,
+    /// A directory for what is safe to lose.
+    pub dir: PathBuf,
+    /// Where probes and metrics are answered.
+    pub probes: String,
+    /// How many renders go on at once.
+    pub jobs: usize,
+    /// Tells this process from others in the lease.
+    pub identity: String,
+    /// An effect after which the process ends at once, for tests.
+    pub die_after: Option<String>,
+}
+
+/// Runs until it is told to stop, or the lease is lost.
+///
+/// # Errors
+/// When something that it needs cannot be had, or the lease is lost.
+pub async fn run(client: kube::Client, settings: Settings) -> Result<()> {
+    let metrics = Arc::new(Metrics::new());
+    let probes = tokio::spawn({
+        let (address, metrics) = (settings.probes.clone(), metrics.clone());
+        async move { serve(&address, metrics).await }
+    });
+    let mut leader = Leader::new(client.clone(), NAMESPACE, settings.identity.clone());
+    let mut stop = Box::pin(stopped());
+    tokio::select! {
+        () = leader.acquire() => {}
+        () = &mut stop => return Ok(()),
+        ended = probes => return Err(Error::missing(format!("cannot answer probes on {}: {ended:?}", settings.probes))),
+    }
+    tracing::info!(identity = settings.identity, "leads");
+    metrics.lead();
+    let ended = tokio::select! {
+        lost = leader.keep() => Err(lost),
+        ended = lead(client, settings, metrics) => ended,
+        () = stop => Ok(()),
+    };
+    leader.release().await;
+    ended
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+async fn stopped() {
+    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
+    let term = async {
+        match term.as_mut() {
+            Some(term) => drop(term.recv().await),
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = term => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+async fn lead(client: kube::Client, settings: Settings, metrics: Arc<Metrics>) -> Result<()> {
+    let Settings { platform, remote, helm, dir, jobs, die_after, .. } = settings;
+    let kitchen = tokio::task::spawn_blocking(move || Kitchen::new(&helm, &dir, platform));
+    let kitchen = Arc::new(kitchen.await.map_err(|error| Error::bug(error.to_string()))??);
+    let repository = open(remote).await;
+    let committer = Committer::start(repository, metrics.clone());
+    let apps: Api<DeserializeGuard<KilterApp>> = Api::namespaced(client.clone(), NAMESPACE);
+    let controller = Controller::new(apps, watcher::Config::default());
+    let operator = Arc::new(Operator {
+        client: client.clone(),
+        kitchen,
+        committer: committer.clone(),
+        metrics,
+        confined: confine::has_landlock(),
+        stoves: Arc::new(Semaphore::new(jobs.max(1))),
+        apps: controller.store(),
+        die_after,
+        memory: Mutex::new(Memory::default()),
+    });
+    if !operator.confined {
+        tracing::warn!("the kernel has no Landlock: helm's files are not bounded");
+    }
+    let (moved, moves) = mpsc::channel::<()>(1);
+    tokio::spawn(look_at_repository(committer, moved));
+    let moves = futures::stream::unfold(moves, |mut moves| async move { moves.recv().await.map(|()| ((), moves)) });
+    let ours = || watcher::Config::default().labels(LABEL_APP);
+    let plans: Api<KilterPlan> = Api::namespaced(client.clone(), NAMESPACE);
+    let plans =
+        Controller::new(plans, watcher::Config::default()).run(plans::reconcile, plans::retry, operator.clone());
+    let (flux, routes) = (flux::kustomization(), workload::http_route());
+    let apps = controller
+        .watches_with(dynamic(&client, Some(NAMESPACE), &flux), flux, ours(), |object| owner(&object))
+        .watches_with(dynamic(&client, None, &routes), routes, ours(), |object| owner(&object))
+        .watches(Api::<PartialObjectMeta<Deployment>>::all(client.clone()), ours(), |object| owner(&object))
+        .watches(Api::<PartialObjectMeta<Job>>::all(client.clone()), ours(), |object| owner(&object))
+        .reconcile_all_on(moves)
+        .run(reconcile, retry, operator);
+    tokio::join!(apps.for_each(|_| async {}), plans.for_each(|_| async {}));
+    Err(Error::missing("the watches ended"))
+}
+
+fn dynamic(
+    client: &kube::Client,
+    namespace: Option<&str>,
+    kind: &ApiResource,
+) -> Api<PartialObjectMeta<DynamicObject>> {
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, kind),
+        None => Api::all_with(client.clone(), kind),
+    }
+}
+
+/// Finds the KilterApp of an object by its labels.
+fn owner(object: &impl Resource) -> Option<ObjectRef<DeserializeGuard<KilterApp>>> {
+    let labels = object.meta().labels.as_ref()?;
+    let name = format!("{}-{}", labels.get(LABEL_APP)?, labels.get(LABEL_ENV)?);
+    Some(ObjectRef::new(&name).within(NAMESPACE))
+}
+
+/// Opens the repository; tries until it can be reached, as apps that are there already are not in need of it.
+async fn open(remote: Remote) -> Repository {
+    for pause in [1, 2, 5, 10].into_iter().chain(std::iter::repeat(30)) {
+        let remote = remote.clone();
+        match tokio::task::spawn_blocking(move || Repository::open(remote)).await {
+            Ok(Ok(repository)) => return repository,
+            Ok(Err(error)) => {
+                tracing::error!(%error, detail = ?error.problems().first().and_then(|p| p.detail.clone()), "cannot open the repository")
+            }
+            Err(error) => tracing::error!(%error, "cannot open the repository"),
+        }
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+    }
+    unreachable!("the pauses have no end")
+}
+
+/// Fetches now and then: what somebody else did to the repository is seen, and mended where it is an app's.
+async fn look_at_repository(committer: Committer, moved: mpsc::Sender<()>) {
+    // At once: an empty repository gets its layout.
+    loop {
+        match committer.refresh().await {
+            Ok(true) => drop(moved.try_send(())),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "cannot fetch the repository"),
+        }
+        tokio::time::sleep(FETCH).await;
+    }
+}
+
+/// Asks for another render of every app, in batches: the next one when the one before is committed. An app
+/// that cannot be committed holds up the rest, so that a bad chart stops at the first batch.
+///
+/// # Errors
+/// When the API server does not answer or refuses.
+pub async fn rerender(client: kube::Client, batch: usize, stamp: &str, tell: impl Fn(&str)) -> Result<()> {
+    let api: Api<DeserializeGuard<KilterApp>> = Api::namespaced(client, NAMESPACE);
+    let listed = api.list(&ListParams::default()).await.map_err(|error| api_error("list the KilterApps", &error))?;
+    let names: Vec<String> = listed.items.iter().filter(|app| app.0.is_ok()).map(ResourceExt::name_any).collect();
+    let committed = |app: Option<&DeserializeGuard<KilterApp>>| match app.map(|app| &app.0) {
+        Some(Ok(app)) => app.status.as_ref().is_some_and(|status| status.rerender.as_deref() == Some(stamp)),
+        _ => true, // deleted meanwhile
+    };
+    for some in names.chunks(batch.max(1)) {
+        for name in some {
+            let patch = json!({"metadata": {"annotations": {ANNOTATION_RERENDER: stamp}}});
+            let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
+            let asked = api.patch_metadata(name, &params, &Patch::Merge(&patch)).await;
+            asked.map_err(|error| api_error("ask for a render", &error))?;
+        }
+        for name in some {
+            let waited = kube::runtime::wait::await_condition(api.clone(), name, committed).await;
+            waited.map_err(|error| Error::missing(format!("cannot wait for `{name}`: {error}")))?;
+            tell(name);
+        }
+    }
+    Ok(())
+}
+
+/// Makes an error of what the API server said.
+pub(super) fn api_error(what: &str, error: &kube::Error) -> Error {
+    Error::missing(format!("cannot {what}: {error}"))
+}
