@@ -31,5 +31,5 @@ pub use ensure::ensure;
 #[cfg(feature = "cli")]
 pub use mirror::{MirrorFile, from_mirror};
 pub use model::{Installed, Limits, Progress, Proxy, Settings, Source, Want};
-pub use pins::{Asset, Packing, Pins, Platform, Tool};
+pub use pins::{Asset, Floor, Packing, Pins, Platform, Tool};
 pub use store::{find, list};
