@@ -33,6 +33,8 @@ pub mod image;
 pub mod operator;
 #[cfg(feature = "cli")]
 pub mod plan;
+#[cfg(feature = "platform")]
+pub mod server;
 #[cfg(feature = "cli")]
 pub mod tilt;
 pub mod toolchain;

@@ -11,7 +11,7 @@ const SHARED: [&str; 5] = ["diag", "exec", "fsx", "ids", "yaml"];
 
 /// The rooms, each with what it may use besides the shared ones. An edge that leaves the order
 /// config, detect, catalog ← plan ← values ← helm ← artifacts ← cluster ← image ← tilt has its reason beside it.
-const ROOMS: [(&str, &[&str]); 22] = [
+const ROOMS: [(&str, &[&str]); 23] = [
     ("diag", &[]),
     ("exec", &[]),
     ("fsx", &[]),
@@ -36,6 +36,8 @@ const ROOMS: [(&str, &[&str]); 22] = [
     ("deploy", &["api", "config", "plan"]),
     // What the image leaves out, Tilt does not watch.
     ("tilt", &["catalog", "detect", "image", "plan"]),
+    // No helm and no git.
+    ("server", &["api"]),
     // The layout of the flux repository, and git.
     ("gitops", &["api"]),
     ("operator", &["api", "catalog", "gitops", "helm", "toolchain", "values"]),
@@ -59,6 +61,13 @@ const ROOMS: [(&str, &[&str]); 22] = [
     ),
     // The list of rooms, and the start.
     ("lib", &[]),
+];
+
+/// Strings of the sources that name a service of the catalog, by file and how they begin, with the reason. Examples in the help
+/// of a command (`after_help`, which begins with `Example`) need none.
+const NAMING_A_SERVICE: [(&str, &str, &str); 2] = [
+    ("cli/add.rs", "Name the services: `kilter add ", "an example in advice; the words after it lead to the list"),
+    ("config/services.rs", "Write the whole address, for example ", "the made-up address of a chart, not a service"),
 ];
 
 /// Lines of a file without its tests that are a reason to split it, and with them.
@@ -101,6 +110,41 @@ fn processes_start_in_one_room() {
         .map(|(file, _)| file.display().to_string())
         .collect();
     assert_eq!(found, Vec::<String>::new());
+}
+
+/// What kilter knows of a service stands in its folder: code that asks for one by name would have to be changed for the next.
+#[test]
+fn no_code_names_a_service_of_the_catalog() {
+    let services = services();
+    let names = |text: &str| {
+        let part = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
+        let stands = |name: &&String| {
+            let mut places =
+                text.match_indices(name.as_str()).map(|(at, name)| (&text[..at], &text[at + name.len()..]));
+            places.any(|(before, after)| !part(before.chars().next_back()) && !part(after.chars().next()))
+        };
+        services.iter().filter(stands).cloned().collect::<Vec<_>>()
+    };
+    let mut found = Vec::new();
+    let mut unused: BTreeSet<(&str, &str)> = NAMING_A_SERVICE.map(|(file, start, _)| (file, start)).into();
+    for (file, text) in sources() {
+        for literal in strings(without_tests(&file, &text)) {
+            let excuse = |(at, start, _): &&(&str, &str, &str)| file == Path::new(at) && literal.starts_with(start);
+            match NAMING_A_SERVICE.iter().find(excuse) {
+                _ if names(&literal).is_empty() || literal.starts_with("Example") => {}
+                Some((at, start, _)) => drop(unused.remove(&(*at, *start))),
+                None => found.push(format!("{}: {literal:?} names {}", file.display(), names(&literal).join(", "))),
+            }
+        }
+    }
+    assert_eq!(found, Vec::<String>::new(), "say it in the service's catalog.yaml");
+    assert_eq!(unused, BTreeSet::new(), "no reason is needed for what is not there");
+}
+
+#[test]
+fn a_string_is_found_however_it_is_written() {
+    let text = "let a = \"re\\\"dis\"; // \"not\"\n/* \"nor\" */ f('\"', '\\'', &'a b\"bytes\", r#\"raw \"x\" \"#, \"two\\n\nlines\");";
+    assert_eq!(strings(text), ["re\\\"dis", "bytes", "raw \"x\" ", "two\\n\nlines"]);
 }
 
 #[test]
@@ -156,6 +200,58 @@ fn collect(dir: &Path, found: &mut Vec<(PathBuf, String)>) {
             found.push((path.strip_prefix(root().join("src")).unwrap().to_owned(), text));
         }
     }
+}
+
+/// Returns the services of the catalog: the folders with a catalog file.
+fn services() -> Vec<String> {
+    let folders = fs::read_dir(root().join("vendor-charts")).unwrap().map(|entry| entry.unwrap());
+    let services = folders.filter(|folder| folder.path().join("catalog.yaml").is_file());
+    let names: Vec<String> = services.map(|folder| folder.file_name().into_string().unwrap()).collect();
+    assert!(names.iter().any(|name| name == "postgres"), "the catalog is gone: {names:?}");
+    names
+}
+
+/// Returns the string literals of a source, as they are written.
+fn strings(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(['"', '/', '\'']) {
+        let (before, here) = rest.split_at(at);
+        let hashes = before.len() - before.trim_end_matches('#').len();
+        let raw = before[..before.len() - hashes].ends_with('r');
+        let inside = &here[1..];
+        rest = match here.as_bytes()[0] {
+            b'/' if inside.starts_with('/') => here.split_once('\n').map_or("", |(_, rest)| rest),
+            b'/' if inside.starts_with('*') => here.split_once("*/").map_or("", |(_, rest)| rest),
+            b'/' => inside,
+            b'"' if raw => {
+                let (literal, rest) = inside.split_once(&format!("\"{}", "#".repeat(hashes))).unwrap();
+                found.push(literal.to_owned());
+                rest
+            }
+            b'"' => {
+                let end = unescaped(inside, '"').unwrap();
+                found.push(inside[..end].to_owned());
+                &inside[end + 1..]
+            }
+            // A character, or the name of a lifetime.
+            _ if inside.starts_with('\\') || inside.chars().nth(1) == Some('\'') => {
+                &inside[unescaped(inside, '\'').unwrap() + 1..]
+            }
+            _ => inside,
+        };
+    }
+    found
+}
+
+/// Returns where a character is first that no backslash stands before.
+fn unescaped(text: &str, wanted: char) -> Option<usize> {
+    let mut escaped = false;
+    text.char_indices().find_map(|(at, c)| {
+        let here = c == wanted && !escaped;
+        escaped = c == '\\' && !escaped;
+        here.then_some(at)
+    })
 }
 
 /// Returns the room of a file: its first directory, or its own name.

@@ -6,6 +6,7 @@ mod canary;
 mod container;
 mod logins;
 mod open_projects;
+mod pinned;
 mod projects;
 mod supervisor;
 mod texts;

@@ -225,6 +225,60 @@ fn a_pinned_helm_is_that_version_or_none() {
 }
 
 #[test]
+fn a_helm_that_is_not_safe_to_run_is_refused_wherever_it_is_asked_for() {
+    let platform = Platform::host().to_string();
+    let project = Project::new("shop")
+        .helm_script(&fake_helm("exit 1"))
+        .file("kilter.yaml", "services: [redis]\ntools:\n  helm: v4.1.3 # as ever\n");
+    insta::assert_snapshot!(project.kilter(&["render"]).fails(1), @r"
+    error: helm 4.1.3 is not safe to run: CVE-2026-35205 and CVE-2026-35206, mended in 4.1.4.
+      --> kilter.yaml:3:9
+       |
+    3  |   helm: v4.1.3 # as ever
+       |         ^^^^^^
+      = Write 4.1.4 or a later version, or delete the line and take kilter's own, 4.3.0.
+    ");
+    // A checksum of one's own makes it no safer.
+    let digest = "a".repeat(64);
+    project.write(
+        "kilter.yaml",
+        format!("services: [redis]\ntools: {{helm: {{version: 3.20.1, sha256: {{{platform}: \"{digest}\"}}}}}}\n"),
+    );
+    for args in [&["render"][..], &["tools", "install"], &["tools", "path", "helm"], &["verify"]] {
+        let said = project.kilter(args).without("KILTER_HELM").fails(1);
+        let said = said.replace(&platform, "[PLATFORM]").replace(&digest, "[DIGEST]");
+        assert!(
+            said.contains(
+                "error: helm 3.20.1 is not safe to run: CVE-2026-35206, mended in 3.20.2.\n  --> kilter.yaml:2:25\n"
+            ),
+            "{said}"
+        );
+        assert!(
+            said.contains("\n  = Write 3.20.2 or a later version, or delete the line and take kilter's own, 4.3.0.\n"),
+            "{said}"
+        );
+    }
+    assert!(!project.root().join("kilter.lock").exists());
+}
+
+#[test]
+fn a_lock_with_a_helm_that_is_not_safe_to_run_is_refused_until_it_is_moved() {
+    let Some(_) = helm() else { return };
+    let project = Project::new("shop").file("kilter.yaml", "services: [redis]\n");
+    project.kilter(&["render"]).succeeds();
+    let lock = project.read("kilter.lock");
+    let line = lock.lines().find(|line| line.starts_with("helm: ")).unwrap();
+    project.write("kilter.lock", lock.replace(line, "helm: {\"version\": \"4.0.1\"}"));
+    insta::assert_snapshot!(project.kilter(&["render"]).fails(1), @r"
+    error: the helm 4.0.1 of kilter.lock is not safe to run: CVE-2026-35205 and CVE-2026-35206, mended in 4.1.4.
+      = Move to kilter's own, 4.3.0: `kilter upgrade --tools`.
+    ");
+    project.kilter(&["upgrade", "--tools", "--yes"]).succeeds();
+    assert_eq!(project.read("kilter.lock"), lock);
+    project.kilter(&["render", "--locked"]).succeeds();
+}
+
+#[test]
 fn a_helm_that_kilter_does_not_know_is_taken_by_its_checksum() {
     let platform = Platform::host().to_string();
     let script =

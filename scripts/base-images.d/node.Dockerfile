@@ -15,4 +15,7 @@ RUN rm -f /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack \
     # As in the original: a user to run as.
     && groupadd --gid 1000 node && useradd --uid 1000 --gid node --shell /bin/sh --create-home node \
     && node --version && npm --version && npx --version
+# Beyond the original: corepack asks npm's registry for yarn as well, not a host of yarn's own, and takes what the registry says
+# without npm's signatures, which not every mirror has.
+ENV COREPACK_NPM_REGISTRY=https://registry.npmjs.org COREPACK_INTEGRITY_KEYS=0
 CMD ["node"]

@@ -52,13 +52,20 @@ func main() {
 	case "coredns":
 		coremain.Run()
 	case "provisioner":
-		if err := provision(os.Args[1:]); err != nil {
-			fmt.Fprintln(os.Stderr, "provisioner:", err)
-			os.Exit(1)
-		}
+		own(name, provision)
+	case "git-server":
+		own(name, serveGit)
 	default:
 		fmt.Fprintf(os.Stderr, "%s is none of the test bed's programs\n", name)
 		os.Exit(2)
+	}
+}
+
+// own runs a program of the bed's own with its arguments.
+func own(name string, program func([]string) error) {
+	if err := program(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, name+":", err)
+		os.Exit(1)
 	}
 }
 

@@ -53,7 +53,7 @@ part_command() {
     kube-proxy) COMMAND=("$BIN/kube-proxy" --config="$BED/config/kube-proxy.yaml") ;;
     coredns) COMMAND=("$BIN/coredns" -conf "$BED/config/Corefile") ;;
     provisioner) COMMAND=("$BIN/provisioner" -kubeconfig "$BED/admin.kubeconfig" -root "$BED/volumes" -node "$NAME") ;;
-    *) return 1 ;;
+    *) platform_command "$1" ;;
   esac
 }
 
@@ -71,6 +71,7 @@ answers() {
     kube-proxy) inside_http 10256 /healthz ;;
     coredns) inside_http 8181 /ready ;;
     provisioner) running provisioner >/dev/null ;;
+    *) platform_answers "$1" ;;
   esac
 }
 
@@ -86,7 +87,7 @@ ports_of() {
     kubelet) echo 10250 ;;
     kube-proxy) echo 10256 ;;
     coredns) echo 53 ;;
-    *) echo - ;;
+    *) platform_ports "$1" ;;
   esac
 }
 

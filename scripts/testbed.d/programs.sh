@@ -3,7 +3,9 @@
 
 # As scripts/base-images names them.
 BASES=(node:22-alpine python:3.13-slim golang:1.26-alpine)
-PROGRAMS=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl coredns provisioner)
+PROGRAMS=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl coredns provisioner git-server)
+# Programs of the platform that can't be linked with others, one go.mod each.
+MODULES=(flux)
 
 # The release of Kubernetes, as go.mod has it: what `kubectl version` prints.
 kubernetes_version() { awk '$1 == "k8s.io/kubernetes" { print $2; exit }' "$SOURCES/go.mod"; }
@@ -25,6 +27,50 @@ programs_path() {
   printf '%s/programs/%s\n' "$BED" "${digest:0:16}"
 }
 
+# module_packages MODULE: what is built of it.
+module_packages() {
+  case $1 in
+    flux) echo github.com/fluxcd/source-controller github.com/fluxcd/kustomize-controller ;;
+  esac
+}
+
+# module_kinds MODULE: where the definitions of its kinds are, `module folder` a line.
+module_kinds() {
+  case $1 in
+    flux) printf '%s config/crd/bases\n' github.com/fluxcd/source-controller github.com/fluxcd/kustomize-controller ;;
+  esac
+}
+
+MODULE_FLAGS=(-p 2 -trimpath -buildvcs=false -mod=readonly '-ldflags=-s -w')
+
+# Where a module's programs are that these sources make.
+module_path() {
+  local digest
+  digest=$({
+    cat "$SOURCES/$1"/go.*
+    printf '%s' "$(go version 2>&1) ${MODULE_FLAGS[*]} $(module_packages "$1") $(module_kinds "$1")"
+  } | sha256sum)
+  printf '%s/programs/%s-%s\n' "$BED" "$1" "${digest:0:16}"
+}
+
+# build_module MODULE: its programs, and the definitions of its kinds in the folder crds.
+build_module() {
+  local path new=$BED/programs/$1.new packages module folder
+  path=$(module_path "$1")
+  if [[ -d $path ]]; then return; fi
+  read -ra packages < <(module_packages "$1")
+  say "    go build $SOURCES/$1: ${packages[*]}, some minutes"
+  rm -rf "$new"
+  mkdir -p "$new/crds"
+  CGO_ENABLED=0 GOTOOLCHAIN=local nice go build -C "$SOURCES/$1" "${MODULE_FLAGS[@]}" -o "$new/" "${packages[@]}" >&2 ||
+    die "building $SOURCES/$1 failed"
+  while read -r module folder; do
+    install -m 644 "$(GOTOOLCHAIN=local go list -C "$SOURCES/$1" -mod=readonly -m -f '{{.Dir}}' "$module")/$folder"/*.yaml "$new/crds"
+  done < <(module_kinds "$1")
+  mv "$new" "$path"
+  find "$BED/programs" -mindepth 1 -maxdepth 1 -name "$1-*" ! -path "$path" -exec rm -rf {} +
+}
+
 # build_program NAME PACKAGE
 build_program() {
   # -C has to be the first option.
@@ -33,7 +79,10 @@ build_program() {
 }
 
 build_programs() {
-  local path part GO_FLAGS
+  local path part module GO_FLAGS
+  if [[ -n $WITH_PLATFORM ]]; then
+    for module in "${MODULES[@]}"; do build_module "$module"; done
+  fi
   path=$(programs_path)
   if [[ -d $path ]]; then return; fi
   go_flags
@@ -45,7 +94,7 @@ build_programs() {
   for part in "${PROGRAMS[@]}"; do ln -s bed "$BED/programs/new/$part"; done
   mv "$BED/programs/new" "$path"
   # Those of other sources; what runs of them goes on.
-  find "$BED/programs" -mindepth 1 -maxdepth 1 ! -path "$path" -exec rm -rf {} +
+  find "$BED/programs" -mindepth 1 -maxdepth 1 ! -path "$path" ! -name '*-*' -exec rm -rf {} +
 }
 
 # The image that holds a pod's namespaces; its tag changes with the program.

@@ -54,7 +54,7 @@ pub struct KilterAppSpec {
     #[cfg_attr(feature = "platform", schemars(length(min = 1, max = 20)))]
     pub env: String,
     /// Counts the deploys of this environment, from 1.
-    #[cfg_attr(feature = "platform", schemars(range(min = 1)))]
+    #[cfg_attr(feature = "platform", schemars(with = "i64", range(min = 1)))]
     pub revision: u64,
     /// Identifies the deploy that asked for this.
     #[cfg_attr(feature = "platform", schemars(length(min = 1, max = 24)))]
@@ -75,7 +75,7 @@ pub struct Template {
     #[schemars(length(min = 1, max = 512))]
     pub image: String,
     /// Port the app listens on.
-    #[schemars(range(min = 1, max = 65535))]
+    #[schemars(with = "i32", range(min = 1, max = 65535))]
     pub port: u16,
     /// Path that answers when the app is ready; an open port will do when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,7 +85,7 @@ pub struct Template {
     pub command: Vec<String>,
     /// Number of pods.
     #[serde(default = "one")]
-    #[schemars(range(max = 1000))]
+    #[schemars(with = "i32", range(min = 0, max = 1000))]
     pub replicas: u32,
     /// Kubernetes resources; the chart's defaults where nothing is said.
     #[serde(default, skip_serializing_if = "Resources::is_empty")]
@@ -135,7 +135,7 @@ pub struct Component {
     pub command: Vec<String>,
     /// Port it listens on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 65535))]
+    #[schemars(with = "Option<i32>", range(min = 1, max = 65535))]
     pub port: Option<u16>,
     /// Its environment, over the app's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -97,7 +97,14 @@ fn secrets(id: &AppId, template: &Template, wrong: &mut Vec<String>) {
     }
 }
 
+/// A route has at most 16 host names and 16 rules (gateway.networking.k8s.io/v1 HTTPRoute).
+const MAX_OF_ROUTE: usize = 15;
+
 fn domains(id: &AppId, template: &Template, platform: &Platform, wrong: &mut Vec<String>) {
+    let paths = template.components.iter().filter(|c| c.route.as_ref().is_some_and(|route| route.starts_with('/')));
+    if template.domains.len() > MAX_OF_ROUTE || paths.count() > MAX_OF_ROUTE {
+        wrong.push(format!("domains: more than {MAX_OF_ROUTE} of them, or of components below a path"));
+    }
     for domain in &template.domains {
         wrong.extend(domain_complaint("domains", domain, id, platform));
     }
@@ -141,9 +148,11 @@ fn component(what: &str, component: &Component, id: &AppId, platform: &Platform,
         wrong.push(format!("{what}: a route needs a port"));
     }
     if route.starts_with('/') {
-        if !is_path(route) {
-            wrong.push(format!("{what}: `{}` is not a path", shown(route)));
+        if !is_route(route) {
+            wrong.push(format!("{what}: `{}` is not a path that a route can have", shown(route)));
         }
+    } else if *route == format!("{}.{}", id.host_label(), platform.domain) {
+        wrong.push(format!("{what}: `{route}` is the app's own host name; give a path or a name below it"));
     } else {
         wrong.extend(domain_complaint(what, route, id, platform));
     }
@@ -180,6 +189,13 @@ fn is_path(text: &str) -> bool {
         && text.len() <= 1024
         && text.bytes().all(|byte| byte.is_ascii_graphic())
         && !text.contains("..")
+}
+
+/// What the Gateway API takes as a path (the rules of HTTPPathMatch).
+fn is_route(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let refused = ["//", "/./", "%2f", "%5c", "#", "?"];
+    is_path(text) && !lower.ends_with("/.") && refused.iter().all(|part| !lower.contains(part))
 }
 
 /// The grammar of distribution's `reference` package: a path of lower-case parts behind an optional host, a tag, a digest.

@@ -12,6 +12,7 @@ pub struct KilterAppStatus {
     pub observed_generation: Option<i64>,
     /// The revision that is committed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<i64>")]
     pub revision: Option<u64>,
     /// The deploy that is committed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

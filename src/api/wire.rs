@@ -1,4 +1,4 @@
-//! The bodies of kilter-server's requests and answers, all JSON. `API.md` of the platform's chart lists the endpoints.
+//! The bodies of kilter-server's requests and answers, all JSON. kilter-server tells its endpoints at `/openapi.json`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -97,15 +97,18 @@ impl Directory {
     /// # Errors
     /// When a file cannot be written or removed.
     pub fn apply(&self, changes: &[Change]) -> Result<()> {
+        let path = |change: &Change| self.path(&change.path);
         let mut ordered: Vec<&Change> = changes.iter().collect();
         ordered.sort_by_key(|change| turn(change));
-        ordered.into_iter().try_for_each(|change| {
-            let path = self.path(&change.path);
-            match change.kind {
-                ChangeKind::Removed => fsx::remove(&path),
-                ChangeKind::Added | ChangeKind::Changed => fsx::write(&path, &change.new),
-            }
-        })
+        ordered.chunk_by(|a, b| (a.kind == ChangeKind::Removed) == (b.kind == ChangeKind::Removed)).try_for_each(
+            |part| match part[0].kind {
+                ChangeKind::Removed => part.iter().try_for_each(|change| fsx::remove(&path(change))),
+                ChangeKind::Added | ChangeKind::Changed => {
+                    let files: Vec<_> = part.iter().map(|change| (path(change), change.new.as_slice())).collect();
+                    fsx::write_together(&files)
+                }
+            },
+        )
     }
 
     /// Lists the artifacts that are stored now.

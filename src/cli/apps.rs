@@ -35,7 +35,7 @@ enum Action {
         component: Option<String>,
         /// How many of the last lines of each container.
         #[arg(long, value_name = "LINES", default_value_t = 200)]
-        tail: u32,
+        tail: u16,
     },
     /// Deletes one environment of an app: its pods, its addresses, its namespace and what is in it.
     Delete {
@@ -158,7 +158,7 @@ fn history_row(deploy: &DeployInfo) -> [String; 5] {
     [revision, phase(deploy.phase).to_owned(), at, deploy.by.clone(), image]
 }
 
-fn logs(ctx: &Context, access: &Access, id: &AppId, component: Option<&str>, tail: u32) -> Result<()> {
+fn logs(ctx: &Context, access: &Access, id: &AppId, component: Option<&str>, tail: u16) -> Result<()> {
     let logs = access.client.logs(id, component, tail)?;
     if ctx.ui.json {
         ctx.ui.json(&json!(logs));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::diag::{Error, Result};
-use crate::exec::{Captured, Invocation, find_program};
+use crate::exec::{Captured, Invocation, find_program, redact};
 
 /// A docker command that answers from its daemon in less than a second may take this long on a machine under load.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -250,8 +250,13 @@ impl Docker {
     }
 }
 
-/// Says why docker failed. Its exit code is 1 for every reason, so that the words of its daemon have to tell them apart.
+/// Says why docker failed, without the logins of proxies and registries.
 pub(super) fn failed(call: &Invocation, said: &Captured) -> Error {
+    why_failed(call, said).reworded(redact)
+}
+
+/// The exit code of docker is 1 for every reason, so that the words of its daemon have to tell them apart.
+fn why_failed(call: &Invocation, said: &Captured) -> Error {
     let words = said.stderr.to_lowercase();
     let detail = said.stderr.trim();
     if words.contains("permission denied") && words.contains("docker") && words.contains("connect") {
@@ -288,6 +293,7 @@ fn json<T: for<'a> Deserialize<'a>>(call: &Invocation, line: &str) -> Result<T> 
     serde_json::from_str(line).map_err(|error| {
         Error::tool(format!("docker answered what kilter does not understand: {error}"))
             .detail(call.shell_line())
+            .reworded(redact)
             .help("kilter works with docker 20.10 and newer; check yours with `docker version`.")
     })
 }
@@ -409,6 +415,24 @@ mod tests {
         assert!(container.networks.contains("kind"), "{container:?}");
         let error = inspected(&Invocation::new("/docker"), "{}").unwrap_err();
         assert_eq!(error.kind(), crate::diag::Kind::Tool);
+    }
+
+    #[test]
+    fn no_login_is_shown() {
+        let call = Invocation::new("/usr/bin/docker")
+            .inherit_env()
+            .env("HTTPS_PROXY", "http://me:canary@proxy:3128")
+            .env("DOCKER_HOST", "tcp://me:canary@host:2375")
+            .args(["pull", "https://me:canary@registry/x"]);
+        let captured = Captured {
+            ending: crate::exec::Ending::Exited(1),
+            stdout: Vec::new(),
+            stderr: "proxyconnect tcp: http://me:canary@proxy:3128 refused".into(),
+        };
+        for error in [failed(&call, &captured), inspected(&call, "{}").unwrap_err()] {
+            let shown = format!("{error} {error:?}");
+            assert!(shown.contains("https://…@registry/x") && !shown.contains("canary"), "{shown}");
+        }
     }
 
     #[test]

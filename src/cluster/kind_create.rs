@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::kind_cluster::{CLUSTER_LABEL, CONTROL_PLANE, Ensured, KIND_WAITS, KindCluster, MARK, MAX_KUBECONFIG, Made};
 use super::kubeconfig;
 use crate::diag::{Error, Kind, Result};
-use crate::exec::{Captured, Ending, Environment, Invocation};
+use crate::exec::{Captured, Ending, Environment, Invocation, redact};
 use crate::fsx;
 
 /// How many of kind's last lines are shown.
@@ -73,7 +73,7 @@ impl KindCluster {
 
     /// Deletes what kind left of a cluster that it could not make, and says why it could not.
     fn not_made(&self, call: &Invocation, said: &Captured) -> Error {
-        let error = self.why_not_made(call, said);
+        let error = self.why_not_made(call, said).reworded(redact);
         match self.delete_nodes() {
             Ok(()) => error,
             Err(docker) if docker.kind() == Kind::Missing => docker, // it went away under kind
@@ -121,6 +121,7 @@ impl KindCluster {
         }
         Err(Error::tool(format!("kind cannot read the kubeconfig of the cluster `{}`: {}", self.name, said.ending))
             .detail(format!("$ {}\n{}", call.shell_line(), last_lines(&said.stderr)))
+            .reworded(redact)
             .help("Start it anew: `kilter stop`, then `kilter up`."))
     }
 

@@ -159,7 +159,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::info`].
-    pub fn logs(&self, id: &AppId, component: Option<&str>, tail: u32) -> Result<Logs> {
+    pub fn logs(&self, id: &AppId, component: Option<&str>, tail: u16) -> Result<Logs> {
         let component = component.map(|name| format!("&component={}", part(name))).unwrap_or_default();
         self.get(&path(id, &format!("/logs?tail={tail}{component}")))
     }

@@ -225,9 +225,32 @@ pub fn become_detached(mut args: impl Iterator<Item = std::ffi::OsString>) -> Op
         fsx::write(Path::new(&record), (text + "\n").as_bytes())
     };
     Some(match prepared() {
-        Ok(()) => Invocation::new(program).inherit_env().args(rest).become_it(),
+        Ok(()) => {
+            close_inherited();
+            Invocation::new(program).inherit_env().args(rest).become_it()
+        }
         Err(error) => error,
     })
+}
+
+/// Where the system lists the descriptors of this process.
+#[cfg(target_os = "linux")]
+const DESCRIPTORS: &str = "/proc/self/fd";
+#[cfg(not(target_os = "linux"))]
+const DESCRIPTORS: &str = "/dev/fd";
+
+/// Closes every descriptor beyond the standard three: what whoever started kilter left open. A detached process would keep it
+/// for as long as it runs: a lock held (`flock FILE kilter up`), a pipe that never ends.
+///
+/// Closing by number what somebody else may own is what Rust otherwise keeps apart; here nobody does: the process has
+/// one thread, has dropped whatever it opened, and becomes another program next.
+fn close_inherited() {
+    let listed = fs::read_dir(DESCRIPTORS).into_iter().flatten().flatten();
+    let numbers = listed.filter_map(|entry| entry.file_name().to_str()?.parse::<std::os::fd::RawFd>().ok());
+    let inherited: Vec<_> = numbers.filter(|number| *number > 2).collect();
+    for number in inherited {
+        let _ = nix::unistd::close(number); // that of the listing itself is closed already
+    }
 }
 
 /// Reads the end of a log: at most `bytes` of it, whole lines.

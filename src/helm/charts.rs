@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Chart, references};
+use super::{Chart, references, subcharts};
 use crate::catalog::{CatalogService, ChartFile, EmbeddedChart};
 use crate::diag::{Error, Kind, Result};
 use crate::fsx;
@@ -127,7 +127,7 @@ impl ChartStore {
     /// files any more is replaced.
     ///
     /// # Errors
-    /// When they are no chart, helm would fetch a part of their schema, or they cannot be written.
+    /// When they are no chart, helm would fetch a part of their schema or print them in any order, or they cannot be written.
     pub fn files(&self, files: &Files, shown: &str) -> Result<Chart> {
         let Some(about) = files.get("Chart.yaml") else {
             return Err(Error::project(format!("`{shown}` has no Chart.yaml, so it is no chart"))
@@ -142,7 +142,7 @@ impl ChartStore {
             return Err(Error::project(format!("Chart.yaml of `{shown}`: `{name}` is not a name"))
                 .help("Use letters, digits and `-`."));
         }
-        references::refuse_remote(files, shown)?;
+        refuse_unstable(files, shown)?;
         let digest = digest_of(files);
         let dir = self.dir(&digest).join(&name);
         if read_files(&dir, &name).is_ok_and(|stored| stored != *files) {
@@ -202,6 +202,12 @@ impl ChartStore {
     }
 }
 
+/// Refuses a chart that is sure to render to something else elsewhere, or another time.
+fn refuse_unstable(files: &Files, shown: &str) -> Result<()> {
+    references::refuse_remote(files, shown)?;
+    subcharts::refuse_unordered(files, shown)
+}
+
 /// Checks before helm renders a stored chart that it still is what its digest says: anything may have changed it since. A
 /// changed one that is compiled in leaves the store, so that the next run stores it anew; any other is left to the user,
 /// who may have no other copy.
@@ -213,7 +219,7 @@ pub(super) fn require_whole(chart: &Chart) -> Result<()> {
     let carried = crate::catalog::chart(&chart.name).filter(|own| own.digest() == chart.digest);
     match read_files(&chart.dir, &chart.name) {
         // What is in the store may be from a kilter that did not look.
-        Ok(files) if is_whole(&files, chart, entry, carried)? => return references::refuse_remote(&files, &chart.name),
+        Ok(files) if is_whole(&files, chart, entry, carried)? => return refuse_unstable(&files, &chart.name),
         Ok(_) => {}
         // What is in the way is no chart's; or there is nothing. That it cannot be read says nothing about it.
         Err(error) if error.kind() == Kind::Project || !chart.dir.exists() => {}

@@ -1,7 +1,8 @@
 //! Chart directories on disk, which may hold anything.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use super::charts::Files;
 use crate::diag::{Error, Result};
@@ -25,8 +26,8 @@ pub fn read_files(dir: &Path, shown: &str) -> Result<Files> {
 /// A chart directory that is being read.
 struct Walk<'a> {
     shown: &'a str,
-    /// The real directories on the way, to notice a circle.
-    above: Vec<PathBuf>,
+    /// The directories on the way by device and number, to notice a circle.
+    above: Vec<(u64, u64)>,
     files: Files,
     /// Files and directories so far: links to directories can make many of few.
     entries: usize,
@@ -38,7 +39,8 @@ impl Walk<'_> {
     fn read(&mut self, dir: &Path, prefix: &str) -> Result<()> {
         let shown = self.shown;
         let fail = |error: &std::io::Error| Error::io(format!("read chart `{shown}`"), error);
-        let real = fs::canonicalize(dir).map_err(|error| fail(&error))?;
+        let meta = fs::metadata(dir).map_err(|error| fail(&error))?;
+        let real = (meta.dev(), meta.ino());
         if self.above.contains(&real) {
             return Err(Error::project(format!(
                 "chart `{shown}`: the link `{prefix}` leads back to a directory above it"

@@ -4,12 +4,14 @@ mod build_reads;
 pub mod charts;
 mod directory;
 mod invocation;
+mod packed;
 #[cfg(feature = "cli")]
 mod pull;
 mod receipt;
 mod references;
 mod render;
 mod schema;
+mod subcharts;
 mod verify;
 
 use crate::ids::Digest;

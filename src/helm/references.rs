@@ -7,6 +7,7 @@
 use serde_json::{Map, Value};
 
 use super::charts::Files;
+use super::packed::{packed, unreadable};
 use crate::diag::{Error, Result};
 use crate::exec::redact;
 
@@ -25,9 +26,6 @@ const NAMED: [&str; 5] = ["properties", "patternProperties", "dependentSchemas",
 /// Schemas that helm has compiled in, below `json-schema.org/`.
 const BUILT_IN: [&str; 6] =
     ["schema", "draft-04/schema", "draft-06/schema", "draft-07/schema", "draft/2019-09/schema", "draft/2020-12/schema"];
-
-/// How deep packed subcharts may lie in one another.
-const DEEPEST: usize = 8;
 
 /// Refuses a chart when a schema of it, or of a subchart, is partly on the network; `shown` names the chart.
 ///
@@ -48,15 +46,8 @@ fn look(files: &Files, at: &str, shown: &str, depth: usize) -> Result<()> {
                 Err(why) => return Err(unclear(shown, &place, &why)),
             }
         } else if path.ends_with(".tgz") && path.rsplit('/').nth(1) == Some("charts") {
-            if depth == DEEPEST {
-                return Err(unreadable(shown, &place, "it is too deep in others"));
-            }
-            look(
-                &packed(bytes).map_err(|why| unreadable(shown, &place, &why))?,
-                &format!("{place}:"),
-                shown,
-                depth + 1,
-            )?;
+            let inside = packed(bytes, is_schema, depth).map_err(|why| unreadable(shown, &place, &why))?;
+            look(&inside, &format!("{place}:"), shown, depth + 1)?;
         }
     }
     Ok(())
@@ -73,46 +64,11 @@ fn unclear(shown: &str, place: &str, why: &str) -> Error {
         .help("Write it as plain JSON.")
 }
 
-fn unreadable(shown: &str, place: &str, why: &str) -> Error {
-    Error::project(format!("chart `{shown}`: the packed chart `{place}` cannot be read: {why}"))
-        .help("Unpack it below `charts/`, or pack it anew: `helm package`.")
-}
-
 /// Tells whether helm takes the file for a schema: that of the chart, or of a subchart.
 fn is_schema(path: &str) -> bool {
     let Some(directories) = path.strip_suffix(SCHEMA) else { return false };
     let names: Vec<&str> = directories.split_terminator('/').collect();
     names.len().is_multiple_of(2) && names.iter().step_by(2).all(|name| *name == "charts")
-}
-
-/// Reads the schemas and the packed charts out of a packed chart.
-#[cfg(feature = "cli")]
-fn packed(archive: &[u8]) -> Result<Files, String> {
-    use std::io::Read as _;
-
-    // helm's own limit.
-    const MAX_UNPACKED: u64 = 5 * super::charts::MAX_BYTES;
-    let mut files = Files::new();
-    let mut left = MAX_UNPACKED;
-    let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(archive).take(2 * MAX_UNPACKED));
-    for entry in tar.entries().map_err(|error| error.to_string())? {
-        let mut entry = entry.map_err(|error| error.to_string())?;
-        let path = String::from_utf8_lossy(&entry.path_bytes()).replace('\\', "/");
-        let Some((_, inside)) = path.trim_start_matches("./").split_once('/') else { continue };
-        if !is_schema(inside) && !inside.ends_with(".tgz") {
-            continue;
-        }
-        let mut bytes = Vec::new();
-        (&mut entry).take(left + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-        left = left.checked_sub(bytes.len() as u64).ok_or("it is too large")?;
-        files.insert(inside.to_owned(), bytes);
-    }
-    Ok(files)
-}
-
-#[cfg(not(feature = "cli"))]
-fn packed(_archive: &[u8]) -> Result<Files, String> {
-    Err("this program takes unpacked charts only".into())
 }
 
 /// Returns the first address that the schema refers to and helm would fetch; why it cannot be read when there may be one.

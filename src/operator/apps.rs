@@ -135,17 +135,18 @@ impl Operator {
             }
         };
         let mut status = app.status.clone().unwrap_or_default();
-        let mut finalizers = app.clone();
+        // What this round itself wrote is in it.
+        let mut app = app.clone();
+        let wanted = wanted(&app);
         for _ in 0..STEPS {
-            let wanted = wanted(app);
-            let seen = observe(self, &id, &finalizers, &wanted).await?;
-            self.report(&id, app, &wanted, &seen, &mut status).await?;
+            let seen = observe(self, &id, &app, &wanted).await?;
+            self.report(&id, &mut app, &wanted, &seen, &mut status).await?;
             let step = decide(&wanted, &seen);
             if step == Step::Rest {
                 return Ok(self.rest(&wanted, &seen));
             }
             tracing::debug!(app = %id, ?step, "step");
-            self.act(step, &id, &mut finalizers, &wanted).await?;
+            self.act(step, &id, &mut app, &wanted).await?;
             self.die(step);
             if step == Step::DropFinalizer {
                 return Ok(Action::await_change());
@@ -282,7 +283,7 @@ impl Operator {
     async fn report(
         &self,
         id: &AppId,
-        app: &KilterApp,
+        app: &mut KilterApp,
         wanted: &Wanted,
         seen: &Observed,
         status: &mut KilterAppStatus,
@@ -298,7 +299,9 @@ impl Operator {
         if new == *status {
             return Ok(());
         }
-        self.patch_status(&app.name_any(), json!(new)).await?;
+        if let Some(version) = self.patch_status(&app.name_any(), json!(new)).await? {
+            app.metadata.resource_version = Some(version);
+        }
         *status = new;
         Ok(())
     }
@@ -313,15 +316,16 @@ impl Operator {
         };
         let status =
             json!({"observedGeneration": generation, "conditions": [condition("Accepted"), condition("Ready")]});
-        self.patch_status(&name, status).await
+        self.patch_status(&name, status).await.map(drop)
     }
 
-    async fn patch_status(&self, name: &str, status: serde_json::Value) -> Result<()> {
+    /// Returns the resourceVersion that the object has now; `None` when it is gone.
+    async fn patch_status(&self, name: &str, status: serde_json::Value) -> Result<Option<String>> {
         let api: Api<DeserializeGuard<KilterApp>> = Api::namespaced(self.client.clone(), NAMESPACE);
         let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
         match api.patch_status(name, &params, &Patch::Merge(json!({"status": status}))).await {
-            Ok(_) => Ok(()),
-            Err(kube::Error::Api(error)) if error.code == 404 => Ok(()),
+            Ok(app) => Ok(app.resource_version()),
+            Err(kube::Error::Api(error)) if error.code == 404 => Ok(None),
             Err(error) => Err(api_error("write the status", &error)),
         }
     }

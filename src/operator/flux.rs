@@ -29,8 +29,12 @@ fn git_repository() -> ApiResource {
 /// When the API server does not answer.
 pub(super) async fn read(client: &kube::Client, name: &str, head: &Head, commit: &str) -> Result<(Sync, bool)> {
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), NAMESPACE, &kustomization());
-    let found = api.get_opt(name).await.map_err(|error| api_error("read a Kustomization", &error))?;
-    let Some(object) = found else { return Ok((Sync::default(), false)) };
+    let object = match api.get(name).await {
+        Ok(object) => object,
+        // Not there yet, or Flux itself is not.
+        Err(kube::Error::Api(error)) if error.code == 404 => return Ok((Sync::default(), false)),
+        Err(error) => return Err(api_error("read a Kustomization", &error)),
+    };
     let nudged = object.metadata.annotations.as_ref().and_then(|all| all.get(REQUEST)).is_some_and(|at| at == commit);
     Ok((sync(&object.data, head, commit), nudged))
 }

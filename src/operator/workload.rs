@@ -43,7 +43,10 @@ pub(super) async fn read(
     for deployment in &deployments.items {
         if let Err(why) = deployed(deployment, revision) {
             let pods: Api<Pod> = Api::namespaced(client.clone(), &id.namespace());
-            let pods = pods.list(&ours).await.map_err(|error| api_error("list the app's pods", &error))?;
+            // Those of Jobs have no component.
+            let serving =
+                ListParams::default().labels(&format!("{LABEL_APP}={},app.kubernetes.io/component", id.app()));
+            let pods = pods.list(&serving).await.map_err(|error| api_error("list the app's pods", &error))?;
             let trouble = pods.items.iter().find_map(trouble);
             return Ok(Err(trouble.unwrap_or(why)));
         }
@@ -141,13 +144,30 @@ pub(super) async fn failed_job(client: &kube::Client, id: &AppId, deploy: &str) 
     let api: Api<Job> = Api::namespaced(client.clone(), &id.namespace());
     let ours = ListParams::default().labels(&format!("{LABEL_APP}={}", id.app()));
     let jobs = api.list(&ours).await.map_err(|error| api_error("list the app's Jobs", &error))?;
-    Ok(jobs.items.iter().find_map(|job| {
+    let failed = jobs.items.iter().find_map(|job| {
         let name = job.metadata.name.as_deref().filter(|name| name.ends_with(deploy))?;
         let conditions = job.status.as_ref()?.conditions.as_ref()?;
         let failed = conditions.iter().find(|condition| condition.type_ == "Failed" && condition.status == "True")?;
-        let why = failed.message.clone().unwrap_or_default();
-        Some(complaint("JobFailed", format!("Job {name} failed: {why}; the pods of before go on serving")))
-    }))
+        Some((name.to_owned(), failed.message.clone().unwrap_or_default()))
+    });
+    let Some((name, why)) = failed else { return Ok(None) };
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &id.namespace());
+    let of_job = ListParams::default().labels(&format!("batch.kubernetes.io/job-name={name}"));
+    let pods = pods.list(&of_job).await.map_err(|error| api_error("list the pods of a Job", &error))?;
+    let ended =
+        pods.items.iter().find_map(ended).map_or(why, |(step, code)| format!("the {step} ended with code {code}"));
+    Ok(Some(complaint("JobFailed", format!("Job {name} failed: {ended}; the pods of before go on serving"))))
+}
+
+/// Returns which container of a pod failed, and with which code.
+fn ended(pod: &Pod) -> Option<(String, i32)> {
+    let status = pod.status.as_ref()?;
+    let all = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
+    all.filter_map(|container| {
+        let code = container.state.as_ref()?.terminated.as_ref()?.exit_code;
+        (code != 0).then(|| (container.name.clone(), code))
+    })
+    .next()
 }
 
 #[cfg(test)]

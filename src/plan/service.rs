@@ -74,7 +74,20 @@ pub(super) fn plan(spec: &ServiceSpec, input: &Input<'_>, plan: &Plan) -> Result
     if let Some(own) = input.own_values.get(name.as_str()) {
         merge(&mut service.fill.values, own);
     }
+    if service.origin != Origin::Chart {
+        follow_values(&mut service);
+    }
     Ok(service)
+}
+
+/// Takes the ports that the complete values say: kilter's own charts listen where `ports` tells them to.
+fn follow_values(service: &mut ServicePlan) {
+    for port in &mut service.ports {
+        let said = service.fill.values.get("ports").and_then(|ports| ports.get(&port.name)?.as_u64());
+        if let Some(number) = said.and_then(|number| u16::try_from(number).ok()) {
+            port.port = number;
+        }
+    }
 }
 
 /// An entry with an image and a port is inline unless the catalog has its name. What is locked stays what it is: inline

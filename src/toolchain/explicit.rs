@@ -26,7 +26,7 @@ pub(super) fn known(settings: &Settings, want: &Want, path: &Path) -> Result<Opt
     }
     match Receipt::read(&receipt_path(settings, want, path)) {
         Some(receipt) if receipt.tool == want.tool && receipt.is_fresh(path) => {
-            require(want, path, &receipt.version)?;
+            require(settings, want, path, &receipt.version)?;
             Ok(Some(receipt.installed(path)))
         }
         _ => Ok(None),
@@ -39,7 +39,7 @@ pub(super) fn check(settings: &Settings, want: &Want, path: &Path) -> Result<Ins
     let receipt = Receipt::make(path, (want.tool, &said.version), said.commit, None, Source::Explicit)?;
     // A store that cannot be written costs the next run this check again, nothing else.
     let _ = receipt.write(&receipt_path(settings, want, path));
-    require(want, path, &said.version)?;
+    require(settings, want, path, &said.version)?;
     Ok(receipt.installed(path))
 }
 
@@ -76,14 +76,17 @@ fn read_version(text: &str) -> Option<Said> {
     Some(Said { version, commit: commit.map(str::to_owned) })
 }
 
-fn require(want: &Want, path: &Path, version: &Version) -> Result<()> {
+fn require(settings: &Settings, want: &Want, path: &Path, version: &Version) -> Result<()> {
     if *version == want.version {
         return Ok(());
     }
     let (tool, variable) = (want.tool, want.tool.variable());
-    Err(Error::missing(format!("`{}` is {tool} {version}, and {want} is needed", path.display()))
-        .help(format!("Set `{variable}` to a {want}, or unset it and run `kilter tools install`."))
-        .help(format!("Or pin this one in kilter.yaml: `tools: {{{tool}: {version}}}`.")))
+    let error = Error::missing(format!("`{}` is {tool} {version}, and {want} is needed", path.display()))
+        .help(format!("Set `{variable}` to a {want}, or unset it and run `kilter tools install`."));
+    Err(match settings.pins.floor_above(tool, version) {
+        None => error.help(format!("Or pin this one in kilter.yaml: `tools: {{{tool}: {version}}}`.")),
+        Some(_) => error, // kilter would refuse it there
+    })
 }
 
 fn receipt_path(settings: &Settings, want: &Want, path: &Path) -> PathBuf {

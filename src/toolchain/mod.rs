@@ -33,5 +33,5 @@ pub use fetch::proxy_for;
 #[cfg(feature = "cli")]
 pub use mirror::{MirrorFile, from_mirror};
 pub use model::{Installed, Limits, Progress, Proxy, Settings, Source, Want};
-pub use pins::{Asset, Packing, Pins, Platform, Tool};
+pub use pins::{Asset, Floor, Packing, Pins, Platform, Tool};
 pub use store::{find, list};

@@ -116,7 +116,20 @@ struct ToolPins {
     default: Version,
     version_args: Vec<String>,
     release: Release,
+    /// The oldest version of each line (first number) that is safe to run, oldest first.
+    #[serde(default)]
+    floors: Vec<Floor>,
     versions: BTreeMap<Version, VersionPin>,
+}
+
+/// The oldest version of a line that is safe to run.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Floor {
+    /// The version.
+    pub version: Version,
+    /// What is published of the versions below it, for example `CVE-2026-35206`.
+    pub advisories: Vec<String>,
 }
 
 /// Where a tool's release files are; `{version}`, `{os}` and `{arch}` are filled in.
@@ -241,6 +254,13 @@ impl Pins {
         self.pin(tool, version).is_some()
     }
 
+    /// Returns the floor that a version is below: that of its line, or of the oldest line when it is of a line before it.
+    /// `None` when it may be run.
+    pub fn floor_above(&self, tool: Tool, version: &Version) -> Option<&Floor> {
+        let line_or_later = |floor: &&Floor| floor.version.major >= version.major;
+        self.tool(tool).floors.iter().find(line_or_later).filter(|floor| *version < floor.version)
+    }
+
     /// Returns the commit of a pinned version, where it is known.
     pub fn commit(&self, tool: Tool, version: &Version) -> Option<&str> {
         self.pin(tool, version)?.commit.as_deref()
@@ -333,6 +353,35 @@ mod tests {
         let (image, digest) = pins.kind_node.split_once('@').unwrap();
         assert_eq!(image, "kindest/node:v1.37.0");
         assert!(Digest::parse(digest).is_some());
+    }
+
+    #[test]
+    fn what_is_known_to_be_unsafe_is_below_a_floor() {
+        let floor = |version: &str| {
+            let floor = Pins::builtin().floor_above(Tool::Helm, &Version::parse(version).unwrap());
+            floor.map(|floor| (floor.version.to_string(), floor.advisories.join(" ")))
+        };
+        let (three, both) = (("3.20.2", "CVE-2026-35206"), ("4.1.4", "CVE-2026-35205 CVE-2026-35206"));
+        for (version, expected) in [
+            ("2.17.0", Some(three)),
+            ("3.20.1", Some(three)),
+            ("3.20.2", None),
+            ("3.22.0", None),
+            ("4.0.0", Some(both)),
+            ("4.1.3", Some(both)),
+            // A version before its release is older than it.
+            ("4.1.4-rc.1", Some(both)),
+            ("4.1.4", None),
+            ("4.3.0", None),
+            ("5.0.0", None),
+        ] {
+            assert_eq!(floor(version), expected.map(|(v, a)| (v.to_owned(), a.to_owned())), "{version}");
+        }
+        let pins = Pins::builtin();
+        for tool in Tool::all() {
+            assert!(pins.versions(tool).all(|version| pins.floor_above(tool, version).is_none()), "{tool}");
+            assert!(pins.tool(tool).floors.is_sorted_by_key(|floor| &floor.version), "{tool}");
+        }
     }
 
     #[test]

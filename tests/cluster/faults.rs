@@ -68,6 +68,18 @@ fn a_kind_that_hangs_is_ended_and_what_it_made_deleted() {
 }
 
 #[test]
+fn kind_and_its_variables_are_shown_without_logins() {
+    let kind = "echo 'proxyconnect tcp: dial http://me:canary@proxy:3128: refused' >&2; exit 1";
+    let mut bed = bed("logins", "true", kind);
+    let vars = [("DOCKER_HOST", "tcp://me:canary@nowhere:2375"), ("HTTPS_PROXY", "me:canary@proxy:3128")];
+    bed.cluster.docker.env = vars.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let error = bed.ensure().unwrap_err();
+    let text = shown(&bed, &error);
+    assert!(text.contains("DOCKER_HOST=tcp://…@nowhere:2375") && text.contains("dial http://…@proxy:3128"), "{text}");
+    assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+}
+
+#[test]
 fn docker_that_ends_while_kind_runs_is_named() {
     let docker = "test ! -e begun && exit; echo 'Cannot connect to the Docker daemon. Is the docker daemon running?' >&2; exit 1";
     let bed = bed("dies", docker, "touch begun; echo 'ERROR: failed to create cluster: exit status 1' >&2; exit 1");

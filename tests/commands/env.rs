@@ -71,3 +71,47 @@ fn both_addresses_of_everything() {
         assert!(text.stdout.contains(address), "{address}\n{}", text.stdout);
     }
 }
+
+#[test]
+fn a_port_that_the_values_decide_is_the_port_of_every_address() {
+    let project = shop().file(
+        "kilter.yaml",
+        "services:\n  - {name: postgres, values: {ports: {postgres: 6543}}}\n  - {name: redis, port: 6380}\n  \
+         - {name: mailpit, port: 1026, values: {ports: {ui: 8026}}}\n  \
+         - {name: web, image: 'nginx:1.29', port: 80, values: {ports: {main: 8080}}, provides: {WEB_URL: 'http://{{ .Host }}:{{ .Port.main }}'}}\n",
+    );
+    let env = parsed(&project, &["env", "--json"]);
+    for (variable, address) in [
+        ("DATABASE_URL", "@postgres.shop-dev.svc:6543/"),
+        ("REDIS_URL", "redis.shop-dev.svc:6380"),
+        ("SMTP_PORT", "1026"),
+        ("WEB_URL", "http://web.shop-dev.svc:8080"),
+    ] {
+        let inside = env["inCluster"][variable].as_str().unwrap();
+        assert!(inside.contains(address), "{variable}: {inside}");
+    }
+    let ports = |service: usize| {
+        let ports = env["services"][service]["ports"].as_array().unwrap();
+        ports.iter().map(|port| port["inCluster"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(ports(0), ["postgres.shop-dev.svc:6543", "postgres.shop-dev.svc:8081"]);
+    assert_eq!(ports(2), ["mailpit.shop-dev.svc:1026", "mailpit.shop-dev.svc:8026"]);
+    // The port of this machine is the slot's, whatever the number in the cluster.
+    let local = env["localhost"]["DATABASE_URL"].as_str().unwrap();
+    assert!(local.contains("@127.0.0.1:") && !local.contains("6543"), "{local}");
+}
+
+#[test]
+fn a_port_that_an_ejected_values_file_decides_counts_too() {
+    let Some(_) = crate::support::helm() else { return };
+    let project = shop().file("kilter.yaml", "services: [redis]\n");
+    project.kilter(&["render"]).succeeds();
+    project.kilter(&["eject", "values/redis"]).succeeds();
+    let own = project.read("kilter/values/redis.yaml");
+    project.write("kilter/values/redis.yaml", format!("{own}ports: {{redis: 6399}}\n"));
+    project.kilter(&["render"]).succeeds();
+    let env = parsed(&project, &["env", "--json"]);
+    assert_eq!(env["services"][0]["ports"][0]["inCluster"], "redis.shop-dev.svc:6399");
+    let manifest = std::fs::read_to_string(project.cache().join("shop/manifests/redis.yaml")).unwrap();
+    assert!(manifest.contains("port: 6399"), "{manifest}");
+}

@@ -154,6 +154,50 @@ fn a_published_chart_whose_schema_is_partly_on_the_network() {
     assert_eq!(server.connections(), 0);
 }
 
+/// A chart with two subcharts, one of them packed, that have `crds/`.
+fn with_crds(project: Project) -> Project {
+    let crd = |name: &str| {
+        format!("apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: {name}}}\n")
+    };
+    let mut packed = small("beta", "1.0.0");
+    packed.insert("crds/beta.yaml".into(), crd("betas.example.com").into_bytes());
+    with_chart(project, "a: b\n")
+        .file("charts/mine/charts/alpha/Chart.yaml", "apiVersion: v2\nname: alpha\nversion: 1.0.0\n")
+        .file("charts/mine/charts/alpha/crds/alpha.yaml", crd("alphas.example.com"))
+        .file("charts/mine/charts/beta-1.0.0.tgz", archive("beta", &packed))
+}
+
+#[test]
+fn subcharts_whose_crds_helm_prints_in_any_order() {
+    insta::assert_snapshot!(words(&with_crds(quick("shop")), 1), @r"
+    error: chart `./charts/mine`: helm prints the `crds/` of `charts/alpha` and `charts/beta-1.0.0.tgz` in another order each time.
+      --> kilter.yaml:2:25
+       |
+    2  |   - {name: mine, chart: ./charts/mine}
+       |                         ^^^^^^^^^^^^^
+      = Declare them in `Chart.yaml`, below `dependencies:`: then helm keeps to the order there.
+      = In a chart that is not yours, use another version, or copy it into the project and change it there.
+    ");
+}
+
+#[test]
+fn subcharts_that_are_declared_are_printed_in_that_order() {
+    if crate::support::helm().is_none() {
+        return;
+    }
+    let project = with_crds(Project::new("shop"));
+    let about = project.read("charts/mine/Chart.yaml");
+    project.write(
+        "charts/mine/Chart.yaml",
+        format!("{about}dependencies:\n  - {{name: beta, version: 1.0.0}}\n  - {{name: alpha, version: 1.0.0}}\n"),
+    );
+    project.kilter(&["render"]).succeeds();
+    project.kilter(&["verify"]).succeeds();
+    let manifest = std::fs::read_to_string(project.cache().join("shop/manifests/mine.yaml")).unwrap();
+    let at = |name: &str| manifest.find(&format!("name: {name}.example.com")).unwrap();
+    assert!(at("betas") < at("alphas"), "{manifest}");
+}
+
 #[test]
 fn a_chart_that_refers_to_what_helm_knows_renders_offline() {
     if crate::support::helm().is_none() {

@@ -171,7 +171,6 @@ fn it_is_another_version() {
     insta::assert_snapshot!(failing(&quick("shop").helm_script("echo v3.14.2"), 3), @r"
     error: `[HELM]` is helm 3.14.2, and helm 4.3.0 is needed.
       = Set `KILTER_HELM` to a helm 4.3.0, or unset it and run `kilter tools install`.
-      = Or pin this one in kilter.yaml: `tools: {helm: 3.14.2}`.
     ");
 }
 
@@ -201,7 +200,6 @@ fn it_changes_into_another_version_between_two_runs() {
     insta::assert_snapshot!(project.kilter(&["render"]).fails(3), @r"
     error: `[HELM]` is helm 3.14.2, and helm 4.3.0 is needed.
       = Set `KILTER_HELM` to a helm 4.3.0, or unset it and run `kilter tools install`.
-      = Or pin this one in kilter.yaml: `tools: {helm: 3.14.2}`.
     ");
 }
 

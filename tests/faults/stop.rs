@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use kilter::exec::{Invocation, Record};
 use rustix::process::{Pid, Signal, test_kill_process};
 
 use super::{crash, quick, quick_helm, same, tree};
 use crate::support::http::{Reply, Server};
-use crate::support::project::{Project, Running, fake_helm, write_script};
+use crate::support::project::{Project, Running, command, fake_helm, write_script};
 
 /// A helm that says its process id and that of a child, then both hang.
 fn hanging(pids: &Path) -> String {
@@ -219,4 +220,38 @@ fn slow_terminated_while_helm_starts() {
         }
         fs::remove_file(&pids).unwrap();
     }
+}
+
+/// As in `flock FILE kilter up`: what kilter was started with is not what the process that outlives it holds on to.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_process_that_outlives_kilter_inherits_nothing_but_its_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    for name in ["held", "other"] {
+        kilter::fsx::write(&path(name), b"").unwrap();
+    }
+    assert!(command(Path::new("/usr/bin/mkfifo")).arg(path("runs")).status().unwrap().success());
+    let (kilter, at) = (env!("CARGO_BIN_EXE_kilter"), dir.path().display());
+    // The shell opens them, not this process, whose other tests start processes meanwhile.
+    write_script(
+        &path("launcher"),
+        &format!("exec 7<{at}/other\nexec /usr/bin/flock --no-fork --nonblock {at}/held {kilter} \"$@\""),
+    );
+    let call = Invocation::new("/bin/sh")
+        .args(["-c", "echo it runs >\"$0\"; exec /bin/sleep 600"])
+        .arg(path("runs").to_string_lossy());
+    call.detach(&path("launcher"), &path("record"), "", &path("log")).unwrap();
+    assert_eq!(fs::read_to_string(path("runs")).unwrap(), "it runs\n");
+    let process = Record::read(&path("record")).unwrap().unwrap().process;
+    let open: Vec<_> = fs::read_dir(format!("/proc/{}/fd", process.pid))
+        .unwrap()
+        .filter_map(|entry| fs::read_link(entry.unwrap().path()).ok()) // the shell may close one meanwhile
+        .collect();
+    let free = fs::File::open(path("held")).unwrap().try_lock();
+    let log = fs::read_to_string(path("log")).unwrap();
+    assert!(process.end(Duration::ZERO).unwrap(), "{log}");
+    assert!(open.contains(&path("log")), "{open:?}");
+    assert!(!open.contains(&path("held")) && !open.contains(&path("other")), "{open:?}");
+    free.unwrap();
 }

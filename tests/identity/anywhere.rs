@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::byhand::assert_is_what_helm_prints;
@@ -136,6 +137,61 @@ fn plant(home: &Path) {
     let plugin = "name: template\nversion: 0.1.0\nusage: canary\ncommand: /bin/false\n";
     put("plugins/template/plugin.yaml", plugin);
     put("data/helm/plugins/template/plugin.yaml", plugin);
+}
+
+/// Nobody: a user with no name, no home and no group of this system's.
+const NOBODY: u32 = 65534;
+
+#[test]
+fn another_user_of_the_system_renders_the_same_bytes() {
+    let Some(helm) = support::helm() else { return };
+    if !rustix::process::geteuid().is_root() {
+        return support::skip("a render as another user of the system: only root may become another");
+    }
+    let setpriv = Path::new("/usr/bin/setpriv");
+    if !setpriv.is_file() {
+        return support::skip("a render as another user of the system: there is no /usr/bin/setpriv");
+    }
+    for name in ["tickets", "pipeline"] {
+        let ours = project(name);
+        ours.kilter(&["render"]).succeeds();
+        // All that the other user needs, in a place that is not root's alone.
+        let place = tempfile::tempdir().unwrap();
+        let open = |path: &Path| fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+        open(place.path());
+        let bin = |program: &Path, name: &str| {
+            let copy = place.path().join(name);
+            fs::copy(program, &copy).unwrap();
+            open(&copy);
+            copy
+        };
+        let (kilter, helm) = (bin(Path::new(env!("CARGO_BIN_EXE_kilter")), "kilter"), bin(&helm, "helm"));
+        let theirs = place.path().join("theirs");
+        let (checkout, cache) = (theirs.join("work").join(name), theirs.join("cache"));
+        copy_tree(&project(name).root(), &checkout);
+        give(&theirs, NOBODY);
+        let mut render = command(setpriv);
+        render.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(kilter).arg("render");
+        render.current_dir(&checkout).env_clear().env("HOME", theirs.join("home")).env("KILTER_HELM", helm);
+        render.env("KILTER_CACHE_DIR", &cache).env("XDG_STATE_HOME", theirs.join("state"));
+        let said = render.output().unwrap();
+        assert!(said.status.success(), "{name}: {}", String::from_utf8_lossy(&said.stderr));
+        let mut found = files(&cache.join(name));
+        found.remove(Path::new("kind.yaml"));
+        found.insert("kilter.lock".into(), fs::read(checkout.join("kilter.lock")).unwrap());
+        assert_same(name, &portable(&ours, name), &found);
+        for entry in fs::read_dir(cache.join(name).join("manifests")).unwrap() {
+            assert_eq!(entry.unwrap().metadata().unwrap().uid(), NOBODY, "it was not that user who rendered");
+        }
+    }
+}
+
+/// Gives a directory and everything below it to a user and the group of the same number.
+fn give(path: &Path, user: u32) {
+    std::os::unix::fs::lchown(path, Some(user), Some(user)).unwrap();
+    if path.is_dir() && !path.is_symlink() {
+        fs::read_dir(path).unwrap().for_each(|entry| give(&entry.unwrap().path(), user));
+    }
 }
 
 #[test]

@@ -374,12 +374,15 @@ pub(super) fn text(path: &Path) -> String {
 
 /// Builds Dockerfile.dev of a fixture and runs a command in a container of it, without a network.
 fn docker(name: &str, check: &[&str], expected: &str) {
+    docker_of(&project(name), name, check, expected);
+}
+
+fn docker_of(project: &Project, name: &str, check: &[&str], expected: &str) {
     let Some(_) = support::helm() else { return };
     let Some(host) = variable("KILTER_TEST_DOCKER_HOST") else {
         support::skip(&format!("docker build of `{name}`: KILTER_TEST_DOCKER_HOST is not set"));
         return;
     };
-    let project = project(name);
     project.kilter(&["render"]).succeeds();
     let mut call = command(&support::root().join("scripts/docker-build-check"));
     call.arg(project.root()).arg(project.cache().join(name).join("Dockerfile.dev")).args(check);
@@ -393,6 +396,38 @@ fn slow_docker_builds_a_node_app() {
     let check =
         "process.stdout.write([process.env.PORT, require.resolve('pg'), require('os').userInfo().username].join(' '))";
     docker("shop", &["node", "-e", check], "3000 /app/node_modules/pg/lib/index.js node");
+}
+
+#[test]
+fn slow_docker_builds_a_pnpm_workspace() {
+    let check = "[process.env.PORT, require('nodemailer/package.json').name, require('os').userInfo().username, process.cwd()].join(' ')";
+    docker(
+        "bookstore",
+        &["pnpm", "--filter", "web", "exec", "node", "-p", check],
+        "3100 nodemailer node /app/apps/web",
+    );
+}
+
+/// yarn in the versions that projects have, brought by corepack as their `packageManager` says.
+#[test]
+fn slow_docker_builds_yarn_apps() {
+    for (version, settings) in [("1.22.22", ""), ("4.10.3", "nodeLinker: node-modules\n")] {
+        let package = serde_json::json!({
+            "name": "stall", "private": true, "packageManager": format!("yarn@{version}"),
+            "scripts": {"dev": "node app.js"}, "dependencies": {"ioredis": "^5.8.0"},
+        });
+        let project = Project::new("stall").file("package.json", package.to_string()).file("app.js", "");
+        if !settings.is_empty() {
+            project.write(".yarnrc.yml", settings);
+        }
+        let check = "echo $(yarn --version) $(node -p \"require.resolve('ioredis')\")";
+        docker_of(
+            &project,
+            "stall",
+            &["sh", "-c", check],
+            &format!("{version} /app/node_modules/ioredis/built/index.js"),
+        );
+    }
 }
 
 #[test]

@@ -52,6 +52,12 @@ impl Project {
         self
     }
 
+    /// Gives the project another helm.
+    pub(crate) fn with_helm(mut self, helm: &Path) -> Self {
+        self.helm = helm.to_owned();
+        self
+    }
+
     /// Writes a file of the project.
     pub(crate) fn write(&self, path: &str, text: impl AsRef<[u8]>) {
         kilter::fsx::write(&self.root().join(path), text.as_ref()).unwrap();

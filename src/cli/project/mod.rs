@@ -4,8 +4,10 @@ mod open;
 mod outcome;
 mod prepare;
 mod store;
+mod tools;
 
 pub(crate) use open::{Project, facts_of, find_root, instance_of, load, lock_of, unknown_catalog_service};
 pub(crate) use outcome::Outcome;
-pub(crate) use prepare::{Prepared, pinned_tool, tool, unknown_service, wanted};
+pub(crate) use prepare::{Prepared, unknown_service};
 pub(crate) use store::older_catalogs;
+pub(crate) use tools::{pinned_tool, tool, wanted};

@@ -4,19 +4,17 @@ use std::collections::BTreeMap;
 
 use super::Project;
 use super::store::chart;
+use super::tools::helm;
 use crate::artifacts::{Ejected, Thing};
 use crate::cli::context::Context;
-use crate::cli::ui::ToolProgress;
 use crate::cluster::Instance;
-use crate::config::model::ToolPin;
 use crate::detect::Stack;
 use crate::diag::{Error, Problem, Result};
 use crate::exec::redact;
 use crate::helm::charts::{ChartStore, Files, digest_of, require_digest};
-use crate::helm::{Chart, Helm, MAX_OUTPUT, Rendered, Renderer, pull, unpack};
+use crate::helm::{Chart, Helm, Rendered, Renderer, pull, unpack};
 use crate::ids::Digest;
 use crate::plan::{ChartSource, Facts, Plan};
-use crate::toolchain::{self, Installed, Pins, Tool, Want};
 use crate::values::{self, Release};
 
 /// Everything that is needed to render a project.
@@ -208,67 +206,6 @@ pub(crate) fn unknown_service(service: &str, known: &[String]) -> Error {
     match known {
         [] => error.help("It has none yet: `kilter add SERVICE` adds one."),
         _ => error.help(format!("It has {}.", known.iter().map(|s| format!("`{s}`")).collect::<Vec<_>>().join(", "))),
-    }
-}
-
-/// Returns the helm of a project: kilter.yaml's version, else the locked one, else kilter's default.
-pub(crate) fn helm(ctx: &Context, project: &Project) -> Result<Helm> {
-    let installed = tool(ctx, project, Tool::Helm)?;
-    let locked = project.lock.as_ref().map(|lock| &lock.helm);
-    let locked = locked.filter(|locked| locked.version == installed.version.to_string());
-    if let (Some(is), Some(wants)) = (&installed.commit, locked.and_then(|locked| locked.commit.as_ref()))
-        && is != wants
-    {
-        return Err(Error::missing(format!(
-            "`{}` is not the helm {} of kilter.lock",
-            installed.path.display(),
-            installed.version
-        ))
-        .detail(format!("kilter.lock  commit {wants}\nthis one     commit {is}"))
-        .help("Take kilter's own: unset `KILTER_HELM` and run `kilter tools install helm`."));
-    }
-    let home = ctx.store_dir("helm")?;
-    let timeout = ctx.helm_timeout()?;
-    Ok(Helm {
-        path: installed.path,
-        version: installed.version.to_string(),
-        commit: installed.commit,
-        digest: installed.digest,
-        home,
-        timeout,
-        max_output: MAX_OUTPUT,
-        confined_by: None,
-    })
-}
-
-/// Returns a tool of a project, got when it is not there yet.
-pub(crate) fn tool(ctx: &Context, project: &Project, tool: Tool) -> Result<Installed> {
-    got(ctx, &wanted(project, tool)?)
-}
-
-/// Returns a tool of kilter's own choice, got when it is not there yet.
-pub(crate) fn pinned_tool(ctx: &Context, tool: Tool) -> Result<Installed> {
-    got(ctx, &Want::pinned(Pins::builtin(), tool))
-}
-
-fn got(ctx: &Context, want: &Want) -> Result<Installed> {
-    let settings = ctx.tool_settings()?;
-    match toolchain::find(&settings, want)? {
-        Some(installed) => Ok(installed),
-        None => toolchain::ensure(&settings, want, &ToolProgress::new(&ctx.ui)),
-    }
-}
-
-/// Decides which version of a tool a project wants.
-pub(crate) fn wanted(project: &Project, tool: Tool) -> Result<Want> {
-    let locked = project.lock.as_ref().filter(|_| tool == Tool::Helm).map(|lock| lock.helm.version.as_str());
-    match (project.loaded.config.tools.get(tool.name()), locked) {
-        (Some(ToolPin::Version(version)), _) => Want::parse(tool, version, []),
-        (Some(ToolPin::Checked(pin)), _) => {
-            Want::parse(tool, &pin.version, pin.sha256.iter().map(|(k, v)| (k.as_str(), v.as_str())))
-        }
-        (None, Some(version)) => Want::parse(tool, version, []),
-        (None, None) => Ok(Want::pinned(Pins::builtin(), tool)),
     }
 }
 

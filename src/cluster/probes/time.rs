@@ -32,7 +32,7 @@ fn words(seconds: u64) -> String {
 }
 
 /// Reads a time of RFC 3339, for example `2026-03-01T12:00:00.5+01:00`, as seconds since 1970.
-fn unix_seconds(text: &str) -> Option<i64> {
+pub fn unix_seconds(text: &str) -> Option<i64> {
     let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<i64>().ok();
     let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
     let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
@@ -73,6 +73,7 @@ mod tests {
             ("2000-03-01T00:00:00Z", 951_868_800),
             ("2026-03-01T12:00:00.123456789Z", 1_772_366_400),
             ("2026-03-01T12:00:00+02:00", 1_772_359_200),
+            ("2026-03-01T12:00:00Z", 1_772_366_400),
             ("2026-03-01T12:00:00.5-07:30", 1_772_393_400),
             ("2100-12-31T00:00:00Z", 4_133_894_400),
         ] {

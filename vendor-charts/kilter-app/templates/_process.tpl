@@ -1,15 +1,15 @@
 {{/* The processes as a list of {name, container, image, command, env, port, health, replicas, public}: the app, then its components. A component has the environment of the app,
      but for its PORT, under its own. */}}
 {{- define "kilter-app.processes" -}}
-{{- $env := merge (dict) .Values.variables (dict "PORT" (.Values.port | toString)) }}
+{{- $env := mergeOverwrite (dict "PORT" (.Values.port | int64 | toString)) .Values.variables }}
 {{- $app := dict "name" .Values.app "container" "app" "image" .Values.image "command" .Values.command "env" $env "port" .Values.port "health" .Values.health }}
 {{- $_ := set $app "replicas" .Values.replicas }}
 {{- $_ := set $app "public" .Values.public }}
 {{- $processes := list $app }}
 {{- range .Values.components }}
 {{- $process := dict "name" (printf "%s-%s" $.Values.app .name) "container" .name "image" (.image | default $.Values.image) "command" (.command | default list) "health" "" "replicas" 1 }}
-{{- $port := ternary (dict "PORT" (.port | toString)) (dict) (not (empty .port)) }}
-{{- $_ := set $process "env" (merge (dict) (.variables | default dict) $port (omit $.Values.variables "PORT")) }}
+{{- $port := empty .port | ternary (dict) (dict "PORT" (.port | int64 | toString)) }}
+{{- $_ := set $process "env" (mergeOverwrite (dict) (omit $.Values.variables "PORT") $port (.variables | default dict)) }}
 {{- $_ := set $process "port" .port }}
 {{- $_ := set $process "public" (and $.Values.public (not (and (empty .hostnames) (empty .path)))) }}
 {{- $processes = append $processes $process }}
@@ -42,7 +42,7 @@ labels:
   {{- include "kilter-app.selector" (index . 2) | nindent 2 }}
   {{- end }}
   {{- include "kilter-app.labels" $root | nindent 2 }}
-  kilter.netshire.com/revision: {{ $root.Values.revision | toString | quote }}
+  kilter.netshire.com/revision: {{ $root.Values.revision | int64 | toString | quote }}
 {{- end }}
 
 {{/* Settings of every pod. */}}

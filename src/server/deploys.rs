@@ -1,0 +1,177 @@
+//! `POST …/deploys`, `POST …/rollback`, `GET …/deploys`, `GET …/deploys/{deploy}`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::{Extension, Json};
+use k8s_openapi::api::apps::v1::ControllerRevision;
+use kube::api::{Api, ListParams};
+use serde_json::json;
+
+use super::answers::{Body, RequestId, app_id};
+use super::audit::Entry;
+use super::auth::Grant;
+use super::failure::Refusal;
+use super::info;
+use super::state::Server;
+use super::upsert::{Asked, upsert};
+use crate::api::{
+    AppId, DeployAccepted, DeployInfo, DeployRequest, KilterApp, KilterAppSpec, LABEL_APP, LABEL_ENV, RollbackRequest,
+    Template, check, deploy_id,
+};
+
+/// Path parameters of an app.
+pub(super) type OfApp = Path<(String, String, String)>;
+/// Path parameters of one deploy of an app.
+pub(super) type OfDeploy = Path<(String, String, String, String)>;
+type Accepted = Result<(StatusCode, Json<DeployAccepted>), Refusal>;
+
+pub(super) async fn deploy(
+    State(server): State<Arc<Server>>,
+    Extension(grant): Extension<Grant>,
+    Extension(request): Extension<RequestId>,
+    Path(path): OfApp,
+    headers: HeaderMap,
+    Body(body): Body<DeployRequest>,
+) -> Accepted {
+    let id = app_id(&path)?;
+    grant.may_deploy(&id)?;
+    let key = key(&headers)?;
+    valid(&id, &body.template, &server)?;
+    accept(&server, &grant, &request, "deploy", &id, &key, body.template).await
+}
+
+pub(super) async fn rollback(
+    State(server): State<Arc<Server>>,
+    Extension(grant): Extension<Grant>,
+    Extension(request): Extension<RequestId>,
+    Path(path): OfApp,
+    headers: HeaderMap,
+    Body(body): Body<RollbackRequest>,
+) -> Accepted {
+    let id = app_id(&path)?;
+    grant.may_deploy(&id)?;
+    let key = key(&headers)?;
+    let app = find(&server, &id).await?;
+    // A repeated request is answered as before, wherever "the one before" is by now.
+    let deploy = deploy_id(&id, &key);
+    if let Some(known) = info::accepted(&app).into_iter().find(|known| known.deploy == deploy) {
+        let url = id.url(&server.platform, &app.spec.template);
+        let answer = DeployAccepted { deploy, revision: known.revision, url, unchanged: true };
+        return Ok((StatusCode::OK, Json(answer)));
+    }
+    let history = history(&server, &id).await?;
+    let to = match body.to {
+        Some(to) => history.get(&to).ok_or_else(|| unknown_revision(&id, to, &history))?,
+        None => {
+            let before = history.range(..app.spec.revision).next_back().map(|(_, spec)| spec);
+            before.ok_or_else(|| {
+                Refusal::conflict("NothingBefore", format!("{id} has no revision before the current one"))
+            })?
+        }
+    };
+    // A rollback ships no Jobs.
+    let template = to.template.without_jobs();
+    valid(&id, &template, &server)?;
+    accept(&server, &grant, &request, "rollback", &id, &key, template).await
+}
+
+pub(super) async fn list(
+    State(server): State<Arc<Server>>,
+    Extension(grant): Extension<Grant>,
+    Path(path): OfApp,
+) -> Result<Json<Vec<DeployInfo>>, Refusal> {
+    let id = app_id(&path)?;
+    grant.may_read(&id)?;
+    let app = find(&server, &id).await?;
+    let history = history(&server, &id).await?;
+    let mut all = vec![info::current(&app)];
+    let older = history.values().rev().filter(|spec| spec.deploy != app.spec.deploy);
+    all.extend(older.filter_map(|spec| info::of_deploy(&app, &spec.deploy, &history)));
+    Ok(Json(all))
+}
+
+pub(super) async fn show(
+    State(server): State<Arc<Server>>,
+    Extension(grant): Extension<Grant>,
+    Path((org, app, env, deploy)): OfDeploy,
+) -> Result<Json<DeployInfo>, Refusal> {
+    let id = app_id(&(org, app, env))?;
+    grant.may_read(&id)?;
+    let app = find(&server, &id).await?;
+    let mut history = BTreeMap::new();
+    if app.spec.deploy != deploy {
+        history = self::history(&server, &id).await?;
+    }
+    let found = info::of_deploy(&app, &deploy, &history);
+    found.map(Json).ok_or_else(|| Refusal::not_found(format!("{id} knows no such deploy")))
+}
+
+async fn accept(
+    server: &Arc<Server>,
+    grant: &Grant,
+    request: &RequestId,
+    action: &str,
+    id: &AppId,
+    key: &str,
+    template: Template,
+) -> Accepted {
+    let deploy = deploy_id(id, key);
+    let about = json!({"deploy": deploy, "image": template.image});
+    let entry = Entry::begin(&request.0, grant, action, id, &about).map_err(|error| {
+        tracing::error!(%error, "cannot write the audit log");
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "NoAudit", "the audit log cannot be written").retry_after(5)
+    })?;
+    let asked = Asked { id, deploy: &deploy, by: &grant.record.name, template };
+    let done = upsert(server, &asked).await;
+    entry.end(match &done {
+        Ok(accepted) if accepted.unchanged => "unchanged",
+        Ok(_) => "accepted",
+        Err(refusal) => &refusal.failure.code,
+    });
+    let accepted = done?;
+    Ok((if accepted.unchanged { StatusCode::OK } else { StatusCode::ACCEPTED }, Json(accepted)))
+}
+
+fn valid(id: &AppId, template: &Template, server: &Server) -> Result<(), Refusal> {
+    let problems = check(id, template, &server.platform);
+    match problems.first() {
+        None => Ok(()),
+        Some(first) => Err(Refusal::bad("Invalid", first.clone()).problems(problems)),
+    }
+}
+
+/// Reads the header that makes a repeated request the same request.
+fn key(headers: &HeaderMap) -> Result<String, Refusal> {
+    let mut all = headers.get_all("idempotency-key").iter();
+    let key = all.next().and_then(|value| value.to_str().ok()).filter(|key| (8..=128).contains(&key.len()));
+    match (key, all.next()) {
+        (Some(key), None) => Ok(key.to_owned()),
+        _ => Err(Refusal::bad("NoIdempotencyKey", "a deploy needs one Idempotency-Key of 8 to 128 characters")),
+    }
+}
+
+/// Reads an app.
+pub(super) async fn find(server: &Arc<Server>, id: &AppId) -> Result<KilterApp, Refusal> {
+    let found =
+        server.api().get_opt(&id.namespace()).await.map_err(|error| Refusal::cluster("read the app", &error))?;
+    let found = found.filter(|app| app.spec.org == id.org() && app.spec.app == id.app());
+    found.ok_or_else(|| Refusal::not_found(format!("there is no {id}")))
+}
+
+/// Reads the history that the operator keeps: revision → spec.
+async fn history(server: &Arc<Server>, id: &AppId) -> Result<BTreeMap<u64, KilterAppSpec>, Refusal> {
+    let api: Api<ControllerRevision> = Api::namespaced(server.client.clone(), &server.namespace);
+    let ours = ListParams::default().labels(&format!("{LABEL_APP}={},{LABEL_ENV}={}", id.app(), id.env()));
+    let listed = api.list(&ours).await.map_err(|error| Refusal::cluster("read the history", &error))?;
+    let specs = listed.items.into_iter().filter_map(|entry| serde_json::from_value(entry.data?.0).ok());
+    let specs = specs.filter(|spec: &KilterAppSpec| spec.org == id.org());
+    Ok(specs.map(|spec| (spec.revision, spec)).collect())
+}
+
+fn unknown_revision(id: &AppId, to: u64, history: &BTreeMap<u64, KilterAppSpec>) -> Refusal {
+    let known: Vec<String> = history.keys().map(u64::to_string).collect();
+    Refusal::not_found(format!("{id} has no revision {to}; there are: {}", known.join(", ")))
+}
