@@ -40,7 +40,8 @@ const ROOMS: [(&str, &[&str]); 23] = [
     ("server", &["api"]),
     // The layout of the flux repository, and git.
     ("gitops", &["api"]),
-    ("operator", &["api", "catalog", "gitops", "helm", "toolchain", "values"]),
+    // What becomes of a chart's hooks is a word of kilter.yaml.
+    ("operator", &["api", "catalog", "config", "gitops", "helm", "toolchain", "values"]),
     (
         "cli",
         &[

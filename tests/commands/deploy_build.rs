@@ -141,16 +141,30 @@ fn an_app_that_nothing_starts_is_refused_before_anything_is_asked() {
     assert!(platform.asked().is_empty());
 }
 
-/// The Dockerfile that kilter makes, built by a real docker; what the image then has and says.
-#[test]
-fn the_production_image_of_the_node_fixture_runs() {
+/// Has kilter make the production Dockerfile of a project, a real docker build it, and `script` run in the image; returns
+/// what that prints. Nothing when there is no docker.
+fn in_production(project: &Project, script: &str) -> Option<String> {
     let Some(host) = variable("KILTER_TEST_DOCKER_HOST") else {
-        return skip("the production image built by a real docker: KILTER_TEST_DOCKER_HOST is not set");
+        skip("the production image built by a real docker: KILTER_TEST_DOCKER_HOST is not set");
+        return None;
     };
-    let (project, platform) = (Project::new("shop").fixture("shop"), Platform::start());
-    docker(&project, PUSHED);
+    let platform = Platform::start();
+    docker(project, PUSHED);
     platform.deploys([phase("ready", "")]);
-    let yaml = "services: []\nenvironments: {prod: {secrets: {x: secrets/prod env}}, b: {secrets: {y: b.txt}}}\n";
+    run(project, &platform, &[&DEPLOY[..], &["--allow-missing"]].concat()).succeeds();
+    let mut build = command(&crate::support::root().join("scripts/docker-build-check"));
+    let build = build.arg(project.root()).arg(project.outside("docker/Dockerfile")).args(["/bin/sh", "-c", script]);
+    let done = build.env("KILTER_TEST_DOCKER_HOST", host).output().unwrap();
+    let out = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(done.status.success(), "{out}{}", String::from_utf8_lossy(&done.stderr));
+    Some(out)
+}
+
+#[test]
+fn slow_the_production_image_of_the_node_fixture_has_what_it_needs_and_no_secret() {
+    let project = Project::new("shop").fixture("shop");
+    // The secrets of other environments must not get into the image either.
+    let yaml = "environments: {prod: {env: {A: b}}, b: {secrets: {x: secrets/prod env, y: b.txt}}}\n";
     project.write("kilter.yaml", yaml);
     let package = r#"{"name": "shop", "private": true, "scripts": {"build": "is-ci; cp server.js built.js", "start": "node built.js"},
         "dependencies": {"ioredis": "^5.8.0", "pg": "^8.16.0"}, "devDependencies": {"is-ci": "^4.1.0"}}"#;
@@ -163,14 +177,26 @@ fn the_production_image_of_the_node_fixture_runs() {
     {
         project.write(secret, "A=hunter2-canary\n");
     }
-    run(&project, &platform, &[&DEPLOY[..], &["--env", "c", "--allow-missing"]].concat()).run();
-    let dockerfile = project.outside("docker/Dockerfile");
-    let mut build = command(&crate::support::root().join("scripts/docker-build-check"));
-    let script = "node built.js; grep -rl hunter2 /app || echo clean";
-    let build = build.arg(project.root()).arg(&dockerfile).args(["/bin/sh", "-c", script]);
-    let done = build.env("KILTER_TEST_DOCKER_HOST", host).output().unwrap();
-    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    assert!(done.status.success(), "{out}{err}");
+    let Some(out) = in_production(&project, "node built.js; grep -rl hunter2 /app || echo clean") else { return };
     let files = "README.md built.js kilter.yaml node_modules package-lock.json package.json secrets server.js sub";
-    assert_eq!(out, format!("1000 production 3000 true false {files}\nclean\n"), "{err}");
+    assert_eq!(out, format!("1000 production 3000 true false {files}\nclean\n"));
+}
+
+#[test]
+fn slow_the_production_image_of_the_python_fixture_imports_its_app() {
+    let project = Project::new("notes").fixture("notes");
+    let script = "python -c 'import os, fastapi, uvicorn, app; print(os.getuid(), os.environ[\"PORT\"])'; touch /opt/venv/x 2>/dev/null || echo fixed";
+    let Some(out) = in_production(&project, script) else { return };
+    assert_eq!(out, "1000 8000\nfixed\n");
+    let dockerfile = fs::read_to_string(project.outside("docker/Dockerfile")).unwrap();
+    assert!(dockerfile.contains("--no-dev") && !dockerfile.contains("--reload"), "{dockerfile}");
+}
+
+#[test]
+fn slow_the_production_image_of_a_go_module_is_its_program() {
+    let main = "package main\n\nimport (\n\t\"fmt\"\n\t\"os\"\n)\n\nfunc main() { fmt.Println(os.Getuid(), os.Getenv(\"PORT\")) }\n";
+    let project =
+        Project::new("links").file("go.mod", "module example.com/links\n\ngo 1.26\n").file("cmd/links/main.go", main);
+    let Some(out) = in_production(&project, "app; ls /app | wc -l; command -v go || echo none") else { return };
+    assert_eq!(out, "1000 8080\n0\nnone\n");
 }
