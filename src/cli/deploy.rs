@@ -11,7 +11,7 @@ use super::context::Context;
 use super::production::{Access, AppArgs, Begun, Place, Said, WaitArgs};
 use super::project::Project;
 use crate::api::{AppId, DeployRequest};
-use crate::deploy::{Hop, Remembered, idempotency_key, remember};
+use crate::deploy::{Hop, Remembered, check, idempotency_key, remember};
 use crate::diag::{Error, Result};
 use draft::Draft;
 
@@ -69,6 +69,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
 
     let info = access.client.info()?;
     draft.seal(ctx, &project, &place, &id, &info)?;
+    check(&id, &draft.template, &info.domain)?;
     if args.plan {
         return plan::run(args, ctx, &access, &id, draft);
     }

@@ -25,6 +25,6 @@ pub use login::{Access, Login, Logins, ServerUrl};
 pub use random::idempotency_key;
 pub use remembered::{Remembered, remember, remembered};
 pub(crate) use request::refuse_missing;
-pub use request::{App, Asked, missing, request};
+pub use request::{App, Asked, check, missing, request};
 pub use sealed::{Seal, Sealer, read_variables};
 pub use timeline::{Hop, hops, waterfall};

@@ -67,13 +67,22 @@ pub fn request(id: &AppId, app: &App<'_>, asked: &Asked) -> Result<Template> {
         about: about(config, asked.repo.as_deref()),
     };
     // The cluster's domain is the server's to know; everything else is checked here as there.
-    let wrong = api::check(id, &template, &Platform::default());
+    check(id, &template, "")?;
+    Ok(template)
+}
+
+/// Checks a template as the server of a cluster with this domain will.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn check(id: &AppId, template: &Template, domain: &str) -> Result<()> {
+    let wrong = api::check(id, template, &Platform { domain: domain.to_owned(), ..Platform::default() });
     if wrong.is_empty() {
-        return Ok(template);
+        return Ok(());
     }
     Err(Error::project(format!("kilter.yaml cannot be deployed to `{}` as it is", id.env()))
         .detail(wrong.join("\n"))
-        .help("Correct it, then run the same command again. Nothing was built or sent."))
+        .help("Correct it, then run the same command again. Nothing was built or deployed."))
 }
 
 fn environment(config: &Config, env: &str) -> Environment {

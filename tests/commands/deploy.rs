@@ -179,6 +179,32 @@ fn what_is_wrong_here_is_said_before_anything_is_asked() {
 }
 
 #[test]
+fn another_apps_name_is_refused_before_anything_is_built() {
+    let platform = Platform::start();
+    let project = app();
+    project.write("kilter.yaml", "port: 1\ndeploy: {domains: [other.apps.example.com]}\n");
+    let said = kilter(&project, &platform, &WITH_IMAGE).fails(1);
+    assert!(said.contains("`other.apps.example.com` is under the cluster's domain"), "{said}");
+    assert!(platform.asked_of(&posts()).is_empty());
+}
+
+#[test]
+fn nothing_to_do_is_said_and_is_no_failure() {
+    let (project, platform) = (app(), Platform::start());
+    let mut ready = phase("ready", "");
+    ready["timeline"] = json!({"deploy": DEPLOY, "accepted": "2026-11-24T10:00:00Z", "ready": "2026-11-24T11:00:00Z"});
+    platform.deploys([ready]);
+    let accepted = json!({"deploy": DEPLOY, "revision": 7, "url": URL, "unchanged": true});
+    platform.answers(&posts(), [Answer::Json(200, accepted)]);
+    let output = kilter(&project, &platform, &[&WITH_IMAGE[..], &["--wait"]].concat()).succeeds();
+    assert!(
+        output.stderr.contains("nothing to do: it is revision 7") && !output.stderr.contains("3600"),
+        "{}",
+        output.stderr
+    );
+}
+
+#[test]
 fn a_mistyped_environment_is_noticed() {
     let platform = Platform::start();
     let project = app();

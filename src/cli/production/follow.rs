@@ -82,7 +82,9 @@ impl Begun<'_> {
         ui::on_leaving(None);
         match followed? {
             Followed::Ready(info) => {
-                self.hops.extend(info.timeline.as_ref().map(hops).unwrap_or_default());
+                // What was deployed before took its time then.
+                let timeline = info.timeline.as_ref().filter(|_| !unchanged);
+                self.hops.extend(timeline.map(hops).unwrap_or_default());
                 ctx.ui.talk(&waterfall(&self.hops));
                 self.print(ctx, Some(&info));
                 Ok(())
