@@ -115,5 +115,6 @@ start_platform() {
   platform_objects
   for part in "${PLATFORM[@]}"; do launch "$part"; done
   for part in "${PLATFORM[@]}"; do await 60 "$part"; done
+  quietly kubectl --namespace gateway-system wait --for=condition=Programmed --timeout=60s gateway public
   platform_env
 }
