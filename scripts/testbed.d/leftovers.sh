@@ -81,6 +81,8 @@ take_away() {
   while read -r folder; do rmdir "$folder" 2>/dev/null || true; done < <(cgroup_folders)
   if [[ -s $RUN/sysctl ]]; then sysctl -q -p "$RUN/sysctl" >/dev/null || true; fi
   fixed_folders
+  # Nobody answers at the addresses in it.
+  rm -f "$BED/platform.env"
   rm -rf "$RUN"
 }
 

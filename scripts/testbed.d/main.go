@@ -22,6 +22,7 @@ import (
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
+	"kilter.test/testbed/policies"
 
 	// What the bed's Corefile names.
 	_ "github.com/coredns/coredns/plugin/bind"
@@ -55,6 +56,8 @@ func main() {
 		own(name, provision)
 	case "git-server":
 		own(name, serveGit)
+	case "network-policies":
+		own(name, policies.Run)
 	default:
 		fmt.Fprintf(os.Stderr, "%s is none of the test bed's programs\n", name)
 		os.Exit(2)

@@ -122,6 +122,15 @@ running() {
   printf '%s\n' "$pid"
 }
 
+# Closes the files that the caller has open beside the usual three: a lock on one of them would be held as long as the part runs.
+close_files() {
+  local file
+  for file in /proc/self/fd/*; do
+    file=${file##*/}
+    if ((file > 2)); then exec {file}>&-; fi
+  done
+}
+
 # launch PART: starts it where it does not run.
 launch() {
   local part=$1 COMMAND=() where=(nsenter --net="$NETNS") pid
@@ -133,7 +142,10 @@ launch() {
   part_command "$part"
   if [[ -f $LOGS/$part.log ]]; then mv "$LOGS/$part.log" "$LOGS/$part.log.before"; fi
   # Nothing of the caller's environment: a proxy's address in it would be used. A session of its own: Ctrl-C ends the script only.
-  env -i PATH="$PATH" HOME="$BED" setsid "${where[@]}" "${COMMAND[@]}" </dev/null >"$LOGS/$part.log" 2>&1 &
+  (
+    close_files
+    exec env -i PATH="$PATH" HOME="$BED" setsid "${where[@]}" "${COMMAND[@]}"
+  ) </dev/null >"$LOGS/$part.log" 2>&1 &
   pid=$!
   printf '%s %s %s\n' "$pid" "$(start_time "$pid")" "$BOOT" >"$RUN/$part.pid"
 }

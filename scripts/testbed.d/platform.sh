@@ -2,9 +2,11 @@
 # What production needs beside a cluster: sourced by scripts/testbed, never run.
 
 # In the order they are started.
-PLATFORM=(git-server source-controller kustomize-controller)
+PLATFORM=(git-server source-controller kustomize-controller traefik network-policies)
 GIT_ADDRESS=$NODE_ADDRESS:8418
 ARTIFACTS_ADDRESS=127.0.0.1:9790
+GATEWAY_PORT=8088
+HOST_SUFFIX=apps.bed.test
 
 # platform_command PART: puts into COMMAND what it is started with.
 # shellcheck disable=SC2034 # parts.sh uses it.
@@ -22,6 +24,12 @@ platform_command() {
     kustomize-controller)
       COMMAND=("${kubernetes[@]}" "$(module_path flux)/$1" "${flux[@]}" --health-addr=127.0.0.1:9441 --no-remote-bases)
       ;;
+    traefik)
+      COMMAND=("${kubernetes[@]}" "$(module_path gateway)/$1" --global.checknewversion=false --global.sendanonymoususage=false
+        --providers.kubernetesgateway=true --providers.kubernetesgateway.statusaddress.ip="$NODE_ADDRESS"
+        --entrypoints.web.address="$NODE_ADDRESS:$GATEWAY_PORT" --entrypoints.ping.address=127.0.0.1:8089 --ping.entrypoint=ping)
+      ;;
+    network-policies) COMMAND=("$BIN/$1" -kubeconfig "$BED/admin.kubeconfig" -listen 127.0.0.1:8490) ;;
     *) return 1 ;;
   esac
 }
@@ -32,6 +40,8 @@ platform_answers() {
     git-server) inside_port "${GIT_ADDRESS%:*}" "${GIT_ADDRESS#*:}" ;;
     source-controller) inside_http 9440 /readyz && inside_port "${ARTIFACTS_ADDRESS%:*}" "${ARTIFACTS_ADDRESS#*:}" ;;
     kustomize-controller) inside_http 9441 /readyz ;;
+    network-policies) inside_http 8490 / ;;
+    traefik) inside_http 8089 /ping && inside_port "$NODE_ADDRESS" "$GATEWAY_PORT" ;;
     *) return 1 ;;
   esac
 }
@@ -41,6 +51,7 @@ platform_ports() {
   case $1 in
     git-server) echo "${GIT_ADDRESS#*:}" ;;
     source-controller) echo "${ARTIFACTS_ADDRESS#*:}" ;;
+    traefik) echo "$GATEWAY_PORT" ;;
     *) echo - ;;
   esac
 }
@@ -91,6 +102,8 @@ platform_env() {
   cat >"$BED/platform.env" <<ENV
 GIT_URL=http://$GIT_ADDRESS/fleet.git
 GIT_LOGIN=$BED/git-login
+GATEWAY_ADDR=$NODE_ADDRESS:$GATEWAY_PORT
+HOST_SUFFIX=$HOST_SUFFIX
 ENV
 }
 
@@ -102,5 +115,6 @@ start_platform() {
   platform_objects
   for part in "${PLATFORM[@]}"; do launch "$part"; done
   for part in "${PLATFORM[@]}"; do await 60 "$part"; done
+  quietly kubectl --namespace gateway-system wait --for=condition=Programmed --timeout=60s gateway public
   platform_env
 }

@@ -3,9 +3,10 @@
 
 # As scripts/base-images names them.
 BASES=(node:22-alpine python:3.13-slim golang:1.26-alpine)
-PROGRAMS=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl coredns provisioner git-server)
+PROGRAMS=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl coredns provisioner git-server
+  network-policies)
 # Programs of the platform that can't be linked with others, one go.mod each.
-MODULES=(flux)
+MODULES=(flux gateway)
 
 # The release of Kubernetes, as go.mod has it: what `kubectl version` prints.
 kubernetes_version() { awk '$1 == "k8s.io/kubernetes" { print $2; exit }' "$SOURCES/go.mod"; }
@@ -23,7 +24,7 @@ go_flags() {
 programs_path() {
   local digest GO_FLAGS
   go_flags
-  digest=$({ cat "$SOURCES"/go.* "$SOURCES"/*.go "$SOURCES"/pause/*.go; printf '%s' "$(go version 2>&1) ${GO_FLAGS[*]}"; } | sha256sum)
+  digest=$({ cat "$SOURCES"/go.* "$SOURCES"/*.go "$SOURCES"/pause/*.go "$SOURCES"/policies/*.go; printf '%s' "$(go version 2>&1) ${GO_FLAGS[*]}"; } | sha256sum)
   printf '%s/programs/%s\n' "$BED" "${digest:0:16}"
 }
 
@@ -31,6 +32,7 @@ programs_path() {
 module_packages() {
   case $1 in
     flux) echo github.com/fluxcd/source-controller github.com/fluxcd/kustomize-controller ;;
+    gateway) echo github.com/traefik/traefik/v3/cmd/traefik ;;
   esac
 }
 
@@ -38,6 +40,7 @@ module_packages() {
 module_kinds() {
   case $1 in
     flux) printf '%s config/crd/bases\n' github.com/fluxcd/source-controller github.com/fluxcd/kustomize-controller ;;
+    gateway) echo sigs.k8s.io/gateway-api config/crd/standard ;;
   esac
 }
 
@@ -47,7 +50,7 @@ MODULE_FLAGS=(-p 2 -trimpath -buildvcs=false -mod=readonly '-ldflags=-s -w')
 module_path() {
   local digest
   digest=$({
-    cat "$SOURCES/$1"/go.*
+    find "$SOURCES/$1" -type f -print0 | sort -z | xargs -0 cat
     printf '%s' "$(go version 2>&1) ${MODULE_FLAGS[*]} $(module_packages "$1") $(module_kinds "$1")"
   } | sha256sum)
   printf '%s/programs/%s-%s\n' "$BED" "$1" "${digest:0:16}"
