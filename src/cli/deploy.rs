@@ -8,7 +8,7 @@ mod secrets;
 use std::time::Instant;
 
 use super::context::Context;
-use super::production::{Access, AppArgs, Begun, Place, Said, WaitArgs};
+use super::production::{Access, AppArgs, Begun, Place, Said, WaitArgs, asking};
 use super::project::Project;
 use crate::api::{AppId, DeployRequest};
 use crate::deploy::{Hop, Remembered, check, idempotency_key, remember};
@@ -80,7 +80,8 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     }
     let image = draft.template.image.clone();
     let began = Instant::now();
-    let accepted = access.client.deploy(&id, &DeployRequest { template: draft.template }, &idempotency_key()?)?;
+    let (request, key) = (DeployRequest { template: draft.template }, idempotency_key()?);
+    let accepted = asking(&id, || access.client.deploy(&id, &request, &key))?;
     hops.push(Hop { name: "accept", took: began.elapsed() });
     let now = Remembered {
         project: Some(said.value),

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::context::Context;
-use super::production::{AppArgs, Begun, Place, WaitArgs};
+use super::production::{AppArgs, Begun, Place, WaitArgs, asking};
 use crate::api::RollbackRequest;
 use crate::deploy::{Hop, idempotency_key};
 use crate::diag::Result;
@@ -34,7 +34,8 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
         said.from, access.server.value, access.server.from
     ));
     let began = Instant::now();
-    let accepted = access.client.rollback(&id, &RollbackRequest { to: args.to }, &idempotency_key()?)?;
+    let (request, key) = (RollbackRequest { to: args.to }, idempotency_key()?);
+    let accepted = asking(&id, || access.client.rollback(&id, &request, &key))?;
     let hops = vec![Hop { name: "accept", took: began.elapsed() }];
     Begun { id: &id, accepted, image: None, hops }.finish(ctx, &access, &args.wait)
 }

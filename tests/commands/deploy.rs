@@ -140,6 +140,19 @@ fn ctrl_c_leaves_the_deploy_alone_and_says_so() {
 }
 
 #[test]
+fn an_interrupt_before_the_answer_leaves_no_false_hope() {
+    let (project, platform) = (app(), Platform::start());
+    // Asked again and again, with growing pauses.
+    platform.answers(&posts(), [Answer::Page(503)]);
+    let run = kilter(&project, &platform, &WITH_IMAGE).start();
+    platform.awaits(&posts());
+    run.signal(rustix::process::Signal::INT);
+    let output = run.end();
+    assert_eq!((output.code, output.stdout.as_str()), (130, ""));
+    assert!(output.stderr.contains("may have taken it all the same"), "{}", output.stderr);
+}
+
+#[test]
 fn every_problem_that_the_server_names_is_shown() {
     let (project, platform) = (app(), Platform::start());
     let body = json!({"error": {"code": "MissingSecrets", "message": "missing secrets in shop-prod: shop-env",

@@ -3,8 +3,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -47,7 +48,11 @@ struct State {
 pub(crate) struct Platform {
     url: String,
     state: Arc<Mutex<State>>,
+    came: Arc<Condvar>,
 }
+
+/// Far above what any request needs on a loaded machine.
+const HANGS_AFTER: Duration = Duration::from_secs(120);
 
 /// What a deploy is accepted with.
 pub(crate) const DEPLOY: &str = "d0123456789abcdef";
@@ -61,7 +66,7 @@ impl Platform {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let platform = Self { url, state: Arc::default() };
+        let platform = Self { url, state: Arc::default(), came: Arc::default() };
         platform.answers("GET /v1/info", [Answer::Json(200, info())]);
         let handler = platform.clone();
         thread::spawn(move || {
@@ -102,6 +107,13 @@ impl Platform {
         self.asked().into_iter().filter(|asked| asked.what == what).collect()
     }
 
+    /// Waits until this was asked. Fails the test when it never is.
+    pub(crate) fn awaits(&self, what: &str) {
+        let missing = |state: &mut State| !state.asked.iter().any(|asked| asked.what == what);
+        let waited = self.came.wait_timeout_while(self.state.lock().unwrap(), HANGS_AFTER, missing).unwrap();
+        assert!(!waited.1.timed_out(), "{what} was never asked");
+    }
+
     fn serve(&self, mut stream: TcpStream) {
         let mut reader = BufReader::new(stream.try_clone().unwrap());
         while let Some(asked) = read(&mut reader) {
@@ -109,6 +121,7 @@ impl Platform {
             let answer = {
                 let mut state = self.state.lock().unwrap();
                 state.asked.push(asked.clone());
+                self.came.notify_all();
                 match state.answers.get_mut(&asked.what) {
                     _ if !authorized => failure(401, "Unauthorized", "the token is not valid"),
                     Some(answers) if answers.len() > 1 => answers.pop_front().unwrap(),

@@ -63,6 +63,20 @@ pub(crate) struct Begun<'a> {
     pub(crate) hops: Vec<Hop>,
 }
 
+/// Asks the server for something that it may have taken even if kilter is interrupted before the answer.
+///
+/// # Errors
+/// Those of `ask`.
+pub(crate) fn asking<T>(id: &AppId, ask: impl FnOnce() -> Result<T>) -> Result<T> {
+    let show = show(id);
+    ui::on_leaving(Some(format!("The server may have taken it all the same: `{show}` shows whether it has.")));
+    let answer = ask();
+    if !crate::exec::interrupted() {
+        ui::on_leaving(None);
+    }
+    answer
+}
+
 impl Begun<'_> {
     /// Follows it to its end where that is wanted, and prints the address, or what went wrong.
     ///
@@ -79,7 +93,9 @@ impl Begun<'_> {
         }
         ui::on_leaving(Some(format!("The deploy goes on without you: `{}` shows how far it is.", self.show())));
         let followed = self.follow(ctx, access, args.timeout.0);
-        ui::on_leaving(None);
+        if !crate::exec::interrupted() {
+            ui::on_leaving(None);
+        }
         match followed? {
             Followed::Ready(info) => {
                 // What was deployed before took its time then.
@@ -166,9 +182,13 @@ impl Begun<'_> {
     }
 
     fn show(&self) -> String {
-        let env = if self.id.env() == "prod" { String::new() } else { format!(" --env {}", self.id.env()) };
-        format!("kilter apps show {}/{}{env}", self.id.org(), self.id.app())
+        show(self.id)
     }
+}
+
+fn show(id: &AppId) -> String {
+    let env = if id.env() == "prod" { String::new() } else { format!(" --env {}", id.env()) };
+    format!("kilter apps show {}/{}{env}", id.org(), id.app())
 }
 
 /// Says how far a deploy is, and why it is no further when the server says so.

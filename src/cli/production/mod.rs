@@ -5,5 +5,5 @@ mod follow;
 mod target;
 
 pub(crate) use access::{Access, ServerArgs, client, credentials, lock_credentials, wrong_token};
-pub(crate) use follow::{Begun, WaitArgs, printable};
+pub(crate) use follow::{Begun, WaitArgs, asking, printable};
 pub(crate) use target::{AppArgs, Place, Said, named};

@@ -66,7 +66,8 @@ impl Place {
     pub(crate) fn app(&self, ctx: &Context, project: Option<&str>, env: &str) -> Result<(AppId, Said)> {
         let said = Said::first([
             (project, "`--project`"),
-            (ctx.var("KILTER_PROJECT"), "`KILTER_PROJECT`"),
+            // A Tiltfile gets the project's directory under this name.
+            (ctx.var("KILTER_PROJECT").filter(|value| !value.starts_with('/')), "`KILTER_PROJECT`"),
             (self.remembered.project.as_deref(), "the last deploy"),
         ]);
         let Some(said) = said else {
