@@ -283,6 +283,11 @@ impl Drop for Platform {
     }
 }
 
+/// Waits until an app answers this: right after a rollout a pod that is ending may answer once more.
+fn answers(platform: &Platform, host: &str, text: &str) {
+    until(&format!("{host} answers {text:?}"), || platform.answer(host).filter(|answer| answer == text));
+}
+
 /// Ends a program in order, so that its lease is free at once.
 fn end(mut child: Child) {
     let _ = rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM);

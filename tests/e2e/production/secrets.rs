@@ -21,7 +21,7 @@ fn slow_a_secret_reaches_the_pod_and_nothing_else() {
     // Another value rolls the pods.
     source.project.write("prod.env", format!("GREETING={CANARY}-2\n"));
     source.deploy(&platform, "keys", &[]);
-    assert_eq!(platform.answer("keys"), Some(format!("version 1 {CANARY}-2\n")));
+    super::answers(&platform, "keys", &format!("version 1 {CANARY}-2\n"));
     // The same file is not encrypted anew: nothing to do.
     let commits = platform.commits_of("keys");
     source.deploy(&platform, "keys", &[]);
