@@ -109,7 +109,7 @@ fn slow_a_storm_of_kills_loses_no_accepted_deploy() {
             "--output=jsonpath={.metadata.labels}",
         ]);
         assert!(labels.contains(&format!("\"kilter.netshire.com/revision\":\"{revision}\"")), "{labels}");
-        let seen = platform.git(&["log", "--format=%(trailers:key=Kilter-App,valueonly)", "main"]);
+        let seen = platform.git(&["log", "--format=%(trailers:key=Kilter-App,valueonly)", &platform.range()]);
         let of_app: Vec<&str> = seen.lines().filter(|line| line.starts_with(&format!("acme/{name} "))).collect();
         let mut revisions: Vec<&str> =
             of_app.iter().filter_map(|line| line.split("revision=").nth(1)?.split(' ').next()).collect();

@@ -36,6 +36,8 @@ struct Platform {
     helm: PathBuf,
     token: String,
     recipient: String,
+    /// The head of the repository at the start: what came before is of earlier tests.
+    since: Option<String>,
     server: Option<Child>,
     operator: Option<Child>,
 }
@@ -84,9 +86,11 @@ impl Platform {
             helm,
             token: String::new(),
             recipient: String::new(),
+            since: None,
             server: None,
             operator: None,
         };
+        platform.since = platform.head();
         platform.apply();
         platform.token = platform.server_command(&["token", "create", "--name", "ci", "--org", "acme"]);
         Some(platform)
@@ -262,9 +266,20 @@ impl Platform {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// The commits that speak of an app.
+    /// The head of the branch, when it has one.
+    fn head(&self) -> Option<String> {
+        let head = self.git(&["for-each-ref", "--format=%(objectname)", "refs/heads/main"]);
+        Some(head.trim().to_owned()).filter(|head| !head.is_empty())
+    }
+
+    /// The commits since the test began, for git.
+    fn range(&self) -> String {
+        self.since.as_ref().map_or_else(|| "main".to_owned(), |since| format!("{since}..main"))
+    }
+
+    /// How many commits since the test began speak of an app.
     fn commits_of(&self, app: &str) -> usize {
-        self.git(&["log", "--format=%H", &format!("--grep=Kilter-App: acme/{app} "), "main"]).lines().count()
+        self.git(&["log", "--format=%H", &format!("--grep=Kilter-App: acme/{app} "), &self.range()]).lines().count()
     }
 
     /// Deletes an app and waits until nothing of it is left.
