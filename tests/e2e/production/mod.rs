@@ -49,6 +49,8 @@ impl Platform {
         platform.start_server();
         platform.start_operator(&[]);
         platform.clear();
+        // The commits of that are not the test's.
+        platform.since = platform.head();
         Some(platform)
     }
 
