@@ -346,6 +346,18 @@ impl Lock {
     }
 }
 
+/// Returns random bytes of the system's generator.
+///
+/// # Errors
+/// When the system gives none.
+pub fn random_bytes<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    File::open("/dev/urandom")
+        .and_then(|mut source| source.read_exact(&mut bytes))
+        .map_err(|error| Error::io("read random bytes from `/dev/urandom`", &error))?;
+    Ok(bytes)
+}
+
 /// Writes a number of bytes as people read it: `512 B`, `4 MiB`, `13.2 MiB`, `1.5 GiB`.
 pub fn size(bytes: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];

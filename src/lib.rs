@@ -16,6 +16,8 @@ pub mod cli;
 #[cfg(feature = "cli")]
 pub mod cluster;
 pub mod config;
+#[cfg(feature = "platform")]
+pub mod daemon;
 #[cfg(feature = "cli")]
 pub mod deploy;
 #[cfg(feature = "cli")]

@@ -11,7 +11,7 @@ const SHARED: [&str; 5] = ["diag", "exec", "fsx", "ids", "yaml"];
 
 /// The rooms, each with what it may use besides the shared ones. An edge that leaves the order
 /// config, detect, catalog ← plan ← values ← helm ← artifacts ← cluster ← image ← tilt has its reason beside it.
-const ROOMS: [(&str, &[&str]); 23] = [
+const ROOMS: [(&str, &[&str]); 24] = [
     ("diag", &[]),
     ("exec", &[]),
     ("fsx", &[]),
@@ -37,11 +37,13 @@ const ROOMS: [(&str, &[&str]); 23] = [
     // What the image leaves out, Tilt does not watch.
     ("tilt", &["catalog", "detect", "image", "plan"]),
     // No helm and no git.
-    ("server", &["api"]),
+    ("server", &["api", "daemon"]),
+    // What both programs of the platform need.
+    ("daemon", &["api"]),
     // The layout of the flux repository, and git.
     ("gitops", &["api"]),
     // What becomes of a chart's hooks is a word of kilter.yaml.
-    ("operator", &["api", "catalog", "config", "gitops", "helm", "toolchain", "values"]),
+    ("operator", &["api", "daemon", "catalog", "config", "gitops", "helm", "toolchain", "values"]),
     (
         "cli",
         &[

@@ -94,9 +94,9 @@ mod tests {
     #[test]
     fn everything_else_is_refused_without_a_value_in_the_words() {
         let spoil: [fn(&mut Value); 12] = [
-            |v| v["stringData"]["KEY"] = json!("hunter2-canary"),
-            |v| v["stringData"]["hunter2-canary\n"] = json!(1),
-            |v| v["data"] = json!({"KEY": "aHVudGVyMi1jYW5hcnk="}),
+            |v| v["stringData"]["KEY"] = json!("canary in clear"),
+            |v| v["stringData"]["NAME\n"] = json!("canary under a name of two lines"),
+            |v| v["data"] = json!({"KEY": "canary in base64"}),
             |v| v["kind"] = json!("ClusterRoleBinding"),
             |v| v["metadata"]["namespace"] = json!("other"),
             |v| v["metadata"]["name"] = json!("other"),
@@ -111,10 +111,7 @@ mod tests {
             let mut value = sealed();
             spoil(&mut value);
             let error = check_sealed(&value.to_string(), "s", "shop-prod").unwrap_err();
-            assert!(
-                !error.contains("canary") || error.contains("has no place") || error.contains("hunter2-canary?"),
-                "{error}"
-            );
+            assert!(!error.contains("canary"), "{error}");
             assert!(!error.contains('\n'), "{error}");
         }
         assert!(check_sealed("---\nkind: Secret\n---\n", "s", "shop-prod").is_err());

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use kilter::api::{KilterApp, KilterPlan, Platform};
+use kilter::api::{KilterApp, KilterPlan};
 use kilter::diag::{Error, Result};
 use kilter::gitops::Remote;
-use kilter::{exec, fsx, operator};
+use kilter::{daemon, exec, operator};
 use kube::CustomResourceExt as _;
+
+const PROGRAM: &str = "kilter-operator";
 
 /// Brings KilterApps into the flux repository.
 #[derive(Debug, Parser)]
@@ -72,31 +74,14 @@ struct Run {
 fn main() -> ExitCode {
     #[cfg(target_os = "linux")]
     if let Some(error) = operator::become_confined(std::env::args()) {
-        return failed(&error);
+        return daemon::failed(PROGRAM, &error);
     }
     let arguments = Arguments::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(&Error::io("start", &error)),
-    };
-    match runtime.block_on(command(arguments.command)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&error),
-    }
-}
-
-#[expect(clippy::print_stderr, reason = "the last words of the process")]
-fn failed(error: &Error) -> ExitCode {
-    eprintln!("kilter-operator: {error}");
-    for detail in error.problems().iter().filter_map(|problem| problem.detail.as_ref()) {
-        eprintln!("{detail}");
-    }
-    ExitCode::from(error.kind().exit_code())
+    daemon::run(PROGRAM, command(arguments.command))
 }
 
 #[expect(clippy::print_stdout, reason = "what the command is for")]
 async fn command(command: Command) -> Result<()> {
-    let _ = rustls::crypto::ring::default_provider().install_default();
     match command {
         Command::Crds => {
             for crd in [KilterApp::crd(), KilterPlan::crd()] {
@@ -107,37 +92,19 @@ async fn command(command: Command) -> Result<()> {
         }
         Command::Rerender { batch } => {
             let stamp = k8s_openapi::jiff::Timestamp::now().to_string();
-            operator::rerender(client().await?, batch, &stamp, |name| println!("{name}")).await
+            operator::rerender(daemon::client().await?, batch, &stamp, |name| println!("{name}")).await
         }
         Command::Run(run) => {
-            log();
-            operator::run(client().await?, settings(*run)?).await
+            daemon::log();
+            // What this machine lacks is said before the cluster is asked for.
+            let settings = settings(*run)?;
+            operator::run(daemon::client().await?, settings).await
         }
     }
 }
 
-async fn client() -> Result<kube::Client> {
-    kube::Client::try_default().await.map_err(|error| {
-        Error::missing(format!("cannot find the cluster: {error}")).help("Set `KUBECONFIG`, or run inside the cluster.")
-    })
-}
-
-fn log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("KILTER_LOG").unwrap_or_else(|_| "info,kube=warn".into());
-    // kube's client writes whole objects that it cannot read, variables and all.
-    let filter = match "kube_client::client=error".parse() {
-        Ok(directive) => filter.add_directive(directive),
-        Err(_) => filter,
-    };
-    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
-}
-
 fn settings(run: Run) -> Result<operator::Settings> {
-    let shown = run.config.display();
-    let text = fsx::read_text(&run.config, 1 << 20)?.ok_or_else(|| {
-        Error::missing(format!("there is no `{shown}`")).help("Give the platform's settings by `--config`.")
-    })?;
-    let platform = Platform::from_yaml(&text).map_err(|why| Error::project(format!("`{shown}`: {why}")))?;
+    let platform = daemon::platform(&run.config)?;
     #[expect(clippy::disallowed_methods, reason = "the edge of the program")]
     let path = std::env::var_os("PATH");
     let git = exec::find_program("git", path.as_deref())

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use kilter::api::{NAMESPACE, Platform};
+use kilter::api::NAMESPACE;
 use kilter::diag::{Error, Kind, Result};
-use kilter::{fsx, server};
+use kilter::{daemon, server};
 
 /// Takes deploys and keeps them as KilterApps.
 #[derive(Debug, Parser)]
@@ -79,67 +79,39 @@ enum TokenCommand {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(&Error::io("start", &error)),
-    };
-    match runtime.block_on(command(arguments)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&error),
-    }
-}
-
-#[expect(clippy::print_stderr, reason = "the last words of the process")]
-fn failed(error: &Error) -> ExitCode {
-    eprintln!("kilter-server: {error}");
-    for help in error.problems().iter().flat_map(|problem| &problem.help) {
-        eprintln!("{help}");
-    }
-    ExitCode::from(error.kind().exit_code())
+    daemon::run("kilter-server", command(arguments))
 }
 
 #[expect(clippy::print_stdout, reason = "what the command is for")]
 async fn command(arguments: Arguments) -> Result<()> {
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let namespace = arguments.namespace;
     match arguments.command {
         Command::Run(run) => {
-            let filter =
-                tracing_subscriber::EnvFilter::try_from_env("KILTER_LOG").unwrap_or_else(|_| "info,kube=warn".into());
-            tracing_subscriber::fmt()
-                .json()
-                .with_env_filter(server::log_filter(filter))
-                .with_writer(std::io::stderr)
-                .init();
-            server::run(client().await?, settings(run, namespace)?).await
+            daemon::log();
+            // What this machine lacks is said before the cluster is asked for.
+            let settings = settings(run, namespace)?;
+            server::run(daemon::client().await?, settings).await
         }
         Command::Token(TokenCommand::Create { name, org, app, env, read_only, expires }) => {
             let new = server::NewToken { name, org, app, env, read_only, days: days(&expires)? };
-            println!("{}", server::create_token(client().await?, &namespace, &new).await?);
+            new.check()?;
+            println!("{}", server::create_token(daemon::client().await?, &namespace, &new).await?);
             Ok(())
         }
         Command::Token(TokenCommand::List) => {
-            for line in server::list_tokens(client().await?, &namespace).await? {
+            for line in server::list_tokens(daemon::client().await?, &namespace).await? {
                 println!("{line}");
             }
             Ok(())
         }
-        Command::Token(TokenCommand::Revoke { id }) => server::revoke_token(client().await?, &namespace, &id).await,
+        Command::Token(TokenCommand::Revoke { id }) => {
+            server::revoke_token(daemon::client().await?, &namespace, &id).await
+        }
     }
 }
 
-async fn client() -> Result<kube::Client> {
-    kube::Client::try_default().await.map_err(|error| {
-        Error::missing(format!("cannot find the cluster: {error}")).help("Set `KUBECONFIG`, or run inside the cluster.")
-    })
-}
-
 fn settings(run: Run, namespace: String) -> Result<server::Settings> {
-    let shown = run.config.display();
-    let text = fsx::read_text(&run.config, 1 << 20)?.ok_or_else(|| {
-        Error::missing(format!("there is no `{shown}`")).help("Give the platform's settings by `--config`.")
-    })?;
-    let platform = Platform::from_yaml(&text).map_err(|why| Error::project(format!("`{shown}`: {why}")))?;
+    let platform = daemon::platform(&run.config)?;
     Ok(server::Settings { platform, listen: run.listen, namespace, per_second: run.per_second, at_once: run.at_once })
 }
 

@@ -15,6 +15,8 @@ use crate::api::{
 };
 use crate::diag::{Error, Kind, Problem, Result, io_words};
 use crate::exec;
+use crate::fsx::random_bytes;
+use crate::ids::hex;
 
 /// Largest answer that is read. The largest the server gives are logs.
 const MAX_ANSWER: u64 = 16 * 1024 * 1024;
@@ -55,6 +57,14 @@ enum Attempt {
     Again(String, Option<Duration>),
     /// It will not.
     Failed(Error),
+}
+
+/// Makes the key that tells one request from every other: one per run of a command, the same for its repetitions.
+///
+/// # Errors
+/// When the system gives no random bytes.
+pub fn idempotency_key() -> Result<String> {
+    random_bytes::<16>().map(|bytes| hex(&bytes))
 }
 
 impl Client {

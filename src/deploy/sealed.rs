@@ -110,7 +110,7 @@ impl Sealer {
         if let Some(key) = fsx::read_text(&path, 4096)?.filter(valid) {
             return Ok(key);
         }
-        let key = hex(&super::random::bytes::<32>()?);
+        let key = hex(&crate::fsx::random_bytes::<32>()?);
         fsx::write_private(&path, key.as_bytes())?;
         Ok(key)
     }

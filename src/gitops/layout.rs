@@ -55,7 +55,7 @@ pub struct Phased {
     pub manifest: Vec<u8>,
 }
 
-/// Returns every file of an app.
+/// Returns every file of an app, its receipt among them, and that receipt.
 ///
 /// # Errors
 /// Never for checked input: what is written is plain data.
@@ -65,7 +65,7 @@ pub fn files(
     platform: &Platform,
     phases: &[Phased],
     mut receipt: AppReceipt,
-) -> Result<Files> {
+) -> Result<(Files, AppReceipt)> {
     let namespace = id.namespace();
     let mut files = Files::new();
     let mut put = |path: &str, bytes: Vec<u8>| files.insert(format!("{APPS}/{namespace}/{path}"), bytes);
@@ -94,7 +94,7 @@ pub fn files(
     }
     receipt.record(&files);
     files.insert(receipt_path(&namespace), receipt.to_text().into_bytes());
-    Ok(files)
+    Ok((files, receipt))
 }
 
 /// Returns where the receipt of an app is.

@@ -107,13 +107,12 @@ fn change(app: &str, generation: i64, image: &str) -> Change {
     };
     let phases =
         [Phased { phase: Phase::App, values: b"a: 1\n".to_vec(), manifest: format!("---\n# {image}\n").into_bytes() }];
-    let files = files(&id, &spec, &Platform::default(), &phases, receipt).unwrap();
-    let receipt = serde_json::from_slice(&files[&format!("apps/{}/receipt.json", id.namespace())]).unwrap();
+    let written = files(&id, &spec, &Platform::default(), &phases, receipt).unwrap();
     Change {
         namespace: id.namespace(),
         uid: format!("uid-{app}"),
         generation,
-        files: Some((files, receipt)),
+        files: Some(written),
         title: format!("{app} prod revision 1"),
         trailers: Change::trailers_of(&spec, generation, "kilter-app", "4.3.0"),
     }

@@ -19,11 +19,11 @@ use super::committer::Committer;
 use super::decide::{Observed, Rendering, Step, Wanted, at_head, decide};
 use super::metrics::Metrics;
 use super::observe::{observe, wanted};
-use super::render::{Dish, Kitchen};
-use super::report::{Subject, report};
-use super::run::api_error;
+use super::render::{AppRenderer, RenderedApp};
+use super::report::{Facts, report};
 use super::{MANAGER, flux, history};
 use crate::api::{AppId, FINALIZER, KilterApp, KilterAppStatus, LABEL_ORG, NAMESPACE};
+use crate::daemon::api_error;
 use crate::diag::{Error, Result};
 use crate::gitops::{Change, Head, Phase, kustomization_name, namespace_object};
 
@@ -40,12 +40,12 @@ type RenderKey = (String, i64, String);
 /// What all rounds share.
 pub(super) struct Operator {
     pub client: kube::Client,
-    pub kitchen: Arc<Kitchen>,
+    pub renderer: Arc<AppRenderer>,
     pub committer: Committer,
     pub metrics: Arc<Metrics>,
     pub confined: bool,
     /// How many renders go on at once.
-    pub stoves: Arc<Semaphore>,
+    pub render_slots: Arc<Semaphore>,
     pub apps: Store<DeserializeGuard<KilterApp>>,
     /// An effect after which the process ends at once: how tests find out what a crash leaves behind.
     pub die_after: Option<String>,
@@ -55,7 +55,7 @@ pub(super) struct Operator {
 /// What need not be found out again; nothing of it is needed for being right.
 #[derive(Default)]
 pub(super) struct Memory {
-    renders: HashMap<String, (RenderKey, std::result::Result<Dish, String>)>,
+    renders: HashMap<String, (RenderKey, std::result::Result<RenderedApp, String>)>,
     trouble: HashMap<String, String>,
     recorded: HashSet<(String, u64)>,
     told: Option<String>,
@@ -99,7 +99,7 @@ impl Operator {
     /// Finds an older KilterApp that has one of an app's host names: the elder keeps it, of two of one second the first by
     /// name.
     pub(super) fn elder_with_a_host_of(&self, id: &AppId, app: &KilterApp) -> Option<(String, String)> {
-        let platform = self.kitchen.platform();
+        let platform = self.renderer.platform();
         let names = id.hostnames(platform, &app.spec.template);
         if names.is_empty() {
             return None;
@@ -176,7 +176,7 @@ impl Operator {
             }
             Step::Tell => {
                 let Some(commit) = self.committer.head().commit.clone() else { return Ok(()) };
-                flux::tell(&self.client, &self.kitchen.platform().flux.source, &commit).await?;
+                flux::tell(&self.client, &self.renderer.platform().flux.source, &commit).await?;
                 self.memory().told = Some(commit);
                 Ok(())
             }
@@ -217,7 +217,7 @@ impl Operator {
 
     async fn create_namespace(&self, id: &AppId) -> Result<()> {
         let api: Api<Namespace> = Api::all(self.client.clone());
-        let object = serde_json::from_value(namespace_object(id, self.kitchen.platform()))
+        let object = serde_json::from_value(namespace_object(id, self.renderer.platform()))
             .map_err(|error| Error::bug(error.to_string()))?;
         let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
         match api.create(&params, &object).await {
@@ -247,12 +247,12 @@ impl Operator {
     }
 
     async fn render(&self, id: &AppId, app: &KilterApp, wanted: &Wanted) -> Result<()> {
-        let _cooking = self.committer.cooking();
+        let _in_progress = self.committer.rendering_now();
         let closed = |_| Error::bug("the renders ended");
-        let _stove = self.stoves.clone().acquire_owned().await.map_err(closed)?;
-        let (kitchen, of, spec) = (self.kitchen.clone(), id.clone(), app.clone());
+        let _slot = self.render_slots.clone().acquire_owned().await.map_err(closed)?;
+        let (renderer, of, spec) = (self.renderer.clone(), id.clone(), app.clone());
         let began = Instant::now();
-        let rendered = tokio::task::spawn_blocking(move || kitchen.render(&of, &spec)).await;
+        let rendered = tokio::task::spawn_blocking(move || renderer.render(&of, &spec)).await;
         let rendered = rendered.unwrap_or_else(|error| Err(Error::bug(error.to_string())));
         self.metrics.rendered(rendered.is_ok(), began.elapsed());
         let kept = rendered.map_err(|error| words(&error));
@@ -265,8 +265,8 @@ impl Operator {
     }
 
     async fn commit(&self, id: &AppId, wanted: &Wanted, remove: bool) -> Result<()> {
-        let dish = if remove { None } else { self.take_dish(id) };
-        if dish.is_none() && !remove {
+        let rendered = if remove { None } else { self.rendered_app(id) };
+        if rendered.is_none() && !remove {
             return Ok(()); // rendered again in the next step
         }
         let title = match remove {
@@ -278,8 +278,8 @@ impl Operator {
             namespace: id.namespace(),
             uid: wanted.uid.clone(),
             generation: wanted.generation,
-            trailers: dish.as_ref().map_or_else(gone, |dish| dish.trailers.clone()),
-            files: dish.map(|dish| (dish.files, dish.receipt)),
+            trailers: rendered.as_ref().map_or_else(gone, |rendered| rendered.trailers.clone()),
+            files: rendered.map(|rendered| (rendered.files, rendered.receipt)),
             title,
         };
         let written = self.committer.write(change).await;
@@ -294,7 +294,7 @@ impl Operator {
         written.map(drop)
     }
 
-    fn take_dish(&self, id: &AppId) -> Option<Dish> {
+    fn rendered_app(&self, id: &AppId) -> Option<RenderedApp> {
         let memory = self.memory();
         memory.renders.get(&id.namespace()).and_then(|(_, rendered)| rendered.as_ref().ok().cloned())
     }
@@ -311,10 +311,10 @@ impl Operator {
         if wanted.deleting {
             return Ok(());
         }
-        let url = id.url(self.kitchen.platform(), &app.spec.template);
+        let url = id.url(self.renderer.platform(), &app.spec.template);
         let now = Timestamp::now();
         let now = format!("{:.3}", now);
-        let about = Subject { deploy: &app.spec.deploy, url: &url, confined: self.confined, now: &now };
+        let about = Facts { deploy: &app.spec.deploy, url: &url, confined: self.confined, now: &now };
         let new = report(wanted, seen, &about, status);
         if new == *status {
             return Ok(());

@@ -24,13 +24,13 @@ pub(super) struct Committer {
     repository: Arc<Mutex<Repository>>,
     head: watch::Receiver<Arc<Head>>,
     publish: watch::Sender<Arc<Head>>,
-    cooking: Arc<AtomicUsize>,
+    rendering_now: Arc<AtomicUsize>,
 }
 
 /// Counts a render that goes on, for as long as it lives.
-pub(super) struct Cooking(Arc<AtomicUsize>);
+pub(super) struct RenderInProgress(Arc<AtomicUsize>);
 
-impl Drop for Cooking {
+impl Drop for RenderInProgress {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
@@ -42,7 +42,7 @@ impl Committer {
         let (queue, asked) = mpsc::channel(4 * MOST);
         let (publish, head) = watch::channel(Arc::new(repository.head().clone()));
         let committer =
-            Self { queue, repository: Arc::new(Mutex::new(repository)), head, publish, cooking: Arc::default() };
+            Self { queue, repository: Arc::new(Mutex::new(repository)), head, publish, rendering_now: Arc::default() };
         tokio::spawn(committer.clone().work(asked, metrics));
         committer
     }
@@ -53,9 +53,9 @@ impl Committer {
     }
 
     /// Says that a render goes on that will be written.
-    pub(super) fn cooking(&self) -> Cooking {
-        self.cooking.fetch_add(1, Ordering::SeqCst);
-        Cooking(self.cooking.clone())
+    pub(super) fn rendering_now(&self) -> RenderInProgress {
+        self.rendering_now.fetch_add(1, Ordering::SeqCst);
+        RenderInProgress(self.rendering_now.clone())
     }
 
     /// Writes a change; returns when it is pushed.
@@ -132,7 +132,7 @@ impl Committer {
         while batch.len() < MOST {
             match asked.try_recv() {
                 Ok(next) => batch.push(next),
-                Err(_) if self.cooking.load(Ordering::SeqCst) == 0 => return,
+                Err(_) if self.rendering_now.load(Ordering::SeqCst) == 0 => return,
                 Err(_) => match tokio::time::timeout_at(until, asked.recv()).await {
                     Ok(Some(next)) => batch.push(next),
                     _ => return,

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::MANAGER;
 use super::decide::{Complaint, Sync};
-use super::run::api_error;
 use crate::api::NAMESPACE;
+use crate::daemon::api_error;
 use crate::diag::Result;
 use crate::gitops::Head;
 

@@ -7,8 +7,8 @@ use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, PostParams};
 use kube::{Resource as _, ResourceExt as _};
 
 use super::MANAGER;
-use super::run::api_error;
 use crate::api::{AppId, HISTORY, KilterApp, LABEL_APP, LABEL_ENV, LABEL_ORG, NAMESPACE};
+use crate::daemon::api_error;
 use crate::diag::{Error, Result};
 
 /// Returns the name of a revision's entry.

@@ -8,7 +8,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, ObjectMeta, PostParams};
 
 use super::MANAGER;
-use super::run::api_error;
+use crate::daemon::api_error;
 use crate::diag::{Error, Result};
 
 /// Name of the Lease.

@@ -6,9 +6,9 @@ use kube::{Resource as _, ResourceExt as _};
 
 use super::apps::Operator;
 use super::decide::{AtHead, Complaint, Namespace, Observed, Rendering, Sync, Wanted, at_head};
-use super::run::api_error;
 use super::{flux, history, render, workload};
 use crate::api::{AppId, FINALIZER, KilterApp, LABEL_APP, LABEL_ENV, LABEL_ORG, check};
+use crate::daemon::api_error;
 use crate::diag::Result;
 use crate::gitops::{Phase, kustomization_name};
 
@@ -90,7 +90,7 @@ pub(super) async fn observe(operator: &Operator, id: &AppId, app: &KilterApp, wa
 
 /// Says why a spec cannot be deployed.
 fn complaint(operator: &Operator, id: &AppId, app: &KilterApp) -> Option<Complaint> {
-    let platform = operator.kitchen.platform();
+    let platform = operator.renderer.platform();
     let mut wrong = check(id, &app.spec.template, platform);
     wrong.extend(missing(&app.spec.template.secrets));
     if !wrong.is_empty() {

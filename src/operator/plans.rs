@@ -12,8 +12,8 @@ use serde_json::json;
 
 use super::MANAGER;
 use super::apps::Operator;
-use super::run::api_error;
 use crate::api::{AppId, KilterApp, KilterAppSpec, KilterPlan, NAMESPACE, PLAN_MINUTES, check};
+use crate::daemon::api_error;
 use crate::diag::{Error, Result};
 use crate::gitops::Files;
 
@@ -56,7 +56,7 @@ pub(super) fn retry(_plan: Arc<KilterPlan>, error: &Error, _operator: Arc<Operat
 async fn answer(plan: &KilterPlan, operator: &Arc<Operator>) -> Result<String> {
     let asked = &plan.spec;
     let id = AppId::new(&asked.org, &asked.app, &asked.env).map_err(Error::project)?;
-    let wrong = check(&id, &asked.template, operator.kitchen.platform());
+    let wrong = check(&id, &asked.template, operator.renderer.platform());
     if !wrong.is_empty() {
         return Err(Error::project(wrong.join("; ")));
     }
@@ -75,10 +75,10 @@ async fn answer(plan: &KilterPlan, operator: &Arc<Operator>) -> Result<String> {
         template: asked.template.clone(),
     };
     let app = KilterApp::new(&id.namespace(), spec);
-    let (kitchen, of) = (operator.kitchen.clone(), id.clone());
-    let rendered = tokio::task::spawn_blocking(move || kitchen.render(&of, &app)).await;
-    let dish = rendered.map_err(|error| Error::bug(error.to_string()))??;
-    Ok(diff(&old, &dish.files))
+    let (renderer, of) = (operator.renderer.clone(), id.clone());
+    let rendered = tokio::task::spawn_blocking(move || renderer.render(&of, &app)).await;
+    let rendered = rendered.map_err(|error| Error::bug(error.to_string()))??;
+    Ok(diff(&old, &rendered.files))
 }
 
 /// Returns the difference of what is applied; ciphertexts, values and receipts are left out.

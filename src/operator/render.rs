@@ -23,7 +23,7 @@ const MAX_OUTPUT: usize = 8 * 1024 * 1024;
 
 /// Renders apps.
 #[derive(Debug)]
-pub(super) struct Kitchen {
+pub(super) struct AppRenderer {
     renderer: Renderer,
     chart: Chart,
     platform: Platform,
@@ -31,7 +31,7 @@ pub(super) struct Kitchen {
 
 /// The files of an app, and the change that writes them.
 #[derive(Debug, Clone)]
-pub(super) struct Dish {
+pub(super) struct RenderedApp {
     pub files: Files,
     pub receipt: AppReceipt,
     pub trailers: Vec<String>,
@@ -45,7 +45,7 @@ impl Observer for Silent {
     fn finished(&self, _service: &str, _source: Source) {}
 }
 
-impl Kitchen {
+impl AppRenderer {
     /// Prepares helm and the chart in a directory of its own. helm runs confined.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ impl Kitchen {
     ///
     /// # Errors
     /// When helm fails; its words are in the error.
-    pub(super) fn render(&self, id: &AppId, app: &KilterApp) -> Result<Dish> {
+    pub(super) fn render(&self, id: &AppId, app: &KilterApp) -> Result<RenderedApp> {
         let mut phases = Vec::new();
         let mut renders = BTreeMap::new();
         let wanted = [Phase::Jobs, Phase::App];
@@ -116,13 +116,10 @@ impl Kitchen {
             renders,
             files: BTreeMap::new(),
         };
-        let mut files = files(id, &app.spec, &self.platform, &phases, receipt.clone())?;
-        let path = format!("{}/{}/receipt.json", crate::gitops::APPS, id.namespace());
-        let receipt = files.get(&path).and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or(receipt);
-        files.insert(path, receipt.to_text().into_bytes());
+        let (files, receipt) = files(id, &app.spec, &self.platform, &phases, receipt)?;
         let chart = format!("{}-{}@{}", self.chart.name, self.chart.version, self.chart.digest);
         let trailers = Change::trailers_of(&app.spec, generation, &chart, &self.renderer.helm.version);
-        Ok(Dish { files, receipt, trailers })
+        Ok(RenderedApp { files, receipt, trailers })
     }
 }
 

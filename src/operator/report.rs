@@ -5,7 +5,7 @@ use crate::api::{Condition, ConditionStatus, ConditionType, KilterAppStatus, Tim
 
 /// What the report needs besides what was seen.
 #[derive(Debug, Clone)]
-pub(super) struct Subject<'a> {
+pub(super) struct Facts<'a> {
     pub deploy: &'a str,
     pub url: &'a str,
     /// Whether the kernel bounds the files that helm may open.
@@ -15,7 +15,7 @@ pub(super) struct Subject<'a> {
 }
 
 /// Returns the new status; equal to the old one when nothing changed but the time.
-pub(super) fn report(wanted: &Wanted, seen: &Observed, about: &Subject<'_>, old: &KilterAppStatus) -> KilterAppStatus {
+pub(super) fn report(wanted: &Wanted, seen: &Observed, about: &Facts<'_>, old: &KilterAppStatus) -> KilterAppStatus {
     let mut new = KilterAppStatus {
         observed_generation: Some(wanted.generation),
         url: Some(about.url.to_owned()),
@@ -201,7 +201,7 @@ mod tests {
 
     fn of(seen: &Observed, now: &str, old: &KilterAppStatus) -> KilterAppStatus {
         let wanted = Wanted { uid: "u".into(), generation: 3, revision: 2, rerender: String::new(), deleting: false };
-        report(&wanted, seen, &Subject { deploy: "d", url: "https://x", confined: true, now }, old)
+        report(&wanted, seen, &Facts { deploy: "d", url: "https://x", confined: true, now }, old)
     }
 
     fn words(status: &KilterAppStatus) -> Vec<String> {

@@ -19,9 +19,10 @@ use super::apps::{Memory, Operator, reconcile, retry};
 use super::committer::Committer;
 use super::lease::Leader;
 use super::metrics::{Metrics, serve};
-use super::render::Kitchen;
+use super::render::AppRenderer;
 use super::{MANAGER, confine, flux, plans, workload};
 use crate::api::{ANNOTATION_RERENDER, KilterApp, KilterPlan, LABEL_APP, LABEL_ENV, NAMESPACE, Platform};
+use crate::daemon::{api_error, stopped};
 use crate::diag::{Error, Result};
 use crate::gitops::{Remote, Repository};
 
@@ -77,36 +78,21 @@ pub async fn run(client: kube::Client, settings: Settings) -> Result<()> {
     ended
 }
 
-/// Waits for SIGTERM or Ctrl-C.
-async fn stopped() {
-    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
-    let term = async {
-        match term.as_mut() {
-            Some(term) => drop(term.recv().await),
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = term => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
-}
-
 async fn lead(client: kube::Client, settings: Settings, metrics: Arc<Metrics>) -> Result<()> {
     let Settings { platform, remote, helm, dir, jobs, die_after, .. } = settings;
-    let kitchen = tokio::task::spawn_blocking(move || Kitchen::new(&helm, &dir, platform));
-    let kitchen = Arc::new(kitchen.await.map_err(|error| Error::bug(error.to_string()))??);
+    let renderer = tokio::task::spawn_blocking(move || AppRenderer::new(&helm, &dir, platform));
+    let renderer = Arc::new(renderer.await.map_err(|error| Error::bug(error.to_string()))??);
     let repository = open(remote).await;
     let committer = Committer::start(repository, metrics.clone());
     let apps: Api<DeserializeGuard<KilterApp>> = Api::namespaced(client.clone(), NAMESPACE);
     let controller = Controller::new(apps, watcher::Config::default());
     let operator = Arc::new(Operator {
         client: client.clone(),
-        kitchen,
+        renderer,
         committer: committer.clone(),
         metrics,
         confined: confine::has_landlock(),
-        stoves: Arc::new(Semaphore::new(jobs.max(1))),
+        render_slots: Arc::new(Semaphore::new(jobs.max(1))),
         apps: controller.store(),
         die_after,
         memory: Mutex::new(Memory::default()),
@@ -207,9 +193,4 @@ pub async fn rerender(client: kube::Client, batch: usize, stamp: &str, tell: imp
         }
     }
     Ok(())
-}
-
-/// Makes an error of what the API server said.
-pub(super) fn api_error(what: &str, error: &kube::Error) -> Error {
-    Error::missing(format!("cannot {what}: {error}"))
 }

@@ -8,8 +8,8 @@ use kube::core::GroupVersionKind;
 use serde_json::Value;
 
 use super::decide::Complaint;
-use super::run::api_error;
 use crate::api::{AppId, LABEL_APP, LABEL_REVISION};
+use crate::daemon::api_error;
 use crate::diag::Result;
 
 /// Most characters of somebody's words in a condition.

@@ -61,7 +61,7 @@ pub(super) fn bad_name(why: &str) -> Refusal {
 
 /// Counts the request, gives it an id, and says both in the answer.
 pub(super) async fn observe(State(server): State<Arc<Server>>, mut request: Request, next: Next) -> Response {
-    let id = super::tokens::entropy::<8>().map(|bytes| hex(&bytes)).unwrap_or_default();
+    let id = crate::fsx::random_bytes::<8>().map(|bytes| hex(&bytes)).unwrap_or_default();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     request.extensions_mut().insert(RequestId(id.clone()));
     let began = Instant::now();

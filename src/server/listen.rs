@@ -22,6 +22,7 @@ use super::metrics::Metrics;
 use super::routes::router;
 use super::state::Server;
 use crate::api::{KilterApp, Platform};
+use crate::daemon::stopped;
 use crate::diag::{Error, Result};
 
 /// How long a client may take to send the head of a request.
@@ -127,20 +128,4 @@ pub(super) async fn serve(listener: TcpListener, router: axum::Router, head: Dur
     if tokio::time::timeout(LAST_REQUESTS, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not end in time");
     }
-}
-
-/// Waits for SIGTERM or Ctrl-C.
-async fn stopped() {
-    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
-    let term = async {
-        match term.as_mut() {
-            Some(term) => drop(term.recv().await),
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = term => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
-    tracing::info!("stops");
 }

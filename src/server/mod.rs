@@ -9,8 +9,6 @@ mod answers;
 mod apps;
 mod audit;
 mod auth;
-#[cfg(test)]
-mod bed;
 mod deploys;
 mod failure;
 mod info;
@@ -23,6 +21,8 @@ mod plans;
 mod routes;
 mod state;
 #[cfg(test)]
+mod test_server;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
@@ -32,19 +32,8 @@ mod tests_edge;
 mod tokens;
 mod upsert;
 
-use tracing_subscriber::EnvFilter;
-
 pub use listen::{Settings, run};
 pub use tokens::{NewToken, create_token, list_tokens, revoke_token};
-
-/// Returns what of the log is written: what `filter` says, and nothing of what kube's client says below an error, as it writes
-/// whole objects, variables and all, that it cannot read (kube-client, `client/mod.rs`).
-pub fn log_filter(filter: EnvFilter) -> EnvFilter {
-    match "kube_client::client=error".parse() {
-        Ok(directive) => filter.add_directive(directive),
-        Err(_) => filter,
-    }
-}
 
 /// Field manager of what the server writes.
 const MANAGER: &str = "kilter-server";

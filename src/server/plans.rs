@@ -14,8 +14,8 @@ use super::auth::Grant;
 use super::deploys::{OfApp, OfDeploy};
 use super::failure::Refusal;
 use super::state::Server;
-use super::tokens::entropy;
 use crate::api::{DeployRequest, KilterPlan, KilterPlanSpec, PlanAccepted, PlanInfo, check};
+use crate::fsx::random_bytes;
 use crate::ids::{Name, hex};
 
 pub(super) async fn ask(
@@ -30,7 +30,7 @@ pub(super) async fn ask(
     if let Some(first) = problems.first() {
         return Err(Refusal::bad("Invalid", first.clone()).problems(problems));
     }
-    let random = entropy::<10>()
+    let random = random_bytes::<10>()
         .map_err(|_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "NoEntropy", "no random numbers").retry_after(5))?;
     let name = format!("plan-{}", hex(&random));
     let spec =

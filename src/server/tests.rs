@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use super::bed::{Bed, SHOP, image, sealed};
+use super::test_server::{Bed, SHOP, image, sealed};
 use crate::api::NAMESPACE;
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn fifty_deploys_at_once_are_fifty_revisions() {
     let bodies: Vec<Value> = (0..50).map(image).collect();
     let answers = join_all(keys.iter().zip(&bodies).map(|(key, body)| bed.deploy(key, body))).await;
     assert!(answers.iter().all(|answer| answer.status == 202), "{answers:?}");
-    let revisions: BTreeSet<u64> = answers.iter().map(super::bed::Answer::revision).collect();
+    let revisions: BTreeSet<u64> = answers.iter().map(super::test_server::Answer::revision).collect();
     assert_eq!(revisions, (1..=50).collect());
     let mut answered: Vec<(String, u64)> = answers.iter().map(|answer| (answer.deploy(), answer.revision())).collect();
     answered.sort_by_key(|(_, revision)| *revision);

@@ -1,7 +1,5 @@
 //! `kilter-server token create|list|revoke`: the Secret with the digests of all tokens.
 
-use std::io::Read as _;
-
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::jiff::{Span, Timestamp};
@@ -10,7 +8,9 @@ use kube::api::{Api, ObjectMeta, PostParams};
 use super::MANAGER;
 use super::auth::{Record, SECRET, records};
 use crate::api::Token;
-use crate::diag::{Error, Result};
+use crate::daemon::api_error;
+use crate::diag::{Error, Kind, Result};
+use crate::fsx::random_bytes;
 use crate::ids::Name;
 
 /// How often a change of the Secret is tried when another one came between.
@@ -33,22 +33,35 @@ pub struct NewToken {
     pub days: Option<u32>,
 }
 
+impl NewToken {
+    /// Checks the names.
+    ///
+    /// # Errors
+    /// When one is wrong; the option that gave it is named.
+    pub fn check(&self) -> Result<()> {
+        for (what, name) in [("name", &self.name), ("org", &self.org), ("app", &self.app), ("env", &self.env)] {
+            if !(name == "*" && ["app", "env"].contains(&what)) {
+                Name::new(name).map_err(|why| usage(&format!("--{what}: {why}")))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn usage(why: &str) -> Error {
+    Error::new(Kind::Usage, why)
+}
+
 /// Makes a token and returns it: it is shown once and stored nowhere.
 ///
 /// # Errors
 /// When a name is wrong, or the cluster does not keep it.
 pub async fn create_token(client: kube::Client, namespace: &str, new: &NewToken) -> Result<String> {
-    let usage = |why: String| Error::new(crate::diag::Kind::Usage, why);
-    for (what, name) in [("name", &new.name), ("org", &new.org), ("app", &new.app), ("env", &new.env)] {
-        if !(name == "*" && ["app", "env"].contains(&what)) {
-            Name::new(name).map_err(|why| usage(format!("--{what}: {why}")))?;
-        }
-    }
-    let bytes = entropy().map_err(|error| Error::io("read random numbers", &error))?;
-    let token = Token::from_entropy(bytes);
+    new.check()?;
+    let token = Token::from_entropy(random_bytes()?);
     let now = Timestamp::now();
     let expires = new.days.map(|days| now.checked_add(Span::new().hours(i64::from(days) * 24))).transpose();
-    let expires = expires.map_err(|error| usage(format!("--expires: {error}")))?;
+    let expires = expires.map_err(|error| usage(&format!("--expires: {error}")))?;
     let record = Record {
         name: new.name.clone(),
         digest: token.digest(),
@@ -128,15 +141,4 @@ async fn change(client: kube::Client, namespace: &str, change: impl Fn(&mut Secr
         }
     }
     Err(Error::missing("the tokens are being changed by others all the time").help("Try again."))
-}
-
-/// Reads random bytes of the system.
-pub(super) fn entropy<const N: usize>() -> std::io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn api_error(what: &str, error: &kube::Error) -> Error {
-    Error::missing(format!("cannot {what}: {error}")).help("Check `KUBECONFIG` and your rights in the namespace.")
 }

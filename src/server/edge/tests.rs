@@ -13,9 +13,9 @@ use futures::channel::{mpsc, oneshot};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::bed::{Answer, Bed, SHOP, image, sealed, settings};
 use super::listen::{Settings, serve};
 use super::routes::{router_within, table};
+use super::test_server::{Answer, Bed, SHOP, image, sealed, settings};
 use super::tokens::{NewToken, create_token, list_tokens, revoke_token};
 use crate::api::{NAMESPACE, Token};
 

@@ -220,11 +220,10 @@ impl Platform {
     /// Sends a deploy as a client would; returns status and body.
     fn post(&self, app: &str, key: &str, template: &Value) -> Option<(u16, Value)> {
         let url = format!("http://{SERVER}/v1/apps/acme/{app}/envs/prod/deploys");
-        let config =
-            ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(20)));
-        let agent: ureq::Agent = config.build().into();
-        let request =
-            agent.post(&url).header("Authorization", format!("Bearer {}", self.token)).header("Idempotency-Key", key);
+        let request = agent(20, false)
+            .post(&url)
+            .header("Authorization", format!("Bearer {}", self.token))
+            .header("Idempotency-Key", key);
         let mut response = request.send(json!({"template": template}).to_string()).ok()?;
         let body = response.body_mut().read_to_string().ok()?;
         Some((response.status().as_u16(), serde_json::from_str(&body).ok()?))
@@ -251,10 +250,8 @@ impl Platform {
 
     /// What an app answers at its host name on the Gateway.
     fn answer(&self, host: &str) -> Option<String> {
-        let config =
-            ureq::Agent::config_builder().http_status_as_error(true).timeout_global(Some(Duration::from_secs(5)));
-        let agent: ureq::Agent = config.build().into();
-        let request = agent.get(format!("http://{}/", self.gateway)).header("Host", format!("{host}.{}", self.suffix));
+        let request =
+            agent(5, true).get(format!("http://{}/", self.gateway)).header("Host", format!("{host}.{}", self.suffix));
         request.call().ok()?.body_mut().read_to_string().ok()
     }
 
@@ -323,6 +320,12 @@ fn end(mut child: Child) {
 /// A program of the platform, beside kilter: there when the feature `platform` is on.
 fn binary(name: &str) -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_kilter")).with_file_name(name)
+}
+
+/// An HTTP client that gives up after some seconds; `strict` takes an answer that is not 2xx for none.
+fn agent(seconds: u64, strict: bool) -> ureq::Agent {
+    let config = ureq::Agent::config_builder().http_status_as_error(strict);
+    config.timeout_global(Some(Duration::from_secs(seconds))).build().into()
 }
 
 fn write(path: &Path, text: &str) {

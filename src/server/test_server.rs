@@ -16,12 +16,12 @@ use tracing_subscriber::EnvFilter;
 
 use super::audit::Log;
 use super::listen::{Settings, start};
-use super::log_filter;
 use super::routes::router;
 use super::state::Server;
 use super::testing::Cluster;
 use super::tokens::{NewToken, create_token};
 use crate::api::{FailureBody, Gateway, NAMESPACE, Platform};
+use crate::daemon::log_filter;
 
 /// The app that most tests deploy.
 pub(super) const SHOP: &str = "/v1/apps/acme/shop/envs/prod";
