@@ -13,7 +13,7 @@ fn slow_an_app_goes_from_source_to_its_address_and_to_a_new_version_without_a_fa
     source.yaml("env: {GREETING: hello}\ndeploy: {replicas: 2}\n");
     let url = source.deploy(&platform, "shop", &[]);
     assert_eq!(url.trim(), format!("http://shop.{}:{}", platform.suffix, platform.gateway.split(':').nth(1).unwrap()));
-    assert_eq!(platform.answer("shop").as_deref(), Some("version 1 hello\n"));
+    super::answers(&platform, "shop", "version 1 hello\n");
 
     // A new version, while somebody asks all the time.
     source.version("2");
@@ -66,7 +66,7 @@ fn slow_a_failed_migration_halts_the_deploy_and_the_old_pods_serve_on() {
     let source = Source::new("ledger");
     source.yaml("components: [{name: api, command: node server.js, port: 3000, route: /api}]\n");
     source.deploy(&platform, "ledger", &["--migration", "node -e \"console.log('migrated')\"", "--seed", "true"]);
-    assert_eq!(platform.answer("ledger").as_deref(), Some("version 1 \n"));
+    super::answers(&platform, "ledger", "version 1 \n");
 
     source.version("2");
     let failed = source
@@ -78,7 +78,7 @@ fn slow_a_failed_migration_halts_the_deploy_and_the_old_pods_serve_on() {
     assert_eq!((failed.code, failed.stdout.as_str()), (4, ""), "{}", failed.stderr);
     assert!(failed.stderr.contains("the migration ended with code 3"), "{}", failed.stderr);
     assert!(failed.stderr.contains("no such table"), "what the Job said: {}", failed.stderr);
-    assert_eq!(platform.answer("ledger").as_deref(), Some("version 1 \n"));
+    super::answers(&platform, "ledger", "version 1 \n");
 
     // The same once more is a new try, and one that succeeds rolls the pods.
     source.deploy(&platform, "ledger", &["--migration", "true"]);

@@ -46,7 +46,16 @@ impl Platform {
         let mut platform = Self::install(what)?;
         platform.start_server();
         platform.start_operator(&[]);
+        platform.clear();
         Some(platform)
+    }
+
+    /// Takes away what a test that failed left.
+    fn clear(&self) {
+        self.kubectl(&["delete", "kilterapps", "--all", "--wait=false"]);
+        until("what an earlier test left is gone", || {
+            self.kubectl(&["get", "kilterapps", "--output=name"]).is_empty().then_some(())
+        });
     }
 
     fn install(what: &str) -> Option<Self> {

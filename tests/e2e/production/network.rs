@@ -30,10 +30,10 @@ fn slow_an_internal_app_is_reached_from_its_own_namespace_alone() {
     source.yaml("environments: {staging: {env: {GREETING: staging}}}\n");
     let url = source.deploy(&platform, "vault", &["--env", "staging"]);
     assert!(url.starts_with(&format!("http://vault-staging.{}", platform.suffix)), "{url}");
-    assert_eq!(platform.answer("vault-staging").as_deref(), Some("version 1 staging\n"));
+    super::answers(&platform, "vault-staging", "version 1 staging\n");
     // And the first is public from its next deploy on.
     source.deploy(&platform, "vault", &[]);
-    assert_eq!(platform.answer("vault").as_deref(), Some("version 1 \n"));
+    super::answers(&platform, "vault", "version 1 \n");
     platform.delete("vault-prod");
     platform.delete("vault-staging");
 }
