@@ -5,6 +5,7 @@ mod golden;
 mod objects;
 mod overrides;
 mod own;
+mod production;
 mod render;
 mod stable;
 
@@ -50,10 +51,14 @@ impl Chart {
     }
 }
 
-/// Returns every chart, sorted by name.
+/// The charts of production: what they have in common with the others is in `production`.
+const PRODUCTION: [&str; 2] = ["kilter-app", "kilter-platform"];
+
+/// Returns every chart of development, sorted by name.
 pub(crate) fn all() -> Vec<Chart> {
     let folders = fs::read_dir(support::root().join("vendor-charts")).unwrap().map(|entry| entry.unwrap().path());
-    let mut folders: Vec<_> = folders.filter(|path| path.is_dir()).collect();
+    let production = |path: &PathBuf| PRODUCTION.iter().any(|name| path.ends_with(name));
+    let mut folders: Vec<_> = folders.filter(|path| path.is_dir() && !production(path)).collect();
     folders.sort();
     folders.into_iter().map(Chart::read).collect()
 }

@@ -140,7 +140,7 @@ fn check_container(chart: &str, container: &Value) {
 }
 
 /// Checks that every `command`, `args`, label, annotation and value of a map of text is text: the API server refuses the rest.
-fn check_text(chart: &str, key: &str, value: &Value) {
+pub(super) fn check_text(chart: &str, key: &str, value: &Value) {
     match (key, value) {
         ("command" | "args", Value::Array(words)) => {
             assert!(words.iter().all(Value::is_string), "{chart}: {key} {value}");
@@ -226,7 +226,7 @@ fn charts_are_lint_clean() {
     }
 }
 
-fn lint(helm: &Path, home: &Path, chart: &Chart) -> kilter::exec::Captured {
+pub(super) fn lint(helm: &Path, home: &Path, chart: &Chart) -> kilter::exec::Captured {
     let call = super::render::call(helm, home).args(["lint", "--strict", chart.dir.to_str().unwrap()]);
     call.capture().unwrap()
 }

@@ -7,7 +7,7 @@ use super::{Chart, all, chart, services};
 use crate::support;
 
 /// Text that YAML, Go templates, JSON or the kubelet could take for something else.
-const HOSTILE: &[&str] = &[
+pub(super) const HOSTILE: &[&str] = &[
     "",
     " leading and trailing ",
     "two\nlines\n",
@@ -33,7 +33,7 @@ const HOSTILE: &[&str] = &[
     "ünïcödé 日本語 🐘 \u{a0}\u{2028}\u{7f}\u{1}",
 ];
 
-fn hostile_env() -> Value {
+pub(super) fn hostile_env() -> Value {
     HOSTILE
         .iter()
         .enumerate()
