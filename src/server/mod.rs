@@ -29,6 +29,7 @@ mod tests;
 #[cfg(test)]
 mod tests_bounds;
 #[cfg(test)]
+#[path = "edge/tests.rs"]
 mod tests_edge;
 mod tokens;
 mod upsert;

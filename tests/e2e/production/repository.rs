@@ -18,8 +18,7 @@ fn slow_the_repository_holds_helms_bytes_and_heals() {
     for phase in ["jobs", "app"] {
         let stored = platform.git(&["show", &format!("main:apps/bytes-prod/{phase}/{phase}.yaml")]);
         let values = platform.dir.path().join("values.yaml");
-        let committed = platform.git(&["show", &format!("main:apps/bytes-prod/{phase}/values.yaml")]);
-        kilter::fsx::write(&values, committed.as_bytes()).unwrap();
+        super::write(&values, &platform.git(&["show", &format!("main:apps/bytes-prod/{phase}/values.yaml")]));
         let chart = support::root().join("vendor-charts/kilter-app");
         let arguments = receipt["renders"][phase]["arguments"].as_array().unwrap();
         let words = arguments.iter().map(|word| match word.as_str().unwrap() {
