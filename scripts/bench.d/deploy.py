@@ -77,6 +77,19 @@ class Bed:
                           self.addresses["GIT_URL"], "--git-credentials", self.addresses["GIT_LOGIN"], "--helm", self.options.helm,
                           "--dir", str(self.dir / "operator"), "--probes", "127.0.0.1:0")
 
+    def until_ready(self):
+        """Waits until kilter-server has seen what it needs; fails when it ends before."""
+        while True:
+            try:
+                connection = http.client.HTTPConnection(*SERVER, timeout=30)
+                connection.request("GET", "/readyz")
+                if connection.getresponse().status == 200:
+                    return
+            except OSError:
+                pass
+            if any(child.poll() is not None for child in self.children):
+                sys.exit("\n".join(path.read_text() for path in self.dir.glob("*.log")))
+
     def stop(self, child):
         child.terminate()
         child.wait()
@@ -200,4 +213,5 @@ def main():
     print(f"left behind on the bed: {options.queue + rest} KilterApps; `scripts/testbed reset` takes them away", file=sys.stderr)
 
 
-main()
+if __name__ == "__main__":
+    main()

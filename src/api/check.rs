@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{AppId, Component, MAX_SEALED, Platform, Template, check_sealed};
+use super::{About, AppId, Component, MAX_SEALED, Platform, Template, check_sealed};
 use crate::ids::Name;
 
 /// Most bytes of all variables and commands of an app.
 const MAX_TEXT: usize = 128 * 1024;
 /// Most Secrets, and most components, of an app: the resource has no room for more.
 const MAX_PARTS: usize = 20;
+/// Most bytes of what people should know about an app: every list of apps has it.
+const MAX_ABOUT: usize = 32 * 1024;
 /// Most words of a command.
 const MAX_WORDS: usize = 200;
 
@@ -40,6 +42,9 @@ pub fn check(id: &AppId, template: &Template, platform: &Platform) -> Vec<String
     }
     if text_of(template) > MAX_TEXT {
         wrong.push(format!("variables and commands have more than {} KiB together", MAX_TEXT / 1024));
+    }
+    if text_of_about(&template.about) > MAX_ABOUT {
+        wrong.push(format!("about: more than {} KiB", MAX_ABOUT / 1024));
     }
     wrong
 }
@@ -175,6 +180,13 @@ fn text_of(template: &Template) -> usize {
         + words(&template.migration)
         + words(&template.seed)
         + components.sum::<usize>()
+}
+
+/// Counts the bytes of what is there for people.
+fn text_of_about(about: &About) -> usize {
+    let texts = [&about.description, &about.owner, &about.agent].into_iter().flatten().map(String::len);
+    let links = about.links.iter().map(|(name, address)| name.len() + address.len());
+    texts.chain(about.tags.iter().map(String::len)).chain(links).sum()
 }
 
 /// Returns a text that somebody sent so that it can stand in a message: one line, at most 80 characters.
@@ -321,6 +333,7 @@ mod tests {
         one(|t| drop(t.variables.insert("A=B\n".into(), "x".into())), "variables");
         one(|t| drop(t.variables.insert("A".into(), "x\0".into())), "NUL");
         one(|t| drop(t.variables.insert("A".into(), "x".repeat(200_000))), "KiB");
+        one(|t| t.about.agent = Some("x".repeat(40_000)), "about");
         one(|t| t.domains = vec!["other.apps.example.com".into()], "cluster's domain");
         one(|t| t.domains = vec!["apps.example.com".into()], "cluster's domain");
         one(|t| t.domains = vec!["a b.example.org".into()], "host name");

@@ -64,7 +64,7 @@ pub(super) async fn observe(State(server): State<Arc<Server>>, mut request: Requ
     let id = crate::fsx::random_bytes::<8>().map(|bytes| hex(&bytes)).unwrap_or_default();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     request.extensions_mut().insert(RequestId(id.clone()));
-    let began = Instant::now();
+    let (began, _running) = (Instant::now(), server.metrics.running());
     let mut response = next.run(request).await;
     server.metrics.answered(route.as_deref().unwrap_or("none"), response.status().as_u16(), began.elapsed());
     if let Ok(value) = HeaderValue::from_str(&id) {

@@ -56,10 +56,8 @@ pub(super) async fn delete(
     let id = app_id(&path)?;
     grant.may_deploy(&id)?;
     let app = find(&server, &id).await?;
-    let entry = Entry::begin(&server.audit, &request.0, &grant, "delete", &id, &json!({"revision": app.spec.revision}));
-    let entry = entry.map_err(|_| {
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "NoAudit", "the audit log cannot be written").retry_after(5)
-    })?;
+    let facts = json!({"revision": app.spec.revision});
+    let entry = Entry::begin(&server.audit, &request.0, &grant, "delete", &id, &facts)?;
     let uid = app.metadata.uid.clone();
     let params = DeleteParams {
         preconditions: uid.map(|uid| kube::api::Preconditions { uid: Some(uid), resource_version: None }),

@@ -1,13 +1,15 @@
-//! The audit log: one JSON line before an effect, one after it; kilter-server has it on standard output. No value of a variable and no ciphertext is
-//! in it.
+//! The audit log: one JSON line before an effect, one after it, however it ends; kilter-server has it on standard output. No
+//! value of a variable and no ciphertext is in it.
 
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
+use axum::http::StatusCode;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::auth::Grant;
+use super::failure::Refusal;
 use crate::api::AppId;
 
 /// Where the lines go.
@@ -25,10 +27,12 @@ impl Log {
     }
 }
 
-/// What somebody is about to do.
+/// What somebody is about to do. Its end is written when it is dropped, as a request also ends when its client goes away or its
+/// time is over: then nobody knows here whether the effect took place, and the log says so.
 pub(super) struct Entry<'a> {
     log: &'a Log,
     line: Value,
+    outcome: Option<String>,
 }
 
 impl<'a> Entry<'a> {
@@ -43,21 +47,27 @@ impl<'a> Entry<'a> {
         action: &str,
         id: &AppId,
         about: &Value,
-    ) -> std::io::Result<Self> {
-        let entry = Self {
-            log,
-            line: json!({"audit": "begin", "time": now(), "request": request, "token": grant.id, "by": grant.record.name,
-                "action": action, "org": id.org(), "app": id.app(), "env": id.env(), "about": about}),
-        };
-        log.write(&entry.line)?;
-        Ok(entry)
+    ) -> Result<Self, Refusal> {
+        let line = json!({"audit": "begin", "time": now(), "request": request, "token": grant.id, "by": grant.record.name,
+            "action": action, "org": id.org(), "app": id.app(), "env": id.env(), "about": about});
+        log.write(&line).map_err(|error| {
+            tracing::error!(%error, "cannot write the audit log");
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "NoAudit", "the audit log cannot be written").retry_after(5)
+        })?;
+        Ok(Self { log, line, outcome: None })
     }
 
     /// Writes the line after it.
     pub(super) fn end(mut self, outcome: &str) {
+        self.outcome = Some(outcome.to_owned());
+    }
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
         self.line["audit"] = json!("end");
         self.line["time"] = json!(now());
-        self.line["outcome"] = json!(outcome);
+        self.line["outcome"] = json!(self.outcome.as_deref().unwrap_or("interrupted"));
         if let Err(error) = self.log.write(&self.line) {
             tracing::error!(%error, "cannot write the audit log");
         }

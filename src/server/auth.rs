@@ -134,15 +134,18 @@ pub(super) async fn authenticate(State(server): State<Arc<Server>>, mut request:
     match grant(&server, request.headers()) {
         Ok(grant) => {
             if let Some(refusal) = server.limits.spend(&grant.id) {
+                server.metrics.refused(&refusal.failure.code);
                 return refusal.into_response();
             }
             request.extensions_mut().insert(grant);
             next.run(request).await
         }
         Err(refusal) => {
+            // Guessing is slow, however many guess; a server that only begins is no guess.
+            let wrong = refusal.status == StatusCode::UNAUTHORIZED;
+            let refusal = wrong.then(|| server.limits.spend_failure()).flatten().unwrap_or(refusal);
             server.metrics.refused(&refusal.failure.code);
-            // Guessing is slow, however many guess.
-            server.limits.spend_failure().unwrap_or(refusal).into_response()
+            refusal.into_response()
         }
     }
 }

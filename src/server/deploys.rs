@@ -16,9 +16,9 @@ use super::answers::{Body, RequestId, app_id};
 use super::audit::Entry;
 use super::auth::Grant;
 use super::failure::Refusal;
-use super::info;
+use super::info::{self, digest_of};
 use super::state::Server;
-use super::upsert::{Asked, key_used, upsert};
+use super::upsert::{Asked, repeated, upsert};
 use crate::api::{
     AppId, DeployAccepted, DeployInfo, DeployRequest, KilterApp, KilterAppSpec, LABEL_APP, LABEL_ENV, RollbackRequest,
     Template, check, deploy_id,
@@ -42,7 +42,9 @@ pub(super) async fn deploy(
     grant.may_deploy(&id)?;
     let key = key(&headers)?;
     valid(&id, &body.template, &server)?;
-    accept(&server, &grant, &request, "deploy", &id, &key, body.template).await
+    let (deploy, digest) = (deploy_id(&id, &key), digest_of(&body.template));
+    let asked = Asked { id: &id, deploy: &deploy, digest: &digest, by: &grant.record.name, template: body.template };
+    accept(&server, &grant, &request, "deploy", asked).await
 }
 
 pub(super) async fn rollback(
@@ -58,19 +60,11 @@ pub(super) async fn rollback(
     let key = key(&headers)?;
     let app = find(&server, &id).await?;
     // A repeated request is answered as before, wherever "the one before" is by now.
-    let deploy = deploy_id(&id, &key);
-    let known = info::accepted(&app).into_iter().find(|known| known.deploy == deploy);
-    let history = history(&server, &app).await?;
-    if let Some(known) = known {
-        // What was asked for is known as long as the history has it.
-        let asked = body.to.and_then(|to| history.get(&to)).map(|spec| info::digest_of(&spec.template.without_jobs()));
-        if asked.is_some_and(|asked| asked != known.digest) {
-            return Err(key_used());
-        }
-        let url = id.url(&server.platform, &app.spec.template);
-        let answer = DeployAccepted { deploy, revision: known.revision, url, unchanged: true };
+    let (deploy, digest) = (deploy_id(&id, &key), digest_of(&body));
+    if let Some(answer) = repeated(&server, &id, &app, &deploy, &digest)? {
         return Ok((StatusCode::OK, Json(answer)));
     }
+    let history = history(&server, &app).await?;
     let to = match body.to {
         Some(to) => history.get(&to).ok_or_else(|| unknown_revision(&id, to, &history))?,
         None => {
@@ -83,7 +77,8 @@ pub(super) async fn rollback(
     // A rollback ships no Jobs.
     let template = to.template.without_jobs();
     valid(&id, &template, &server)?;
-    accept(&server, &grant, &request, "rollback", &id, &key, template).await
+    let asked = Asked { id: &id, deploy: &deploy, digest: &digest, by: &grant.record.name, template };
+    accept(&server, &grant, &request, "rollback", asked).await
 }
 
 pub(super) async fn list(
@@ -117,22 +112,9 @@ pub(super) async fn show(
     found.map(Json).ok_or_else(|| Refusal::not_found(format!("{id} knows no such deploy")))
 }
 
-async fn accept(
-    server: &Arc<Server>,
-    grant: &Grant,
-    request: &RequestId,
-    action: &str,
-    id: &AppId,
-    key: &str,
-    template: Template,
-) -> Accepted {
-    let deploy = deploy_id(id, key);
-    let about = json!({"deploy": deploy, "image": template.image});
-    let entry = Entry::begin(&server.audit, &request.0, grant, action, id, &about).map_err(|error| {
-        tracing::error!(%error, "cannot write the audit log");
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "NoAudit", "the audit log cannot be written").retry_after(5)
-    })?;
-    let asked = Asked { id, deploy: &deploy, by: &grant.record.name, template };
+async fn accept(server: &Arc<Server>, grant: &Grant, request: &RequestId, action: &str, asked: Asked<'_>) -> Accepted {
+    let about = json!({"deploy": asked.deploy, "image": asked.template.image});
+    let entry = Entry::begin(&server.audit, &request.0, grant, action, asked.id, &about)?;
     let done = upsert(server, &asked).await;
     entry.end(match &done {
         Ok(accepted) if accepted.unchanged => "unchanged",
@@ -143,7 +125,8 @@ async fn accept(
     Ok((if accepted.unchanged { StatusCode::OK } else { StatusCode::ACCEPTED }, Json(accepted)))
 }
 
-fn valid(id: &AppId, template: &Template, server: &Server) -> Result<(), Refusal> {
+/// Checks a template, and names all that is wrong with it.
+pub(super) fn valid(id: &AppId, template: &Template, server: &Server) -> Result<(), Refusal> {
     let problems = check(id, template, &server.platform);
     match problems.first() {
         None => Ok(()),

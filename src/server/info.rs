@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use kube::ResourceExt as _;
+use serde::Serialize;
 
-use crate::api::{
-    ANNOTATION_ACCEPTED, ConditionStatus, ConditionType, DeployInfo, KilterApp, KilterAppSpec, Phase, Template,
-};
+use crate::api::{ANNOTATION_ACCEPTED, ConditionStatus, ConditionType, DeployInfo, KilterApp, KilterAppSpec, Phase};
 use crate::ids::Digest;
 
 /// How many deploys a KilterApp remembers.
@@ -33,9 +32,9 @@ pub(super) struct Accepted {
     pub revision: u64,
 }
 
-/// Returns the digits that tell one template from another.
-pub(super) fn digest_of(template: &Template) -> String {
-    let bytes = serde_json::to_vec(template).unwrap_or_default();
+/// Returns the digits that tell the body of one request from another.
+pub(super) fn digest_of(body: &impl Serialize) -> String {
+    let bytes = serde_json::to_vec(body).unwrap_or_default();
     Digest::of(&bytes).hex()[..16].to_owned()
 }
 

@@ -68,7 +68,7 @@ pub(super) fn start(client: kube::Client, settings: &Settings, audit: Log) -> Ar
     let events =
         watcher(apps, watcher::Config::default()).default_backoff().modify(|app: &mut DeserializeGuard<KilterApp>| {
             if let Ok(app) = &mut app.0 {
-                app.metadata.managed_fields = None;
+                slim(app);
             }
         });
     tokio::spawn(reflector(writer, events).for_each(|event| async move {
@@ -90,11 +90,22 @@ pub(super) fn start(client: kube::Client, settings: &Settings, audit: Log) -> Ar
     })
 }
 
+/// Leaves out what neither a list nor a host name needs: a thousand apps with their ciphertexts are hundreds of megabytes.
+fn slim(app: &mut KilterApp) {
+    app.metadata.managed_fields = None;
+    app.metadata.annotations = None;
+    let template = &mut app.spec.template;
+    template.secrets = Vec::new();
+    template.variables.clear();
+    template.components.iter_mut().for_each(|component| component.variables.clear());
+}
+
 /// Accepts connections until `stop`, then lets running requests end; a client has `head` to send the head of a request.
 pub(super) async fn serve(listener: TcpListener, router: axum::Router, head: Duration, stop: impl Future<Output = ()>) {
-    let mut builder = Builder::new(TokioExecutor::new());
+    // HTTP/1.1 alone, as proxies speak it to what is behind them: a connection that first waits to see which version is spoken
+    // waits for ever, as no time limit of hyper's covers that.
+    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(head);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Some(HEAD)).max_concurrent_streams(100);
     let graceful = GracefulShutdown::new();
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     tokio::pin!(stop);
@@ -115,7 +126,7 @@ pub(super) async fn serve(listener: TcpListener, router: axum::Router, head: Dur
             () = &mut stop => break,
         };
         let service = TowerToHyperService::new(router.clone());
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

@@ -27,6 +27,8 @@ mod testing;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_bounds;
+#[cfg(test)]
 #[path = "edge/tests.rs"]
 mod tests_edge;
 mod tokens;

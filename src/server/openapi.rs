@@ -4,7 +4,7 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::routes::{Route, table};
+use super::routes::{Open, Route, open, table};
 use crate::api::{
     AppInfo, DeployAccepted, DeployInfo, DeployRequest, FailureBody, Info, Logs, PlanAccepted, PlanInfo,
     RollbackRequest,
@@ -30,6 +30,9 @@ pub(super) fn document() -> Value {
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         path[route.method] = operation(&route);
     }
+    for route in open() {
+        paths.insert(route.path.to_owned(), json!({"get": open_operation(&route)}));
+    }
     json!({
         "openapi": "3.1.0",
         "info": {"title": "kilter-server", "version": env!("CARGO_PKG_VERSION"), "license": {"name": "Apache-2.0"}},
@@ -46,6 +49,14 @@ fn name<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) {
     generator.subschema_for::<T>();
 }
 
+fn open_operation(route: &Open) -> Value {
+    json!({
+        "summary": route.about,
+        "security": [],
+        "responses": {"200": {"description": "Done", "content": {route.kind: {"schema": {}}}}},
+    })
+}
+
 fn operation(route: &Route) -> Value {
     let reference = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
     let content = |schema: Value| json!({"application/json": {"schema": schema}});
@@ -58,15 +69,19 @@ fn operation(route: &Route) -> Value {
     let named = route.path.split('{').skip(1).filter_map(|part| part.split('}').next());
     let mut parameters: Vec<Value> =
         named.map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}})).collect();
-    if matches!(route.answer, "DeployAccepted") {
+    if route.answer == "DeployAccepted" {
         let schema = json!({"type": "string", "minLength": 8, "maxLength": 128});
         parameters.push(json!({"name": "Idempotency-Key", "in": "header", "required": true, "schema": schema}));
     }
-    let mut operation = json!({
-        "summary": route.about,
-        "parameters": parameters,
-        "responses": {good: {"description": "Done", "content": content(answer)}, "default": failure},
-    });
+    for (name, about, kind) in route.query {
+        parameters.push(json!({"name": name, "in": "query", "description": about, "schema": {"type": kind}}));
+    }
+    let mut responses = json!({"default": failure});
+    if route.answer == "DeployAccepted" {
+        responses["200"] = json!({"description": "There was nothing to do", "content": content(answer.clone())});
+    }
+    responses[good] = json!({"description": "Done", "content": content(answer)});
+    let mut operation = json!({"summary": route.about, "parameters": parameters, "responses": responses});
     if let Some(body) = route.body {
         operation["requestBody"] = json!({"required": body == "DeployRequest", "content": content(reference(body))});
     }
@@ -98,6 +113,6 @@ mod tests {
             let pointer = reference.strip_prefix('#').unwrap_or_else(|| panic!("{reference}"));
             assert!(document.pointer(pointer).is_some(), "{reference}");
         }
-        assert_eq!(document["paths"].as_object().unwrap().len(), 10);
+        assert_eq!(document["paths"].as_object().unwrap().len(), 10 + open().len());
     }
 }

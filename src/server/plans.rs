@@ -7,37 +7,41 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use kube::ResourceExt as _;
 use kube::api::{Api, PostParams};
+use serde_json::json;
 
 use super::MANAGER;
-use super::answers::{Body, app_id, bad_name};
+use super::answers::{Body, RequestId, app_id, bad_name};
+use super::audit::Entry;
 use super::auth::Grant;
-use super::deploys::{OfApp, OfDeploy};
+use super::deploys::{OfApp, OfDeploy, valid};
 use super::failure::Refusal;
 use super::state::Server;
-use crate::api::{DeployRequest, KilterPlan, KilterPlanSpec, PlanAccepted, PlanInfo, check};
+use crate::api::{DeployRequest, KilterPlan, KilterPlanSpec, PlanAccepted, PlanInfo};
 use crate::fsx::random_bytes;
 use crate::ids::{Name, hex};
 
 pub(super) async fn ask(
     State(server): State<Arc<Server>>,
     Extension(grant): Extension<Grant>,
+    Extension(request): Extension<RequestId>,
     Path(path): OfApp,
     Body(body): Body<DeployRequest>,
 ) -> Result<(StatusCode, Json<PlanAccepted>), Refusal> {
     let id = app_id(&path)?;
     grant.may_deploy(&id)?;
-    let problems = check(&id, &body.template, &server.platform);
-    if let Some(first) = problems.first() {
-        return Err(Refusal::bad("Invalid", first.clone()).problems(problems));
-    }
+    valid(&id, &body.template, &server)?;
     let random = random_bytes::<10>()
         .map_err(|_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "NoEntropy", "no random numbers").retry_after(5))?;
     let name = format!("plan-{}", hex(&random));
     let spec =
         KilterPlanSpec { org: id.org().into(), app: id.app().into(), env: id.env().into(), template: body.template };
     let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+    let about = json!({"plan": name, "image": spec.template.image});
+    let entry = Entry::begin(&server.audit, &request.0, &grant, "plan", &id, &about)?;
     let created = api(&server).create(&params, &KilterPlan::new(&name, spec)).await;
-    created.map_err(|error| Refusal::cluster("keep the plan", &error))?;
+    let created = created.map_err(|error| Refusal::cluster("keep the plan", &error));
+    entry.end(created.as_ref().map_or_else(|refusal| refusal.failure.code.as_str(), |_| "accepted"));
+    created?;
     Ok((StatusCode::ACCEPTED, Json(PlanAccepted { plan: name })))
 }
 

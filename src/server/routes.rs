@@ -1,14 +1,14 @@
 //! The routes: one table for the router and for the OpenAPI document.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::{from_fn_with_state, map_response};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -32,8 +32,16 @@ pub(super) struct Route {
     /// Names of the types of the body and of the answer in the OpenAPI document.
     pub body: Option<&'static str>,
     pub answer: &'static str,
+    /// Parameters of the query: name, what it is for, type.
+    pub query: &'static [(&'static str, &'static str, &'static str)],
     pub handler: fn() -> MethodRouter<Arc<Server>>,
 }
+
+/// What of an app's logs is asked for.
+const OF_LOGS: &[(&str, &str, &str)] = &[
+    ("component", "One component; `app` is the app itself", "string"),
+    ("tail", "How many lines of each container", "integer"),
+];
 
 const APP: &str = "/v1/apps/{org}/{app}/envs/{env}";
 
@@ -46,7 +54,9 @@ macro_rules! concat_path {
 
 /// Returns every route that needs a token.
 pub(super) fn table() -> Vec<Route> {
-    let route = |method, path, about, body, answer, handler| Route { method, path, about, body, answer, handler };
+    let route =
+        |method, path, about, body, answer, handler| Route { method, path, about, body, answer, query: &[], handler };
+    let logs = route("get", concat_path!("/logs"), "What its containers said", None, "Logs", || get(logs::app));
     vec![
         route("get", "/v1/info", "What a client has to know", None, "Info", || get(apps::info)),
         route("get", "/v1/apps", "The apps in the token's scope", None, "[AppInfo]", || get(apps::list)),
@@ -70,7 +80,7 @@ pub(super) fn table() -> Vec<Route> {
             "DeployAccepted",
             || post(deploys::rollback),
         ),
-        route("get", concat_path!("/logs"), "What its containers said", None, "Logs", || get(logs::app)),
+        Route { query: OF_LOGS, ..logs },
         route(
             "post",
             concat_path!("/plans"),
@@ -81,6 +91,40 @@ pub(super) fn table() -> Vec<Route> {
         ),
         route("get", concat_path!("/plans/{plan}"), "The answer to that", None, "PlanInfo", || get(plans::show)),
     ]
+}
+
+/// A route that needs none.
+pub(super) struct Open {
+    pub path: &'static str,
+    pub about: &'static str,
+    /// Media type of the answer.
+    pub kind: &'static str,
+    pub handler: fn() -> MethodRouter<Arc<Server>>,
+}
+
+/// Returns every route that needs no token.
+pub(super) fn open() -> Vec<Open> {
+    let route = |path, about, kind, handler| Open { path, about, kind, handler };
+    vec![
+        route("/healthz", "Whether the process lives", "text/plain", || get(|| async { "ok\n" })),
+        route("/readyz", "Whether it has seen what it needs to answer", "text/plain", || get(ready)),
+        route("/metrics", "What it counts", "application/openmetrics-text", || get(metrics)),
+        route("/openapi.json", "This document", "application/json", || get(document)),
+    ]
+}
+
+async fn ready(State(server): State<Arc<Server>>) -> (StatusCode, &'static str) {
+    if server.is_ready() { (StatusCode::OK, "ok\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "starting\n") }
+}
+
+async fn metrics(State(server): State<Arc<Server>>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, OPEN_METRICS)], server.metrics.text())
+}
+
+/// It is the same every time, and anybody may ask: it is made once.
+async fn document() -> impl IntoResponse {
+    static TEXT: LazyLock<String> = LazyLock::new(|| openapi::document().to_string());
+    ([(CONTENT_TYPE, "application/json")], TEXT.as_str())
 }
 
 /// Returns the whole server.
@@ -95,15 +139,10 @@ pub(super) fn router_within(server: Arc<Server>, time: Duration) -> Router {
         protected = protected.route(route.path, (route.handler)());
     }
     let protected = protected.layer(from_fn_with_state(server.clone(), auth::authenticate));
-    let ready = |server: Arc<Server>| async move {
-        if server.is_ready() { (StatusCode::OK, "ok\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "starting\n") }
-    };
-    let (for_ready, for_metrics) = (server.clone(), server.clone());
-    let open = Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(move || ready(for_ready.clone())))
-        .route("/metrics", get(move || async move { ([(CONTENT_TYPE, OPEN_METRICS)], for_metrics.metrics.text()) }))
-        .route("/openapi.json", get(|| async { axum::Json(openapi::document()) }));
+    let mut open = Router::new();
+    for route in self::open() {
+        open = open.route(route.path, (route.handler)());
+    }
     let nothing = || async { Refusal::not_found("there is nothing at this path") };
     let other_method =
         || async { Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "not with this method") };

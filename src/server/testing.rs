@@ -1,6 +1,6 @@
 //! An API server in memory, as far as kilter-server uses one: objects with uid, resourceVersion and generation, watches, logs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -27,6 +27,8 @@ struct State {
     events: Vec<(u64, Key, String)>,
     watches: Vec<Watch>,
     writes: usize,
+    /// Resource and verb, as RBAC has them.
+    calls: BTreeSet<(String, String)>,
     is_away: bool,
     refusal: Option<(u16, String)>,
 }
@@ -99,6 +101,16 @@ impl Cluster {
         self.0.lock().unwrap().writes
     }
 
+    /// Returns the rights that were used: resource and verb.
+    pub(super) fn calls(&self) -> BTreeSet<(String, String)> {
+        self.0.lock().unwrap().calls.clone()
+    }
+
+    /// Begins to note anew which rights are used.
+    pub(super) fn forget_calls(&self) {
+        self.0.lock().unwrap().calls.clear();
+    }
+
     /// Lets no connection come about, or lets them again.
     pub(super) fn be_away(&self, is_away: bool) {
         self.0.lock().unwrap().is_away = is_away;
@@ -125,6 +137,7 @@ impl Cluster {
             return Err(io::Error::from(io::ErrorKind::ConnectionRefused));
         }
         let target = target(uri);
+        state.calls.insert(target.right(method));
         if target.query.get("watch").is_some_and(|watch| watch == "true") {
             return Ok(Response::new(state.watch(&target)));
         }
@@ -260,6 +273,19 @@ impl State {
 }
 
 impl Target {
+    fn right(&self, method: &Method) -> (String, String) {
+        let resource = self.of_object.as_ref().map(|sub| format!("{}/{sub}", self.plural));
+        let verb = match (method.as_str(), &self.name) {
+            ("GET", None) if self.query.contains_key("watch") => "watch",
+            ("GET", None) => "list",
+            ("GET", Some(_)) => "get",
+            ("POST", _) => "create",
+            ("PUT", _) => "update",
+            (_, _) => "delete",
+        };
+        (resource.unwrap_or_else(|| self.plural.clone()), verb.to_owned())
+    }
+
     fn field_name(&self) -> Option<String> {
         let selector = self.query.get("fieldSelector")?;
         Some(selector.strip_prefix("metadata.name=").unwrap().to_owned())

@@ -11,8 +11,9 @@ use kube::ResourceExt as _;
 use kube::api::{ObjectMeta, PostParams};
 
 use super::MANAGER;
+use super::deploys::valid;
 use super::failure::Refusal;
-use super::info::{Accepted, accepted, digest_of, phase, remember};
+use super::info::{Accepted, accepted, phase, remember};
 use super::state::Server;
 use crate::api::{
     ANNOTATION_ACCEPTED, AppId, DeployAccepted, KilterApp, KilterAppSpec, LABEL_APP, LABEL_ENV, LABEL_ORG, Phase,
@@ -26,6 +27,8 @@ const TRIES: usize = 60;
 pub(super) struct Asked<'a> {
     pub id: &'a AppId,
     pub deploy: &'a str,
+    /// Tells the body of the request from others.
+    pub digest: &'a str,
     pub by: &'a str,
     pub template: Template,
 }
@@ -63,13 +66,12 @@ pub(super) async fn upsert(server: &Arc<Server>, asked: &Asked<'_>) -> Result<De
 }
 
 fn first(server: &Arc<Server>, asked: &Asked<'_>) -> Result<KilterApp, Refusal> {
-    let digest = digest_of(&asked.template);
-    let template = with_secrets(asked, None)?;
+    let template = with_secrets(server, asked, None)?;
     free_hosts(server, asked.id, &template)?;
     let mut app = KilterApp::new(&asked.id.namespace(), spec(asked, 1, template));
     let id = asked.id;
     let labels = [(LABEL_APP, id.app()), (LABEL_ENV, id.env()), (LABEL_ORG, id.org())];
-    let known = Accepted { deploy: asked.deploy.to_owned(), digest, revision: 1 };
+    let known = Accepted { deploy: asked.deploy.to_owned(), digest: asked.digest.to_owned(), revision: 1 };
     app.metadata = ObjectMeta {
         labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
         annotations: Some([(ANNOTATION_ACCEPTED.to_owned(), remember(Vec::new(), known))].into()),
@@ -92,38 +94,45 @@ fn next(server: &Arc<Server>, asked: &Asked<'_>, mut app: KilterApp) -> Result<N
     if app.metadata.deletion_timestamp.is_some() {
         return Err(Refusal::conflict("Deleting", format!("{id} is being deleted")).retry_after(5));
     }
-    let known = accepted(&app);
-    let digest = digest_of(&asked.template);
-    let answer = |app: &KilterApp, deploy: &str, revision: u64| {
-        let url = id.url(&server.platform, &app.spec.template);
-        Next::Known(DeployAccepted { deploy: deploy.to_owned(), revision, url, unchanged: true })
-    };
-    if let Some(same) = known.iter().find(|known| known.deploy == asked.deploy) {
-        if same.digest != digest {
-            return Err(key_used());
-        }
-        return Ok(answer(&app, &same.deploy, same.revision));
+    if let Some(answer) = repeated(server, id, &app, asked.deploy, asked.digest)? {
+        return Ok(Next::Known(answer));
     }
-    let template = with_secrets(asked, Some(&app.spec))?;
+    let template = with_secrets(server, asked, Some(&app.spec))?;
     // The same once more, unless it failed: then it is a new try, with Jobs of its own.
     if template == app.spec.template && phase(&app).0 != Phase::Failed {
-        return Ok(answer(&app, &app.spec.deploy, app.spec.revision));
+        return Ok(Next::Known(unchanged(server, id, &app, &app.spec.deploy, app.spec.revision)));
     }
     free_hosts(server, id, &template)?;
     let revision = app.spec.revision + 1;
     app.spec = spec(asked, revision, template);
-    let new = Accepted { deploy: asked.deploy.to_owned(), digest, revision };
+    let new = Accepted { deploy: asked.deploy.to_owned(), digest: asked.digest.to_owned(), revision };
+    let known = accepted(&app);
     app.annotations_mut().insert(ANNOTATION_ACCEPTED.to_owned(), remember(known, new));
     app.metadata.managed_fields = None;
     app.status = None;
     Ok(Next::Write(Box::new(app)))
 }
 
-/// The answer to a key that came with another request before.
-pub(super) fn key_used() -> Refusal {
-    let refusal =
-        Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "KeyUsed", "this Idempotency-Key was used for another deploy");
-    refusal.help("Send a new key with a new deploy.")
+/// Returns the answer to a request that was accepted before; `digest` is of its body.
+pub(super) fn repeated(
+    server: &Server,
+    id: &AppId,
+    app: &KilterApp,
+    deploy: &str,
+    digest: &str,
+) -> Result<Option<DeployAccepted>, Refusal> {
+    let Some(known) = accepted(app).into_iter().find(|known| known.deploy == deploy) else { return Ok(None) };
+    if known.digest != digest {
+        let what = "this Idempotency-Key was used for another request";
+        let refusal = Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "KeyUsed", what);
+        return Err(refusal.help("Send a new key with a new request."));
+    }
+    Ok(Some(unchanged(server, id, app, deploy, known.revision)))
+}
+
+fn unchanged(server: &Server, id: &AppId, app: &KilterApp, deploy: &str, revision: u64) -> DeployAccepted {
+    let url = id.url(&server.platform, &app.spec.template);
+    DeployAccepted { deploy: deploy.to_owned(), revision, url, unchanged: true }
 }
 
 fn spec(asked: &Asked<'_>, revision: u64, template: Template) -> KilterAppSpec {
@@ -139,7 +148,7 @@ fn spec(asked: &Asked<'_>, revision: u64, template: Template) -> KilterAppSpec {
 }
 
 /// Fills in the ciphertexts of Secrets that are deployed already and were not sent again.
-fn with_secrets(asked: &Asked<'_>, now: Option<&KilterAppSpec>) -> Result<Template, Refusal> {
+fn with_secrets(server: &Server, asked: &Asked<'_>, now: Option<&KilterAppSpec>) -> Result<Template, Refusal> {
     let mut template = asked.template.clone();
     let mut missing = Vec::new();
     for secret in template.secrets.iter_mut().filter(|secret| secret.sealed.is_none() && !secret.external) {
@@ -150,6 +159,8 @@ fn with_secrets(asked: &Asked<'_>, now: Option<&KilterAppSpec>) -> Result<Templa
         }
     }
     if missing.is_empty() {
+        // Together with what is deployed already they may be too much.
+        valid(asked.id, &template, server)?;
         return Ok(template);
     }
     let message = format!("missing secrets in {}: {}", asked.id.namespace(), missing.join(", "));

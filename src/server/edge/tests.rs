@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::listen::{Settings, serve};
-use super::routes::{router_within, table};
+use super::routes::{open, router_within, table};
 use super::test_server::{Answer, Bed, SHOP, image, sealed, settings};
 use super::tokens::{NewToken, create_token, list_tokens, revoke_token};
 use crate::api::{NAMESPACE, Token};
@@ -462,6 +462,7 @@ async fn the_document_lists_the_routes_that_there_are() {
     }
     let mut routes: Vec<(String, String)> =
         table().iter().map(|route| (route.method.to_owned(), route.path.to_owned())).collect();
+    routes.extend(open().iter().map(|route| ("get".to_owned(), route.path.to_owned())));
     listed.sort();
     routes.sort();
     assert_eq!(listed, routes);
