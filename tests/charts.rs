@@ -5,6 +5,7 @@ mod golden;
 mod objects;
 mod overrides;
 mod own;
+mod production;
 mod render;
 mod stable;
 
@@ -15,6 +16,9 @@ use serde_json::Value;
 
 use crate::support;
 
+/// Charts that the contract is not about: kilter renders the first in production, people the second.
+const PRODUCTION: &[&str] = &["kilter-app", "kilter-platform"];
+
 /// One chart as it is in the repository.
 pub(crate) struct Chart {
     /// Its name, the folder's.
@@ -23,7 +27,7 @@ pub(crate) struct Chart {
     pub(crate) dir: PathBuf,
     /// values.yaml.
     pub(crate) values: Value,
-    /// values.schema.json.
+    /// values.schema.json; null when there is none.
     pub(crate) schema: Value,
     /// catalog.yaml, for the services of the catalog.
     pub(crate) catalog: Option<kilter::catalog::CatalogService>,
@@ -31,11 +35,11 @@ pub(crate) struct Chart {
 
 impl Chart {
     fn read(dir: PathBuf) -> Self {
-        let catalog = dir.join("catalog.yaml");
+        let (catalog, schema) = (dir.join("catalog.yaml"), dir.join("values.schema.json"));
         Self {
             name: dir.file_name().unwrap().to_str().unwrap().to_owned(),
             values: yaml(&dir.join("values.yaml")),
-            schema: serde_json::from_str(&text(&dir.join("values.schema.json"))).unwrap(),
+            schema: if schema.is_file() { serde_json::from_str(&text(&schema)).unwrap() } else { Value::Null },
             catalog: catalog.is_file().then(|| serde_json::from_value(yaml(&catalog)).unwrap()),
             dir,
         }
@@ -50,8 +54,18 @@ impl Chart {
     }
 }
 
-/// Returns every chart, sorted by name.
+/// Returns every chart of the contract, sorted by name.
 pub(crate) fn all() -> Vec<Chart> {
+    every().into_iter().filter(|chart| !PRODUCTION.contains(&chart.name.as_str())).collect()
+}
+
+/// Returns every chart that kilter renders, in development or in production.
+pub(crate) fn rendered() -> Vec<Chart> {
+    all().into_iter().chain([chart("kilter-app")]).collect()
+}
+
+/// Returns every folder, sorted by name.
+pub(crate) fn every() -> Vec<Chart> {
     let folders = fs::read_dir(support::root().join("vendor-charts")).unwrap().map(|entry| entry.unwrap().path());
     let mut folders: Vec<_> = folders.filter(|path| path.is_dir()).collect();
     folders.sort();

@@ -7,7 +7,7 @@ use super::{Chart, all, chart, services};
 use crate::support;
 
 /// Text that YAML, Go templates, JSON or the kubelet could take for something else.
-const HOSTILE: &[&str] = &[
+pub(super) const HOSTILE: &[&str] = &[
     "",
     " leading and trailing ",
     "two\nlines\n",
@@ -17,6 +17,8 @@ const HOSTILE: &[&str] = &[
     "$HOME $$ $(HOME) $$(HOME) 5$",
     "C:\\new\\table\\x41\\u0041",
     "yes",
+    "on",
+    "1_000",
     "null",
     "~",
     "0x1F",
@@ -70,7 +72,7 @@ fn hostile_text_in_the_app_survives() {
     }
 }
 
-fn literal(words: &Value) -> Vec<String> {
+pub(super) fn literal(words: &Value) -> Vec<String> {
     words.as_array().unwrap().iter().map(|word| expanded(word.as_str().unwrap())).collect()
 }
 
