@@ -112,14 +112,10 @@ volumeMounts:
 {{- $requests = mergeOverwrite (dict "memory" "128Mi") $requests }}
 {{- $limits = mergeOverwrite (dict "memory" "512Mi") $limits }}
 {{- end }}
-{{- range $key, $amounts := dict "limits" $limits "requests" $requests }}
-{{- with $amounts }}
-{{ $key }}:
-  {{- range $name, $amount := . }}
-  {{ $name | quote }}: {{ $amount | quote }}
-  {{- end }}
-{{- end }}
-{{- end }}
+{{- $amounts := dict }}
+{{- with $requests }}{{ $_ := set $amounts "requests" . }}{{ end }}
+{{- with $limits }}{{ $_ := set $amounts "limits" . }}{{ end }}
+{{- toYaml $amounts }}
 {{- end }}
 
 {{/* What says that a process serves. */}}
