@@ -128,6 +128,9 @@ fn every_folder_says_who_it_is_and_where_its_facts_are_from() {
     }
     let compiled: Vec<_> = kilter::catalog::CHARTS.iter().map(|chart| chart.name).collect();
     assert_eq!(compiled, every().iter().map(|chart| chart.name.clone()).collect::<Vec<_>>());
+    for chart in super::PRODUCTION {
+        assert!(kilter::catalog::service(chart).is_none(), "{chart} is not for development");
+    }
 }
 
 #[test]

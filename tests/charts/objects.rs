@@ -140,7 +140,7 @@ fn check_container(chart: &str, container: &Value) {
 }
 
 /// Checks that every `command`, `args`, label, annotation and value of a map of text is text: the API server refuses the rest.
-fn check_text(chart: &str, key: &str, value: &Value) {
+pub(super) fn check_text(chart: &str, key: &str, value: &Value) {
     match (key, value) {
         ("command" | "args", Value::Array(words)) => {
             assert!(words.iter().all(Value::is_string), "{chart}: {key} {value}");

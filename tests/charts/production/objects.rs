@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{
     DEPLOY, MIGRATE, NAMESPACE, SEED, all_containers, full, jobs, names, objects_of, pod, runs_pods, scenarios,
 };
+use crate::charts::objects::check_text;
 use crate::charts::render::find;
 use crate::support;
 
@@ -40,6 +41,7 @@ fn objects_and_pods_say_whose_they_are() {
             let name = format!("{scenario}: {}", names(std::slice::from_ref(object))[0]);
             assert!(KINDS.iter().any(|(version, kind)| object["apiVersion"] == *version && object["kind"] == *kind));
             assert_eq!(object["metadata"]["namespace"], NAMESPACE, "{name}");
+            check_text(&name, "", object);
             let labels = &object["metadata"]["labels"];
             assert!(has(labels, &owner()), "{name}: {labels}");
             assert!(labels["app.kubernetes.io/name"].is_string(), "{name}");
@@ -96,11 +98,17 @@ fn selectors(object: &Value) -> Option<&Map<String, Value>> {
 #[test]
 fn a_selector_selects_the_pods_of_one_process_and_never_those_of_jobs() {
     let Some(helm) = support::helm() else { return };
-    let mut objects = objects_of(&helm, &full());
+    let mut values = full();
+    // Whose container has the name of the app's own.
+    values["components"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"name": "app", "command": [], "variables": {}, "port": 4003}));
+    let mut objects = objects_of(&helm, &values);
     objects.extend(objects_of(&helm, &jobs(MIGRATE, SEED)));
     objects.extend(objects_of(&helm, &jobs(&[], SEED)));
     let pods: Vec<_> = objects.iter().filter(|object| runs_pods(object)).collect();
-    assert_eq!(pods.len(), 7, "app, four components, two Jobs");
+    assert_eq!(pods.len(), 8, "app, five components, two Jobs");
     let mut seen = BTreeSet::new();
     for object in objects.iter().filter(|object| object["kind"] != "Job") {
         let Some(selector) = selectors(object) else { continue };

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{full, jobs, manifest, objects_of, pod, run, values, with};
+use crate::charts::objects::check_text;
 use crate::charts::overrides::{HOSTILE, literal};
 use crate::charts::render::{containers, env, find};
 use crate::support;
@@ -65,6 +66,7 @@ fn names_that_yaml_could_take_for_something_else_stay_names() {
     values["gateway"] = json!({"name": "no", "namespace": "0x1f", "section": "1"});
     let objects = objects_of(&helm, &values);
     for object in &objects {
+        check_text("kilter-app", "", object);
         let labels = &object["metadata"]["labels"];
         assert_eq!(
             (&labels["kilter.netshire.com/org"], &labels["kilter.netshire.com/env"]),
