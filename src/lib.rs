@@ -17,6 +17,8 @@ pub mod cli;
 pub mod cluster;
 pub mod config;
 #[cfg(feature = "cli")]
+pub mod deploy;
+#[cfg(feature = "cli")]
 pub mod detect;
 pub mod diag;
 pub mod exec;

@@ -6,6 +6,7 @@ use rexpect::reader::Options;
 use rexpect::session::{PtySession, spawn_with_options};
 
 use crate::support::http::{Reply, Server};
+use crate::support::platform::{self as production, APP, Answer, IMAGE, URL, phase, token};
 use crate::support::project::{Project, Run, fake_helm};
 
 /// Makes the cursor visible again (DEC private mode 25).
@@ -246,4 +247,49 @@ fn a_download_has_a_bar_on_a_terminal_and_lines_elsewhere() {
     let output = here.kilter(&["tools", "install", "kind"]).env("KILTER_MIRROR", mirror.url()).succeeds();
     assert!(output.stderr.contains("getting kind 9.9.9 from "), "{}", output.stderr);
     assert!(!output.stderr.contains(['\r', '\x1b']) && !output.stderr.contains("MiB"), "{:?}", output.stderr);
+}
+
+#[test]
+fn a_token_is_asked_for_and_not_shown() {
+    let (project, platform) = (Project::new("shop"), production::Platform::start());
+    let mut session = on_terminal(kilter(&project, &["login", "--server", platform.url()]));
+    session.exp_string("Token").unwrap();
+    send(&mut session, &format!("{}{ENTER}", token().secret()));
+    let (rest, code) = end(session);
+    assert_eq!(code, 0, "{rest:?}");
+    assert!(rest.contains("Logged in to") && !rest.contains(token().secret()), "{rest:?}");
+}
+
+#[test]
+fn on_a_terminal_a_deploy_is_waited_for_and_ctrl_c_leaves_it_alone() {
+    let (project, platform) = (Project::new("shop").file("kilter.yaml", "port: 3000\n"), production::Platform::start());
+    let deploy = || {
+        let run = production::kilter(&project, &platform, &["deploy", "--image", IMAGE]);
+        on_terminal(run.env("TERM", "xterm"))
+    };
+    platform.deploys([phase("accepted", ""), phase("ready", "")]);
+    let (rest, code) = end(deploy());
+    assert!(code == 0 && rest.contains("live") && rest.contains(URL), "{rest:?}");
+    platform.deploys([phase("accepted", "")]);
+    let mut session = deploy();
+    session.exp_string("waiting for the operator").unwrap();
+    send(&mut session, CTRL_C);
+    let (rest, code) = end(session);
+    assert_eq!(code, 130, "{rest:?}");
+    assert!(rest.contains("The deploy goes on without you"), "{rest:?}");
+}
+
+#[test]
+fn an_app_is_deleted_by_its_name() {
+    let (project, platform) = (Project::new("shop"), production::Platform::start());
+    platform.answers(&format!("DELETE {APP}"), [Answer::Json(202, serde_json::json!({}))]);
+    for (typed, expected) in [("shop", 5), ("shop-prod", 0)] {
+        let run = production::kilter(&project, &platform, &["apps", "delete", "acme/shop"]);
+        let mut session = on_terminal(run.env("TERM", "xterm"));
+        session.exp_string("Type `shop-prod` to go on").unwrap();
+        send(&mut session, &format!("{typed}{ENTER}"));
+        let (rest, code) = end(session);
+        assert_eq!(code, expected, "{rest:?}");
+    }
+    assert_eq!(platform.asked_of(&format!("DELETE {APP}")).len(), 1);
 }

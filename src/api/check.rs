@@ -7,6 +7,8 @@ use crate::ids::Name;
 
 /// Most bytes of all variables and commands of an app.
 const MAX_TEXT: usize = 128 * 1024;
+/// Most Secrets, and most components, of an app: the resource has no room for more.
+const MAX_PARTS: usize = 20;
 /// Most words of a command.
 const MAX_WORDS: usize = 200;
 
@@ -31,6 +33,11 @@ pub fn check(id: &AppId, template: &Template, platform: &Platform) -> Vec<String
     secrets(id, template, &mut wrong);
     domains(id, template, platform, &mut wrong);
     components(id, template, platform, &mut wrong);
+    for (what, count) in [("secrets", template.secrets.len()), ("components", template.components.len())] {
+        if count > MAX_PARTS {
+            wrong.push(format!("{what}: more than {MAX_PARTS} of them"));
+        }
+    }
     if text_of(template) > MAX_TEXT {
         wrong.push(format!("variables and commands have more than {} KiB together", MAX_TEXT / 1024));
     }

@@ -112,6 +112,14 @@ impl Context {
         self.xdg("XDG_STATE_HOME", ".local/state")
     }
 
+    /// Returns the directory of what this user set: `kilter` below `XDG_CONFIG_HOME` or `~/.config`.
+    ///
+    /// # Errors
+    /// When neither variable is set.
+    pub(crate) fn config_dir(&self) -> Result<PathBuf> {
+        self.xdg("XDG_CONFIG_HOME", ".config")
+    }
+
     fn xdg(&self, variable: &str, below_home: &str) -> Result<PathBuf> {
         // The XDG base directory specification: a relative path is to be ignored.
         match (self.var(variable).map(Path::new).filter(|dir| dir.is_absolute()), self.var("HOME")) {

@@ -1,10 +1,12 @@
 //! The command line: one file per command, each with its arguments, its help and a `run` that reads like the story.
 
 mod add;
+mod apps;
 mod candidates;
 mod catalog;
 mod completions;
 mod context;
+mod deploy;
 mod destroy;
 mod dev;
 mod doctor;
@@ -13,12 +15,16 @@ mod eject;
 mod env;
 mod exec;
 mod init;
+mod login;
+mod logout;
 mod logs;
 mod man;
+mod production;
 mod project;
 mod remove;
 mod render;
 mod restart;
+mod rollback;
 mod schema;
 mod status;
 mod stop;
@@ -101,6 +107,11 @@ pub(crate) enum Command {
     Destroy(destroy::Args),
     Env(env::Args),
     Doctor(doctor::Args),
+    Login(login::Args),
+    Logout(logout::Args),
+    Deploy(deploy::Args),
+    Rollback(rollback::Args),
+    Apps(apps::Args),
     Tools(tools::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -130,6 +141,11 @@ impl Command {
             Self::Destroy(args) => destroy::run(args, ctx),
             Self::Env(args) => env::run(args, ctx),
             Self::Doctor(args) => doctor::run(args, ctx),
+            Self::Login(args) => login::run(args, ctx),
+            Self::Logout(args) => logout::run(args, ctx),
+            Self::Deploy(args) => deploy::run(args, ctx),
+            Self::Rollback(args) => rollback::run(args, ctx),
+            Self::Apps(args) => apps::run(args, ctx),
             Self::Tools(args) => tools::run(args, ctx),
             Self::Schema(args) => schema::run(args, ctx),
             Self::Completions(args) => completions::run(args, ctx),
@@ -163,7 +179,10 @@ pub fn main() -> ExitCode {
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cli.command.run(&ctx).and_then(|()| ctx.ui.finish())));
     let result = outcome.unwrap_or_else(|_| Err(Error::bug("kilter stopped in the middle of its work")));
     match result {
-        _ if processes::interrupted() => ExitCode::from(Kind::Interrupted.exit_code()),
+        _ if processes::interrupted() => {
+            ui::say_farewell();
+            ExitCode::from(Kind::Interrupted.exit_code())
+        }
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if error.kind() != Kind::Interrupted {
@@ -189,6 +208,7 @@ fn handle_signals() {
         let _held = fsx::COMMIT.lock();
         ui::show_cursor();
         ui::clear_progress();
+        ui::say_farewell();
         #[expect(clippy::exit, reason = "the one way out of a blocked prompt or read")]
         std::process::exit(i32::from(Kind::Interrupted.exit_code()));
     });

@@ -35,6 +35,22 @@ pub(super) fn show_cursor() {
     }
 }
 
+/// What is to be said when a person leaves before the end.
+static FAREWELL: Mutex<Option<String>> = Mutex::new(None);
+
+/// Has this said when the command is interrupted; `None` takes it back.
+pub(crate) fn on_leaving(text: Option<String>) {
+    *FAREWELL.lock().unwrap_or_else(PoisonError::into_inner) = text;
+}
+
+/// Says it, once: whoever notices the interrupt first does.
+pub(super) fn say_farewell() {
+    if let Some(text) = FAREWELL.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        clear_progress();
+        let _ = std::io::stderr().lock().write_all(format!("{text}\n").as_bytes());
+    }
+}
+
 /// Prints a command that kilter is about to run (`--verbose`): the same text that failures show, without logins.
 pub(super) fn tell_call(call: &Invocation) {
     let line = format!("$ {}\n", redact(&call.shell_line()));
@@ -59,6 +75,8 @@ pub(crate) struct Ui {
     pub(crate) json: bool,
     /// Whether a person can be asked: both ends are terminals, no CI, no `--no-input`.
     pub(crate) interactive: bool,
+    /// Whether a person watches: standard error is a terminal, and this is no CI.
+    pub(crate) watched: bool,
     quiet: bool,
     /// Whether progress may redraw lines: standard error is a terminal that can, and nobody asked for plain lines.
     live: bool,
@@ -79,6 +97,7 @@ impl Ui {
         Self {
             json: global.json,
             interactive: stdin && stderr && !global.no_input && !set("CI"),
+            watched: stderr && !set("CI"),
             quiet: global.quiet,
             live: stderr && !plain && !global.quiet,
             color_out: color && stdout,
@@ -213,6 +232,18 @@ impl Ui {
             true => Ok(()),
             false => Err(Error::refused(format!("that is not `{name}`, so nothing was deleted"))),
         }
+    }
+
+    /// Asks a person for something that is not shown.
+    ///
+    /// # Errors
+    /// When nobody can be asked: then the message names the flag that answers.
+    pub(crate) fn ask_hidden(&self, prompt: &str, flag: &str) -> Result<String> {
+        if !self.interactive {
+            return Err(Error::usage(format!("{} is missing, and nobody can be asked here", prompt.to_lowercase()))
+                .help(format!("Add `{flag}`.")));
+        }
+        dialoguer::Password::new().with_prompt(prompt).interact().map_err(|error| asked(&error))
     }
 
     /// Lets a person tick items; returns the places of those ticked. Only when `interactive`.

@@ -42,17 +42,18 @@ pub(super) fn describe(
     let alone = candidates.len() == 1;
     candidates.sort_by_cached_key(rank);
     let Some(app) = candidates.into_iter().next() else { return unknown(files) };
-    let procfile = procfile(files, &app.dir, app.dev.is_some());
-    let from_procfile = procfile.is_some();
-    let dev = procfile.or(app.dev).map(|dev| located(dev, &app.dir, alone));
-    let port = port(files, &app.dir, dev.as_ref().filter(|_| from_procfile), app.port, app.fixed_port);
-    let health = dockerfile::of_app(files, &app.dir).find_map(|(path, text)| dockerfile::health(&path, &text));
     let stack = match app.ecosystem {
         Ecosystem::Node => node::stack(files, node, &app.dir),
         Ecosystem::Python => python::stack(files, python, &app.dir),
         Ecosystem::Go => super::go::stack(files, &app.dir),
         Ecosystem::Prisma => None,
     };
+    let production = stack.as_ref().and_then(|stack| super::production::of(files, node, &app, stack));
+    let procfile = procfile(files, &app.dir, app.dev.is_some());
+    let from_procfile = procfile.is_some();
+    let dev = procfile.or(app.dev).map(|dev| located(dev, &app.dir, alone));
+    let port = port(files, &app.dir, dev.as_ref().filter(|_| from_procfile), app.port, app.fixed_port);
+    let health = dockerfile::of_app(files, &app.dir).find_map(|(path, text)| dockerfile::health(&path, &text));
     let reloads = match &dev {
         Some(dev) if from_procfile => command::reloads_as(&dev.value, app.reloads),
         Some(_) => app.reloads,
@@ -66,6 +67,7 @@ pub(super) fn describe(
         image: app.image,
         health,
         stack,
+        production,
         ..Detection::default()
     }
 }

@@ -22,6 +22,7 @@ mod moved;
 mod node;
 mod places;
 mod prisma;
+mod production;
 mod python;
 mod rules;
 mod toml;
@@ -35,8 +36,9 @@ pub(crate) use command::port as port_of_command;
 pub(crate) use command::reloads_as;
 pub use confidence::SELECT;
 pub use disk::DiskTree;
-pub use model::{Detection, Evidence, Finding, Found, Stack, Tree};
+pub use model::{Detection, Evidence, Finding, Found, Production, Stack, Tree};
 pub use moved::moved;
+pub use production::GO_PROGRAM;
 pub use rules::{ServiceRules, catalog_rules};
 
 use files::Files;

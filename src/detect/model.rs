@@ -85,6 +85,8 @@ pub struct Detection {
     pub health: Option<Found<String>>,
     /// The app's own language and package manager, for Dockerfile.dev.
     pub stack: Option<Stack>,
+    /// How the app is built and started in production.
+    pub production: Option<Production>,
     /// Services, the surest first.
     pub findings: Vec<Finding>,
     /// Manifests that could not be read, and the like: never a failure.
@@ -108,4 +110,19 @@ pub struct Stack {
     pub install: String,
     /// Whether the dev command reloads by itself when a file changes (vite, next dev, nodemon, uvicorn --reload, air …).
     pub reloads: bool,
+}
+
+/// How the app is built and started in production. Commands are lines for `/bin/sh`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Production {
+    /// The app's directory; empty for the root.
+    pub dir: String,
+    /// Installs what the build needs, from the project's root.
+    pub install: String,
+    /// Builds it, from the project's root.
+    pub build: Option<String>,
+    /// Takes away what only the build needed, from the project's root.
+    pub prune: Option<String>,
+    /// Starts it, from `dir`; `None` when nothing says how.
+    pub start: Option<String>,
 }

@@ -63,7 +63,7 @@ pub fn dockerfile_dev(stack: Option<&Stack>, base: &str, dev: Option<&str>, port
 }
 
 /// The user the app runs as.
-struct User {
+pub(super) struct User {
     name: &'static str,
     /// Whether the base image has it.
     exists: bool,
@@ -81,13 +81,13 @@ fn user(base: &str) -> Option<User> {
 }
 
 /// Keeps of an image reference what one can hold, so that it stays on its line and expands nothing.
-fn reference(base: &str) -> String {
+pub(super) fn reference(base: &str) -> String {
     base.chars().filter(|c| c.is_ascii_alphanumeric() || "._-/:@+".contains(*c)).collect()
 }
 
 /// Settings of the package managers. Python packages go to a virtual environment beside `/app`, where live update of the
 /// sources cannot touch them; uv, Poetry and Pipenv all install into the active one.
-fn settings(stack: Option<&Stack>) -> Vec<String> {
+pub(super) fn settings(stack: Option<&Stack>) -> Vec<String> {
     let lines: &[&str] = match stack.map(|stack| (stack.ecosystem, stack.manager.as_str())) {
         Some((Ecosystem::Node, "pnpm" | "yarn")) => &["ENV COREPACK_ENABLE_DOWNLOAD_PROMPT=0"],
         Some((Ecosystem::Python, _)) => &[
@@ -101,7 +101,7 @@ fn settings(stack: Option<&Stack>) -> Vec<String> {
 
 /// Returns the command that brings the package manager, where the base image lacks it. Node 25 and later come without
 /// corepack (<https://nodejs.org/api/corepack.html>).
-fn tools(stack: Option<&Stack>) -> Option<&'static str> {
+pub(super) fn tools(stack: Option<&Stack>) -> Option<&'static str> {
     let stack = stack?;
     match (stack.ecosystem, stack.manager.as_str()) {
         (Ecosystem::Node, "pnpm" | "yarn") => {
@@ -154,12 +154,12 @@ fn dependencies(stack: &Stack, user: Option<&User>) -> Vec<String> {
 
 /// Tells whether the manifests can be copied before the sources: there are some, and no name among them means something to
 /// `COPY` (`$`, a pattern, a quote). Otherwise the sources come first.
-fn copies_first(stack: &Stack) -> bool {
+pub(super) fn copies_first(stack: &Stack) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/@+ ".contains(c);
     !stack.manifests.is_empty() && stack.manifests.iter().all(|path| path.chars().all(plain) && !path.starts_with('-'))
 }
 
-fn copy(from: &[&str], to: &str, user: Option<&User>) -> String {
+pub(super) fn copy(from: &[&str], to: &str, user: Option<&User>) -> String {
     let owner = user.map(|user| format!("--chown={0}:{0} ", user.name)).unwrap_or_default();
     let words: Vec<&str> = from.iter().copied().chain([to]).collect();
     if words.iter().any(|word| word.contains(' ')) {
@@ -169,7 +169,7 @@ fn copy(from: &[&str], to: &str, user: Option<&User>) -> String {
 }
 
 /// Runs a line for `/bin/sh` while building.
-fn run(line: &str) -> String {
+pub(super) fn run(line: &str) -> String {
     let readable = |c: char| c.is_ascii_alphanumeric() || " -_./:@=+,&'".contains(c);
     if line.chars().all(readable) { format!("RUN {line}") } else { format!("RUN {}", json(&["/bin/sh", "-c", line])) }
 }
@@ -195,7 +195,7 @@ fn json_lines(command: &[&str]) -> String {
 }
 
 /// Writes a list of words as JSON, which Docker reads as it is: nothing in it is expanded, and no line ends in it.
-fn json(words: &[&str]) -> String {
+pub(super) fn json(words: &[&str]) -> String {
     let words: Vec<String> = words.iter().map(|word| serde_json::Value::from(*word).to_string()).collect();
     format!("[{}]", words.join(", "))
 }

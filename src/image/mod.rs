@@ -1,5 +1,9 @@
-//! Images of the app: the text of Dockerfile.dev.
+//! Images of the app: the text of Dockerfile.dev and of the production Dockerfile; building and pushing.
 
 mod dockerfile;
+mod production;
+mod push;
 
 pub use dockerfile::{CONTEXT_IGNORE, dockerfile_dev};
+pub use production::{dockerfile_production, production_ignore};
+pub use push::{Built, Job, build, push};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::DeserializeGuard;
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::controller::Action;
@@ -23,7 +23,7 @@ use super::render::{Dish, Kitchen};
 use super::report::{Subject, report};
 use super::run::api_error;
 use super::{MANAGER, flux, history};
-use crate::api::{AppId, FINALIZER, KilterApp, KilterAppStatus, NAMESPACE};
+use crate::api::{AppId, FINALIZER, KilterApp, KilterAppStatus, LABEL_ORG, NAMESPACE};
 use crate::diag::{Error, Result};
 use crate::gitops::{Change, Head, Phase, kustomization_name, namespace_object};
 
@@ -166,6 +166,7 @@ impl Operator {
             Step::AddFinalizer => self.set_finalizers(app, |all| all.push(FINALIZER.into())).await,
             Step::DropFinalizer => self.set_finalizers(app, |all| all.retain(|finalizer| finalizer != FINALIZER)).await,
             Step::CreateNamespace => self.create_namespace(id).await,
+            Step::DeleteNamespace => self.delete_namespace(id).await,
             Step::Render => self.render(id, app, wanted).await,
             Step::Commit | Step::Remove => self.commit(id, wanted, step == Step::Remove).await,
             Step::Record => {
@@ -223,6 +224,25 @@ impl Operator {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(error)) if error.code == 409 => Ok(()), // the next look says whose it is
             Err(error) => Err(api_error("create the app's namespace", &error)),
+        }
+    }
+
+    /// Deletes the namespace that was looked at, and no other that came in its place.
+    async fn delete_namespace(&self, id: &AppId) -> Result<()> {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        let found = api
+            .get_metadata_opt(&id.namespace())
+            .await
+            .map_err(|error| api_error("read the app's namespace", &error))?;
+        let Some(found) = found.filter(|found| found.labels().get(LABEL_ORG).is_some_and(|org| org == id.org())) else {
+            return Ok(());
+        };
+        let only = Preconditions { uid: found.metadata.uid, resource_version: found.metadata.resource_version };
+        let params = DeleteParams { preconditions: Some(only), ..DeleteParams::default() };
+        match api.delete(&id.namespace(), &params).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(error)) if matches!(error.code, 404 | 409) => Ok(()), // looked at again
+            Err(error) => Err(api_error("delete the app's namespace", &error)),
         }
     }
 

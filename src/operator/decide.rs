@@ -23,6 +23,9 @@ pub(super) enum Namespace {
     /// Nobody looked: it is not needed for what comes next.
     Unseen,
     Absent,
+    /// Made by the operator, and not seen by Flux yet.
+    Fresh,
+    /// Made by the operator, and applied by Flux, which deletes it with the app.
     Ours,
     /// It is being deleted.
     Terminating,
@@ -98,6 +101,7 @@ pub(super) enum Step {
     Nudge,
     /// Remove the app from the repository.
     Remove,
+    DeleteNamespace,
     DropFinalizer,
     /// Nothing: what comes next comes from somebody else.
     Rest,
@@ -127,9 +131,9 @@ pub(super) fn decide(wanted: &Wanted, observed: &Observed) -> Step {
     match (observed.namespace, &observed.rendering) {
         (Namespace::Foreign | Namespace::Terminating | Namespace::Unseen, _) => Step::Rest,
         (Namespace::Absent, _) => Step::CreateNamespace,
-        (Namespace::Ours, Rendering::Missing) => Step::Render,
-        (Namespace::Ours, Rendering::Failed(_)) => Step::Rest,
-        (Namespace::Ours, Rendering::Done) => Step::Commit,
+        (Namespace::Fresh | Namespace::Ours, Rendering::Missing) => Step::Render,
+        (Namespace::Fresh | Namespace::Ours, Rendering::Failed(_)) => Step::Rest,
+        (Namespace::Fresh | Namespace::Ours, Rendering::Done) => Step::Commit,
     }
 }
 
@@ -153,9 +157,11 @@ fn leave(wanted: &Wanted, observed: &Observed) -> Step {
     match &observed.head {
         Some(head) if head.uid == wanted.uid => Step::Remove,
         _ => match observed.namespace {
-            Namespace::Ours | Namespace::Terminating | Namespace::Unseen if !observed.told => Step::Tell,
-            Namespace::Ours | Namespace::Terminating | Namespace::Unseen => Step::Rest,
             Namespace::Absent | Namespace::Foreign => Step::DropFinalizer,
+            _ if !observed.told => Step::Tell,
+            // Flux never knew of it, so it will not delete it either.
+            Namespace::Fresh => Step::DeleteNamespace,
+            Namespace::Ours | Namespace::Terminating | Namespace::Unseen => Step::Rest,
         },
     }
 }

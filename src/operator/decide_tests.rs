@@ -8,6 +8,7 @@ struct World {
     /// The commits of the repository: generation, or 0 for a removal.
     commits: Vec<i64>,
     gone: bool,
+    flux_is_away: bool,
 }
 
 fn world() -> World {
@@ -29,6 +30,7 @@ fn world() -> World {
         },
         commits: Vec::new(),
         gone: false,
+        flux_is_away: false,
     }
 }
 
@@ -38,7 +40,8 @@ impl World {
         let observed = &mut self.observed;
         match step {
             Step::AddFinalizer => observed.finalizer = true,
-            Step::CreateNamespace => observed.namespace = Namespace::Ours,
+            Step::CreateNamespace => observed.namespace = Namespace::Fresh,
+            Step::DeleteNamespace => observed.namespace = Namespace::Terminating,
             Step::Render => observed.rendering = Rendering::Done,
             Step::Commit => {
                 assert_eq!(observed.rendering, Rendering::Done, "a commit of what was not rendered");
@@ -58,7 +61,7 @@ impl World {
                 observed.head = None;
                 observed.told = false;
             }
-            Step::DropFinalizer => self.gone = true,
+            Step::DropFinalizer => (self.gone, observed.finalizer) = (true, false),
             Step::Rest => {}
         }
     }
@@ -66,7 +69,14 @@ impl World {
     /// What Flux and the cluster do meanwhile.
     fn others(&mut self) {
         let observed = &mut self.observed;
+        if observed.namespace == Namespace::Terminating {
+            observed.namespace = Namespace::Absent;
+        }
+        if self.flux_is_away {
+            return;
+        }
         if observed.told && observed.head.is_some() {
+            observed.namespace = Namespace::Ours;
             observed.jobs = Sync { exists: true, applied: true, tried: true, failure: None };
             observed.app.exists = true;
         }
@@ -74,7 +84,7 @@ impl World {
             observed.app = Sync { exists: true, applied: true, tried: true, failure: None };
             observed.workload = Ok(());
         }
-        if observed.told && observed.head.is_none() && self.wanted.deleting {
+        if observed.told && observed.head.is_none() && observed.namespace == Namespace::Ours {
             observed.namespace = Namespace::Absent;
         }
     }
@@ -186,4 +196,15 @@ fn what_somebody_did_to_the_repository_is_mended() {
     world.wanted.rerender = "again".into();
     world.settle(None);
     assert_eq!(world.commits.len(), 5);
+}
+
+#[test]
+fn an_app_that_flux_never_saw_is_deleted_all_the_same() {
+    let mut world = world();
+    world.flux_is_away = true;
+    world.settle(None);
+    world.wanted.deleting = true;
+    use Step::*;
+    assert_eq!(world.settle(None), [Remove, Tell, DeleteNamespace, DropFinalizer]);
+    assert!(world.gone && world.observed.namespace == Namespace::Absent);
 }

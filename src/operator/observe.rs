@@ -12,6 +12,9 @@ use crate::api::{AppId, FINALIZER, KilterApp, LABEL_APP, LABEL_ENV, LABEL_ORG, c
 use crate::diag::Result;
 use crate::gitops::{Phase, kustomization_name};
 
+/// Label that Flux puts on what it applies (kustomize-controller, owner labels).
+const FLUX_OWNER: &str = "kustomize.toolkit.fluxcd.io/name";
+
 /// Returns what a KilterApp wants.
 pub(super) fn wanted(app: &KilterApp) -> Wanted {
     Wanted {
@@ -114,6 +117,9 @@ async fn namespace(operator: &Operator, id: &AppId) -> Result<Namespace> {
     if !(is(LABEL_ORG, id.org()) && is(LABEL_APP, id.app()) && is(LABEL_ENV, id.env())) {
         return Ok(Namespace::Foreign);
     }
-    let deleting = found.metadata.deletion_timestamp.is_some();
-    Ok(if deleting { Namespace::Terminating } else { Namespace::Ours })
+    Ok(match found.metadata.deletion_timestamp {
+        Some(_) => Namespace::Terminating,
+        None if labels.contains_key(FLUX_OWNER) => Namespace::Ours,
+        None => Namespace::Fresh,
+    })
 }

@@ -63,13 +63,14 @@ async fn answer(plan: &KilterPlan, operator: &Arc<Operator>) -> Result<String> {
     let old = operator.committer.files(id.namespace()).await?;
     let head = operator.committer.head();
     let now = head.entries.get(&id.namespace()).map(|entry| &entry.receipt);
-    // As the next deploy would be, but for the id of the deploy, which it does not have yet.
+    // As the next deploy would be, but for its number: what is the same shall not show up. Jobs have names of their own.
+    let deploy = now.filter(|_| !asked.template.has_jobs()).map_or("next", |receipt| receipt.deploy.as_str());
     let spec = KilterAppSpec {
         org: asked.org.clone(),
         app: asked.app.clone(),
         env: asked.env.clone(),
-        revision: now.map_or(1, |receipt| receipt.revision + 1),
-        deploy: "plan".into(),
+        revision: now.map_or(1, |receipt| receipt.revision),
+        deploy: deploy.to_owned(),
         by: String::new(),
         template: asked.template.clone(),
     };

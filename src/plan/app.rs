@@ -90,6 +90,15 @@ pub fn app_image_of(project: &Name) -> String {
     format!("kilter.local/{project}/app:dev")
 }
 
+/// Makes a command of a production image of a line: its words where it is one program, which then gets signals itself and
+/// needs no shell in the image; else through a shell.
+pub fn argv(line: &str) -> Vec<String> {
+    if crate::detect::is_plain_command(line) {
+        return line.split_whitespace().map(str::to_owned).collect();
+    }
+    ["/bin/sh", "-c", line].map(str::to_owned).into()
+}
+
 fn component(component: &Component, app_image: &str) -> Value {
     let mut value = json!({"name": component.name, "image": component.image.as_deref().unwrap_or(app_image)});
     if let Some(command) = &component.command {

@@ -18,7 +18,7 @@ use crate::config::model::Hooks;
 use crate::ids::{Digest, Name};
 
 pub use crate::config::lock::Origin;
-pub use app::{app_image, app_image_of};
+pub use app::{app_image, app_image_of, argv};
 pub use build::{Facts, Input, build, namespace, project_name};
 pub(crate) use restart::LINES;
 pub use restart::{SUPERVISOR, restarts, supervised};

@@ -35,13 +35,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             }
         })?;
         let bytes = if bytes.is_empty() { Bytes::from_static(b"{}") } else { bytes };
-        // serde's words quote names of fields and no values but of enums, of which there are none in a request.
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
             let place = format!("line {}, column {}", error.line(), error.column());
             let words = error.to_string();
             let what =
                 if error.is_data() { words.split(", expected").next().unwrap_or_default() } else { "it is not JSON" };
-            let what = what.split('"').next().unwrap_or_default().trim_end();
+            // A value is quoted behind "invalid type: string", or integer; a name of a field may be told.
+            let quotes: &[char] = if what.starts_with("invalid") { &['"', '`'] } else { &['"'] };
+            let what = what.split(quotes).next().unwrap_or_default().trim_end();
             Refusal::bad("BadBody", format!("the body is not what this takes ({place}): {what}"))
         })
     }

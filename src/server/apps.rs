@@ -56,7 +56,7 @@ pub(super) async fn delete(
     let id = app_id(&path)?;
     grant.may_deploy(&id)?;
     let app = find(&server, &id).await?;
-    let entry = Entry::begin(&request.0, &grant, "delete", &id, &json!({"revision": app.spec.revision}));
+    let entry = Entry::begin(&server.audit, &request.0, &grant, "delete", &id, &json!({"revision": app.spec.revision}));
     let entry = entry
         .map_err(|_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "NoAudit", "the audit log cannot be written"))?;
     let uid = app.metadata.uid.clone();

@@ -1,7 +1,8 @@
-//! The audit log: one JSON line on standard output before an effect, one after it. No value of a variable and no ciphertext is
+//! The audit log: one JSON line before an effect, one after it; kilter-server has it on standard output. No value of a variable and no ciphertext is
 //! in it.
 
-use std::io::Write as _;
+use std::io::Write;
+use std::sync::{Mutex, PoisonError};
 
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
@@ -9,18 +10,34 @@ use serde_json::{Value, json};
 use super::auth::Grant;
 use crate::api::AppId;
 
+/// Where the lines go.
+pub(super) struct Log(Mutex<Box<dyn Write + Send>>);
+
+impl Log {
+    pub(super) fn new(out: impl Write + Send + 'static) -> Self {
+        Self(Mutex::new(Box::new(out)))
+    }
+
+    fn write(&self, line: &Value) -> std::io::Result<()> {
+        let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        out.write_all((line.to_string() + "\n").as_bytes())?;
+        out.flush()
+    }
+}
+
 /// What somebody is about to do.
-#[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct Entry<'a> {
+    log: &'a Log,
     line: Value,
 }
 
-impl Entry {
+impl<'a> Entry<'a> {
     /// Writes the line before the effect; `about` are the facts of the action.
     ///
     /// # Errors
     /// When the line cannot be written: then nothing may take effect.
     pub(super) fn begin(
+        log: &'a Log,
         request: &str,
         grant: &Grant,
         action: &str,
@@ -28,10 +45,11 @@ impl Entry {
         about: &Value,
     ) -> std::io::Result<Self> {
         let entry = Self {
+            log,
             line: json!({"audit": "begin", "time": now(), "request": request, "token": grant.id, "by": grant.record.name,
                 "action": action, "org": id.org(), "app": id.app(), "env": id.env(), "about": about}),
         };
-        write(&entry.line)?;
+        log.write(&entry.line)?;
         Ok(entry)
     }
 
@@ -40,7 +58,7 @@ impl Entry {
         self.line["audit"] = json!("end");
         self.line["time"] = json!(now());
         self.line["outcome"] = json!(outcome);
-        if let Err(error) = write(&self.line) {
+        if let Err(error) = self.log.write(&self.line) {
             tracing::error!(%error, "cannot write the audit log");
         }
     }
@@ -48,10 +66,4 @@ impl Entry {
 
 fn now() -> String {
     format!("{:.3}", Timestamp::now())
-}
-
-fn write(line: &Value) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    out.write_all((line.to_string() + "\n").as_bytes())?;
-    out.flush()
 }

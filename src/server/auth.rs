@@ -107,8 +107,16 @@ pub(super) async fn follow(api: Api<Secret>, tell: watch::Sender<Option<Arc<Reco
     let mut found = Records::new();
     while let Some(event) = events.next().await {
         match event {
-            Ok(watcher::Event::Init) => found = Records::new(),
-            Ok(watcher::Event::InitApply(secret) | watcher::Event::Apply(secret)) => found = records(&secret),
+            // A list has begun and may fail half way: what is known stays until it is whole.
+            Ok(watcher::Event::Init) => {
+                found = Records::new();
+                continue;
+            }
+            Ok(watcher::Event::InitApply(secret)) => {
+                found = records(&secret);
+                continue;
+            }
+            Ok(watcher::Event::Apply(secret)) => found = records(&secret),
             Ok(watcher::Event::Delete(_)) => found = Records::new(),
             Ok(watcher::Event::InitDone) => {}
             // What is known stays: a cluster that is away for a moment must not shut everybody out.
@@ -142,11 +150,9 @@ pub(super) async fn authenticate(State(server): State<Arc<Server>>, mut request:
 fn grant(server: &Server, headers: &HeaderMap) -> Result<Grant, Refusal> {
     let token = token_of(headers)?;
     let records = server.tokens.borrow().clone();
-    let Some(records) = records else {
-        return Err(
-            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "Starting", "the server is not ready yet").retry_after(2)
-        );
-    };
+    let records = records.filter(|_| server.is_ready()).ok_or_else(|| {
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "Starting", "the server is not ready yet").retry_after(2)
+    })?;
     let record = records.get(token.id());
     // The same work for a token that is not there.
     let nobody = Digest::of(b"");

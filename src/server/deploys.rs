@@ -7,6 +7,8 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
 use k8s_openapi::api::apps::v1::ControllerRevision;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::ResourceExt as _;
 use kube::api::{Api, ListParams};
 use serde_json::json;
 
@@ -16,7 +18,7 @@ use super::auth::Grant;
 use super::failure::Refusal;
 use super::info;
 use super::state::Server;
-use super::upsert::{Asked, upsert};
+use super::upsert::{Asked, key_used, upsert};
 use crate::api::{
     AppId, DeployAccepted, DeployInfo, DeployRequest, KilterApp, KilterAppSpec, LABEL_APP, LABEL_ENV, RollbackRequest,
     Template, check, deploy_id,
@@ -57,12 +59,18 @@ pub(super) async fn rollback(
     let app = find(&server, &id).await?;
     // A repeated request is answered as before, wherever "the one before" is by now.
     let deploy = deploy_id(&id, &key);
-    if let Some(known) = info::accepted(&app).into_iter().find(|known| known.deploy == deploy) {
+    let known = info::accepted(&app).into_iter().find(|known| known.deploy == deploy);
+    let history = history(&server, &app).await?;
+    if let Some(known) = known {
+        // What was asked for is known as long as the history has it.
+        let asked = body.to.and_then(|to| history.get(&to)).map(|spec| info::digest_of(&spec.template.without_jobs()));
+        if asked.is_some_and(|asked| asked != known.digest) {
+            return Err(key_used());
+        }
         let url = id.url(&server.platform, &app.spec.template);
         let answer = DeployAccepted { deploy, revision: known.revision, url, unchanged: true };
         return Ok((StatusCode::OK, Json(answer)));
     }
-    let history = history(&server, &id).await?;
     let to = match body.to {
         Some(to) => history.get(&to).ok_or_else(|| unknown_revision(&id, to, &history))?,
         None => {
@@ -86,7 +94,7 @@ pub(super) async fn list(
     let id = app_id(&path)?;
     grant.may_read(&id)?;
     let app = find(&server, &id).await?;
-    let history = history(&server, &id).await?;
+    let history = history(&server, &app).await?;
     let mut all = vec![info::current(&app)];
     let older = history.values().rev().filter(|spec| spec.deploy != app.spec.deploy);
     all.extend(older.filter_map(|spec| info::of_deploy(&app, &spec.deploy, &history)));
@@ -103,7 +111,7 @@ pub(super) async fn show(
     let app = find(&server, &id).await?;
     let mut history = BTreeMap::new();
     if app.spec.deploy != deploy {
-        history = self::history(&server, &id).await?;
+        history = self::history(&server, &app).await?;
     }
     let found = info::of_deploy(&app, &deploy, &history);
     found.map(Json).ok_or_else(|| Refusal::not_found(format!("{id} knows no such deploy")))
@@ -120,7 +128,7 @@ async fn accept(
 ) -> Accepted {
     let deploy = deploy_id(id, key);
     let about = json!({"deploy": deploy, "image": template.image});
-    let entry = Entry::begin(&request.0, grant, action, id, &about).map_err(|error| {
+    let entry = Entry::begin(&server.audit, &request.0, grant, action, id, &about).map_err(|error| {
         tracing::error!(%error, "cannot write the audit log");
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "NoAudit", "the audit log cannot be written").retry_after(5)
     })?;
@@ -162,12 +170,14 @@ pub(super) async fn find(server: &Arc<Server>, id: &AppId) -> Result<KilterApp, 
 }
 
 /// Reads the history that the operator keeps: revision → spec.
-async fn history(server: &Arc<Server>, id: &AppId) -> Result<BTreeMap<u64, KilterAppSpec>, Refusal> {
+async fn history(server: &Arc<Server>, app: &KilterApp) -> Result<BTreeMap<u64, KilterAppSpec>, Refusal> {
     let api: Api<ControllerRevision> = Api::namespaced(server.client.clone(), &server.namespace);
-    let ours = ListParams::default().labels(&format!("{LABEL_APP}={},{LABEL_ENV}={}", id.app(), id.env()));
+    let ours = ListParams::default().labels(&format!("{LABEL_APP}={},{LABEL_ENV}={}", app.spec.app, app.spec.env));
     let listed = api.list(&ours).await.map_err(|error| Refusal::cluster("read the history", &error))?;
-    let specs = listed.items.into_iter().filter_map(|entry| serde_json::from_value(entry.data?.0).ok());
-    let specs = specs.filter(|spec: &KilterAppSpec| spec.org == id.org());
+    // Not what is left of an app of the same name that was deleted.
+    let is_owner = |owner: &OwnerReference| Some(&owner.uid) == app.metadata.uid.as_ref();
+    let ours = listed.items.into_iter().filter(|entry| entry.owner_references().iter().any(is_owner));
+    let specs = ours.filter_map(|entry| serde_json::from_value::<KilterAppSpec>(entry.data?.0).ok());
     Ok(specs.map(|spec| (spec.revision, spec)).collect())
 }
 

@@ -51,9 +51,19 @@ impl Refusal {
         self
     }
 
-    /// The API server did not do what was asked of it. Its words stay in the log: they may quote what was sent.
+    /// The API server did not do what was asked of it. Its words are neither for the answer nor for the log: they quote what was
+    /// sent (`Invalid value: "…"`).
     pub(super) fn cluster(what: &str, error: &kube::Error) -> Self {
-        tracing::error!(what, error = %error, "the API server refused or did not answer");
+        let why = match error {
+            kube::Error::Api(status) => format!("{} ({})", status.reason, status.code),
+            kube::Error::SerdeError(_) => "an object that cannot be read".to_owned(),
+            error => error.to_string(),
+        };
+        tracing::error!(what, error = why, "the API server refused or did not answer");
+        // The rules of the resource itself.
+        if matches!(error, kube::Error::Api(status) if matches!(status.code, 400 | 422)) {
+            return Self::bad("Invalid", "the cluster takes the deploy for invalid");
+        }
         let refusal =
             Self::new(StatusCode::SERVICE_UNAVAILABLE, "ClusterUnavailable", format!("the cluster could not {what}"));
         refusal

@@ -15,6 +15,7 @@ use kube::runtime::{WatchStreamExt as _, reflector, watcher};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
+use super::audit::Log;
 use super::auth;
 use super::limits::Limits;
 use super::metrics::Metrics;
@@ -54,13 +55,13 @@ pub async fn run(client: kube::Client, settings: Settings) -> Result<()> {
         .await
         .map_err(|error| Error::io(format!("listen on {}", settings.listen), &error))?;
     tracing::info!(listen = settings.listen, "listens");
-    let server = start(client, &settings).await;
-    serve(listener, router(server), stopped()).await;
+    let server = start(client, &settings, Log::new(std::io::stdout()));
+    serve(listener, router(server), HEAD, stopped()).await;
     Ok(())
 }
 
 /// Starts the watches.
-pub(super) async fn start(client: kube::Client, settings: &Settings) -> Arc<Server> {
+pub(super) fn start(client: kube::Client, settings: &Settings, audit: Log) -> Arc<Server> {
     let apps: Api<DeserializeGuard<KilterApp>> = Api::namespaced(client.clone(), &settings.namespace);
     let (store, writer) = reflector::store();
     let events =
@@ -82,21 +83,25 @@ pub(super) async fn start(client: kube::Client, settings: &Settings) -> Arc<Serv
         platform: settings.platform.clone(),
         apps: store,
         tokens,
+        audit,
         limits: Limits::new(settings.per_second, settings.at_once),
         metrics: Metrics::new(),
     })
 }
 
-/// Accepts connections until `stop`, then lets running requests end.
-pub(super) async fn serve(listener: TcpListener, router: axum::Router, stop: impl Future<Output = ()>) {
+/// Accepts connections until `stop`, then lets running requests end; a client has `head` to send the head of a request.
+pub(super) async fn serve(listener: TcpListener, router: axum::Router, head: Duration, stop: impl Future<Output = ()>) {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(head);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(Some(HEAD)).max_concurrent_streams(100);
     let graceful = GracefulShutdown::new();
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     tokio::pin!(stop);
     loop {
-        let Ok(place) = connections.clone().acquire_owned().await else { return };
+        let place = tokio::select! {
+            place = connections.clone().acquire_owned() => place,
+            () = &mut stop => break,
+        };
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, delete, get, post};
@@ -19,6 +20,9 @@ use super::{answers, apps, auth, deploys, limits, logs, openapi, plans};
 
 /// How long a request may take, its body included.
 const TIME: Duration = Duration::from_secs(30);
+
+/// The form of `/metrics` (OpenMetrics 1.0, "Overall Structure").
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// A route that needs a token.
 pub(super) struct Route {
@@ -81,6 +85,11 @@ pub(super) fn table() -> Vec<Route> {
 
 /// Returns the whole server.
 pub(super) fn router(server: Arc<Server>) -> Router {
+    router_within(server, TIME)
+}
+
+/// Returns the whole server with another time for a request.
+pub(super) fn router_within(server: Arc<Server>, time: Duration) -> Router {
     let mut protected = Router::new();
     for route in table() {
         protected = protected.route(route.path, (route.handler)());
@@ -93,7 +102,7 @@ pub(super) fn router(server: Arc<Server>) -> Router {
     let open = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(move || ready(for_ready.clone())))
-        .route("/metrics", get(move || async move { for_metrics.metrics.text() }))
+        .route("/metrics", get(move || async move { ([(CONTENT_TYPE, OPEN_METRICS)], for_metrics.metrics.text()) }))
         .route("/openapi.json", get(|| async { axum::Json(openapi::document()) }));
     let nothing = || async { Refusal::not_found("there is nothing at this path") };
     let other_method =
@@ -104,7 +113,7 @@ pub(super) fn router(server: Arc<Server>) -> Router {
         .fallback(nothing)
         .method_not_allowed_fallback(other_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIME))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, time))
         .layer(CatchPanicLayer::new())
         .layer(map_response(in_form))
         .layer(from_fn_with_state(server.clone(), answers::observe))

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use kube::api::Api;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
 use tokio::sync::watch;
 
+use super::audit::Log;
 use super::auth::Records;
 use super::limits::Limits;
 use super::metrics::Metrics;
@@ -21,6 +23,7 @@ pub(super) struct Server {
     pub apps: Store<DeserializeGuard<KilterApp>>,
     /// The tokens; `None` until they were read once.
     pub tokens: watch::Receiver<Option<Arc<Records>>>,
+    pub audit: Log,
     pub limits: Limits,
     pub metrics: Metrics,
 }
@@ -33,6 +36,6 @@ impl Server {
 
     /// Tells whether the server has seen what it needs to answer.
     pub(super) fn is_ready(&self) -> bool {
-        self.tokens.borrow().is_some()
+        self.tokens.borrow().is_some() && self.apps.wait_until_ready().now_or_never().is_some()
     }
 }

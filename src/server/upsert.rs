@@ -55,11 +55,6 @@ pub(super) async fn upsert(server: &Arc<Server>, asked: &Asked<'_>) -> Result<De
             }
             // Somebody was faster: AlreadyExists, Conflict, or gone meanwhile.
             Err(kube::Error::Api(error)) if matches!(error.code, 404 | 409) => {}
-            // The rules of the resource itself.
-            Err(kube::Error::Api(error)) if matches!(error.code, 400 | 422) => {
-                tracing::error!(message = error.message, "the API server takes the app for invalid");
-                return Err(Refusal::bad("Invalid", "the cluster takes the deploy for invalid"));
-            }
             Err(error) => return Err(Refusal::cluster("keep the deploy", &error)),
         }
     }
@@ -105,12 +100,7 @@ fn next(server: &Arc<Server>, asked: &Asked<'_>, mut app: KilterApp) -> Result<N
     };
     if let Some(same) = known.iter().find(|known| known.deploy == asked.deploy) {
         if same.digest != digest {
-            let refusal = Refusal::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "KeyUsed",
-                "this Idempotency-Key was used for another deploy",
-            );
-            return Err(refusal.help("Send a new key with a new deploy."));
+            return Err(key_used());
         }
         return Ok(answer(&app, &same.deploy, same.revision));
     }
@@ -127,6 +117,13 @@ fn next(server: &Arc<Server>, asked: &Asked<'_>, mut app: KilterApp) -> Result<N
     app.metadata.managed_fields = None;
     app.status = None;
     Ok(Next::Write(Box::new(app)))
+}
+
+/// The answer to a key that came with another request before.
+pub(super) fn key_used() -> Refusal {
+    let refusal =
+        Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "KeyUsed", "this Idempotency-Key was used for another deploy");
+    refusal.help("Send a new key with a new deploy.")
 }
 
 fn spec(asked: &Asked<'_>, revision: u64, template: Template) -> KilterAppSpec {

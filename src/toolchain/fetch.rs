@@ -275,7 +275,7 @@ pub(super) fn agent(limits: &Limits, proxy_settings: &Proxy, url: &str) -> Resul
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(MAX_REDIRECTS)
-        .proxy(proxy(proxy_settings, url)?)
+        .proxy(proxy_for(proxy_settings, url)?)
         .user_agent(concat!("kilter/", env!("CARGO_PKG_VERSION")))
         .timeout_resolve(Some(limits.connect))
         .timeout_connect(Some(limits.connect))
@@ -285,7 +285,10 @@ pub(super) fn agent(limits: &Limits, proxy_settings: &Proxy, url: &str) -> Resul
 }
 
 /// Picks the proxy for a URL as the usual variables say.
-fn proxy(settings: &Proxy, url: &str) -> Result<Option<ureq::Proxy>> {
+///
+/// # Errors
+/// When the variable holds no address of a proxy.
+pub fn proxy_for(settings: &Proxy, url: &str) -> Result<Option<ureq::Proxy>> {
     let (name, value) = match url.starts_with("https:") {
         true => ("HTTPS_PROXY", &settings.https),
         false => ("HTTP_PROXY", &settings.http),

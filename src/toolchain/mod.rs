@@ -29,6 +29,8 @@ mod unpack;
 #[cfg(feature = "cli")]
 pub use ensure::ensure;
 #[cfg(feature = "cli")]
+pub use fetch::proxy_for;
+#[cfg(feature = "cli")]
 pub use mirror::{MirrorFile, from_mirror};
 pub use model::{Installed, Limits, Progress, Proxy, Settings, Source, Want};
 pub use pins::{Asset, Floor, Packing, Pins, Platform, Tool};

@@ -76,6 +76,11 @@ fn the_first_page() {
                    this machine
       env          Prints every connection string of the project: for pods, and for this machine
       doctor       Checks everything that commonly breaks. Each finding comes with its fix
+      login        Logs in to a kilter-server, so that this user can deploy to it
+      logout       Forgets the token of a kilter-server
+      deploy       Deploys the project: builds its image, pushes it, and has the cluster run it
+      rollback     Deploys an earlier revision again: image, variables and secrets as they were then
+      apps         Lists the apps on a kilter-server, or shows one of them
       tools        Gets, lists and finds the pinned tools that kilter runs
       schema       Prints the JSON Schema of kilter.yaml, for editors
       completions  Prints the script that completes kilter's commands in a shell

@@ -1,12 +1,17 @@
 //! The commands as people and scripts meet them: results on standard output, talk on standard error, JSON that parses.
 
 mod add_and_remove;
+mod apps;
 mod begin;
+mod deploy;
+mod deploy_build;
+mod deploy_secrets;
 mod destroy;
 mod doctor;
 mod env;
 mod help;
 mod init;
+mod login;
 mod logs;
 mod others;
 mod restart;

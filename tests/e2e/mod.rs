@@ -13,6 +13,7 @@ mod ejected;
 mod failures;
 mod first;
 mod life;
+mod production;
 mod reach;
 mod several;
 mod stages;

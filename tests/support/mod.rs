@@ -4,6 +4,7 @@ pub(crate) mod charts;
 pub(crate) mod cluster;
 pub(crate) mod http;
 pub(crate) mod oci;
+pub(crate) mod platform;
 pub(crate) mod project;
 
 use std::io::Write as _;

@@ -2,6 +2,7 @@
 
 mod app;
 mod frameworks;
+mod production;
 mod scripts;
 
 use std::collections::HashSet;
@@ -11,6 +12,7 @@ use serde_json::Value;
 
 pub(super) use app::{candidate, stack};
 pub(super) use frameworks::starts_dev_server;
+pub(super) use production::{production, start};
 
 use super::confidence::Scope;
 use super::files::Files;
