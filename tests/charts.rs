@@ -1,5 +1,6 @@
 //! The charts of `vendor-charts/`, held to the contract of its README.
 
+mod app;
 mod contract;
 mod golden;
 mod objects;
@@ -16,9 +17,6 @@ use serde_json::Value;
 
 use crate::support;
 
-/// Charts that the contract is not about: kilter renders the first in production, people the second.
-const PRODUCTION: &[&str] = &["kilter-app", "kilter-platform"];
-
 /// One chart as it is in the repository.
 pub(crate) struct Chart {
     /// Its name, the folder's.
@@ -27,7 +25,7 @@ pub(crate) struct Chart {
     pub(crate) dir: PathBuf,
     /// values.yaml.
     pub(crate) values: Value,
-    /// values.schema.json; null when there is none.
+    /// values.schema.json.
     pub(crate) schema: Value,
     /// catalog.yaml, for the services of the catalog.
     pub(crate) catalog: Option<kilter::catalog::CatalogService>,
@@ -35,11 +33,11 @@ pub(crate) struct Chart {
 
 impl Chart {
     fn read(dir: PathBuf) -> Self {
-        let (catalog, schema) = (dir.join("catalog.yaml"), dir.join("values.schema.json"));
+        let catalog = dir.join("catalog.yaml");
         Self {
             name: dir.file_name().unwrap().to_str().unwrap().to_owned(),
             values: yaml(&dir.join("values.yaml")),
-            schema: if schema.is_file() { serde_json::from_str(&text(&schema)).unwrap() } else { Value::Null },
+            schema: serde_json::from_str(&text(&dir.join("values.schema.json"))).unwrap(),
             catalog: catalog.is_file().then(|| serde_json::from_value(yaml(&catalog)).unwrap()),
             dir,
         }
@@ -54,20 +52,14 @@ impl Chart {
     }
 }
 
-/// Returns every chart of the contract, sorted by name.
+/// The charts of production: what they have in common with the others is in `production`.
+const PRODUCTION: [&str; 2] = ["kilter-app", "kilter-platform"];
+
+/// Returns every chart of development, sorted by name.
 pub(crate) fn all() -> Vec<Chart> {
-    every().into_iter().filter(|chart| !PRODUCTION.contains(&chart.name.as_str())).collect()
-}
-
-/// Returns every chart that kilter renders, in development or in production.
-pub(crate) fn rendered() -> Vec<Chart> {
-    all().into_iter().chain([chart("kilter-app")]).collect()
-}
-
-/// Returns every folder, sorted by name.
-pub(crate) fn every() -> Vec<Chart> {
     let folders = fs::read_dir(support::root().join("vendor-charts")).unwrap().map(|entry| entry.unwrap().path());
-    let mut folders: Vec<_> = folders.filter(|path| path.is_dir()).collect();
+    let production = |path: &PathBuf| PRODUCTION.iter().any(|name| path.ends_with(name));
+    let mut folders: Vec<_> = folders.filter(|path| path.is_dir() && !production(path)).collect();
     folders.sort();
     folders.into_iter().map(Chart::read).collect()
 }

@@ -124,6 +124,11 @@ async fn client() -> Result<kube::Client> {
 
 fn log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("KILTER_LOG").unwrap_or_else(|_| "info,kube=warn".into());
+    // kube's client writes whole objects that it cannot read, variables and all.
+    let filter = match "kube_client::client=error".parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
+    };
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 

@@ -106,7 +106,11 @@ async fn command(arguments: Arguments) -> Result<()> {
         Command::Run(run) => {
             let filter =
                 tracing_subscriber::EnvFilter::try_from_env("KILTER_LOG").unwrap_or_else(|_| "info,kube=warn".into());
-            tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
+            tracing_subscriber::fmt()
+                .json()
+                .with_env_filter(server::log_filter(filter))
+                .with_writer(std::io::stderr)
+                .init();
             server::run(client().await?, settings(run, namespace)?).await
         }
         Command::Token(TokenCommand::Create { name, org, app, env, read_only, expires }) => {

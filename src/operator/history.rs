@@ -1,6 +1,7 @@
 //! The history of an app: a ControllerRevision for each revision that was committed, the last 20, owned by the KilterApp.
 
 use k8s_openapi::api::apps::v1::ControllerRevision;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
 use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, PostParams};
 use kube::{Resource as _, ResourceExt as _};
@@ -19,10 +20,12 @@ fn name(id: &AppId, revision: u64) -> String {
 ///
 /// # Errors
 /// When the API server does not answer.
-pub(super) async fn has(client: &kube::Client, id: &AppId, revision: u64) -> Result<bool> {
+pub(super) async fn has(client: &kube::Client, id: &AppId, uid: &str, revision: u64) -> Result<bool> {
     let api: Api<ControllerRevision> = Api::namespaced(client.clone(), NAMESPACE);
     let found = api.get_metadata_opt(&name(id, revision)).await;
-    Ok(found.map_err(|error| api_error("read the history", &error))?.is_some())
+    let found = found.map_err(|error| api_error("read the history", &error))?;
+    let owner = |owner: &OwnerReference| owner.uid == uid;
+    Ok(found.is_some_and(|entry| entry.metadata.owner_references.iter().flatten().any(owner)))
 }
 
 /// Writes the entry of an app's current revision, and deletes those beyond the last 20.
@@ -46,7 +49,13 @@ pub(super) async fn record(client: &kube::Client, id: &AppId, app: &KilterApp) -
     let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
     match api.create(&params, &entry).await {
         Ok(_) => {}
-        Err(kube::Error::Api(error)) if error.code == 409 => {} // written before a crash
+        // Written before a crash; or of an app of that name that was deleted, and not collected yet: then this fails until it is.
+        Err(kube::Error::Api(error)) if error.code == 409 => {
+            let uid = app.metadata.uid.clone().unwrap_or_default();
+            if !has(client, id, &uid, app.spec.revision).await? {
+                return Err(Error::missing("the history of an earlier app of this name is still there"));
+            }
+        }
         Err(error) => return Err(api_error("write the history", &error)),
     }
     let ours = ListParams::default().labels(&format!("{LABEL_APP}={},{LABEL_ENV}={}", id.app(), id.env()));

@@ -68,7 +68,7 @@ pub(super) async fn observe(operator: &Operator, id: &AppId, app: &KilterApp, wa
     let Some(commit) = seen.head.as_ref().map(|head| head.commit.clone()) else { return Ok(seen) };
     seen.rendering = Rendering::Done;
     seen.recorded = operator.is_recorded(&wanted.uid, wanted.revision) || {
-        let has = history::has(&operator.client, id, wanted.revision).await?;
+        let has = history::has(&operator.client, id, &wanted.uid, wanted.revision).await?;
         if has {
             operator.note_recorded(&wanted.uid, wanted.revision);
         }

@@ -50,10 +50,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
 /// Checks the names of a path.
 pub(super) fn app_id((org, app, env): &(String, String, String)) -> Result<AppId, Refusal> {
-    AppId::new(org, app, env).map_err(|why| {
-        let clean: String = why.chars().take(200).map(|c| if c.is_control() { '?' } else { c }).collect();
-        Refusal::bad("BadName", clean)
-    })
+    AppId::new(org, app, env).map_err(|why| bad_name(&why))
+}
+
+/// Refuses a name of a path or query; `why` may quote it.
+pub(super) fn bad_name(why: &str) -> Refusal {
+    let clean: String = why.chars().take(200).map(|c| if c.is_control() { '?' } else { c }).collect();
+    Refusal::bad("BadName", clean)
 }
 
 /// Counts the request, gives it an id, and says both in the answer.

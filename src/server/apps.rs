@@ -57,8 +57,9 @@ pub(super) async fn delete(
     grant.may_deploy(&id)?;
     let app = find(&server, &id).await?;
     let entry = Entry::begin(&server.audit, &request.0, &grant, "delete", &id, &json!({"revision": app.spec.revision}));
-    let entry = entry
-        .map_err(|_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "NoAudit", "the audit log cannot be written"))?;
+    let entry = entry.map_err(|_| {
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "NoAudit", "the audit log cannot be written").retry_after(5)
+    })?;
     let uid = app.metadata.uid.clone();
     let params = DeleteParams {
         preconditions: uid.map(|uid| kube::api::Preconditions { uid: Some(uid), resource_version: None }),

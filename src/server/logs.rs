@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use kube::api::{Api, ListParams, LogParams};
 use serde::Deserialize;
 
-use super::answers::app_id;
+use super::answers::{app_id, bad_name};
 use super::auth::Grant;
 use super::deploys::{OfApp, OfDeploy, find};
 use super::failure::Refusal;
@@ -39,8 +39,7 @@ pub(super) async fn app(
     let id = app_id(&path)?;
     grant.may_read(&id)?;
     find(&server, &id).await?;
-    let component =
-        which.component.as_deref().map(|name| crate::ids::Name::new(name).map_err(|why| Refusal::bad("BadName", why)));
+    let component = which.component.as_deref().map(|name| crate::ids::Name::new(name).map_err(|why| bad_name(&why)));
     let component = match component.transpose()? {
         Some(name) => format!("app.kubernetes.io/component={name}"),
         None => "app.kubernetes.io/component".to_owned(),
@@ -57,7 +56,7 @@ pub(super) async fn deploy(
     let id = app_id(&(org, app, env))?;
     grant.may_read(&id)?;
     find(&server, &id).await?;
-    let deploy = crate::ids::Name::new(&deploy).map_err(|why| Refusal::bad("BadName", why))?;
+    let deploy = crate::ids::Name::new(&deploy).map_err(|why| bad_name(&why))?;
     let selector = format!("batch.kubernetes.io/job-name in (migration-{deploy},seed-{deploy})");
     read(&server, &id, &selector, None).await
 }

@@ -9,6 +9,8 @@ mod answers;
 mod apps;
 mod audit;
 mod auth;
+#[cfg(test)]
+mod bed;
 mod deploys;
 mod failure;
 mod info;
@@ -20,11 +22,28 @@ mod openapi;
 mod plans;
 mod routes;
 mod state;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_edge;
 mod tokens;
 mod upsert;
 
+use tracing_subscriber::EnvFilter;
+
 pub use listen::{Settings, run};
 pub use tokens::{NewToken, create_token, list_tokens, revoke_token};
+
+/// Returns what of the log is written: what `filter` says, and nothing of what kube's client says below an error, as it writes
+/// whole objects, variables and all, that it cannot read (kube-client, `client/mod.rs`).
+pub fn log_filter(filter: EnvFilter) -> EnvFilter {
+    match "kube_client::client=error".parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
+    }
+}
 
 /// Field manager of what the server writes.
 const MANAGER: &str = "kilter-server";

@@ -9,7 +9,7 @@ use kube::ResourceExt as _;
 use kube::api::{Api, PostParams};
 
 use super::MANAGER;
-use super::answers::{Body, app_id};
+use super::answers::{Body, app_id, bad_name};
 use super::auth::Grant;
 use super::deploys::{OfApp, OfDeploy};
 use super::failure::Refusal;
@@ -30,8 +30,8 @@ pub(super) async fn ask(
     if let Some(first) = problems.first() {
         return Err(Refusal::bad("Invalid", first.clone()).problems(problems));
     }
-    let random =
-        entropy::<10>().map_err(|_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "NoEntropy", "no random numbers"))?;
+    let random = entropy::<10>()
+        .map_err(|_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "NoEntropy", "no random numbers").retry_after(5))?;
     let name = format!("plan-{}", hex(&random));
     let spec =
         KilterPlanSpec { org: id.org().into(), app: id.app().into(), env: id.env().into(), template: body.template };
@@ -48,7 +48,7 @@ pub(super) async fn show(
 ) -> Result<Json<PlanInfo>, Refusal> {
     let id = app_id(&(org, app, env))?;
     grant.may_read(&id)?;
-    let name = Name::new(&plan).map_err(|why| Refusal::bad("BadName", why))?;
+    let name = Name::new(&plan).map_err(|why| bad_name(&why))?;
     let found = api(&server).get_opt(name.as_str()).await.map_err(|error| Refusal::cluster("read the plan", &error))?;
     let of_this = |plan: &KilterPlan| {
         (plan.spec.org.as_str(), plan.spec.app.as_str(), plan.spec.env.as_str()) == (id.org(), id.app(), id.env())

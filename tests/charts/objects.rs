@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::render::{NAMESPACE, containers, find, is_workload, objects, workload};
-use super::{Chart, all, contract, every, services};
+use super::{Chart, all, contract, services};
 use crate::support;
 
 /// What each kind must have, as pointers.
@@ -219,14 +219,14 @@ fn services_of_the_catalog_have_the_ports_it_says_and_exact_images() {
 #[test]
 fn charts_are_lint_clean() {
     let Some(helm) = support::helm() else { return };
-    for chart in every() {
+    for chart in all() {
         let home = tempfile::tempdir().unwrap();
         let said = lint(&helm, home.path(), &chart);
         assert!(said.ok(), "{}: {}{}", chart.name, said.text(), said.stderr);
     }
 }
 
-fn lint(helm: &Path, home: &Path, chart: &Chart) -> kilter::exec::Captured {
+pub(super) fn lint(helm: &Path, home: &Path, chart: &Chart) -> kilter::exec::Captured {
     let call = super::render::call(helm, home).args(["lint", "--strict", chart.dir.to_str().unwrap()]);
     call.capture().unwrap()
 }

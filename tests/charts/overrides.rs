@@ -35,7 +35,7 @@ pub(super) const HOSTILE: &[&str] = &[
     "ünïcödé 日本語 🐘 \u{a0}\u{2028}\u{7f}\u{1}",
 ];
 
-fn hostile_env() -> Value {
+pub(super) fn hostile_env() -> Value {
     HOSTILE
         .iter()
         .enumerate()

@@ -1,138 +1,93 @@
-//! The chart `kilter-app`: an app in production, with values as kilter-operator writes them.
+//! The charts of production: `kilter-app`, which the operator renders (`app` has what it renders), and `kilter-platform`, which
+//! installs the operator.
 
-mod golden;
-mod objects;
-#[cfg(feature = "platform")]
-mod operator;
-mod own;
-mod text;
-
-use std::path::Path;
-
-use kilter::exec::Captured;
 use serde_json::{Value, json};
 
-use super::{Chart, chart, render};
+use super::contract::{fixed_maps, unstable};
+use super::objects::lint;
+use super::render::objects;
+use super::{PRODUCTION, app, chart};
+use crate::support;
 
-/// Namespace of the app, and helm's name of the release.
-const NAMESPACE: &str = "shop-prod";
-const IMAGE: &str =
-    "registry.example:5000/acme/shop@sha256:4c5ee1e24c5ee1e24c5ee1e24c5ee1e24c5ee1e24c5ee1e24c5ee1e24c5ee1e2";
-const DEPLOY: &str = "d0123456789abcdef";
-
-/// What the operator says of the smallest app.
-fn values() -> Value {
-    json!({
-        "phase": "app", "org": "acme", "app": "shop", "env": "prod", "revision": 7, "deploy": DEPLOY,
-        "image": IMAGE, "port": 3000, "health": "", "command": [], "replicas": 1, "variables": {}, "secrets": [],
-        "public": true, "hostnames": ["shop.apps.example.com"], "components": [], "pullSecrets": [],
-        "gateway": {"name": "public", "namespace": "gateways", "section": ""},
-        "peers": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateways"}}}],
-        "security": {"readOnlyRoot": false},
-    })
+fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    objects.iter().filter(|object| object["kind"] == kind).collect()
 }
 
-/// The same with other values at the top.
-fn with(change: &Value) -> Value {
-    let mut values = values();
-    values.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-    values
+#[test]
+fn production_charts_are_lint_clean_and_the_same_everywhere() {
+    for name in PRODUCTION {
+        let folder = support::root().join("vendor-charts").join(name);
+        for file in std::fs::read_dir(folder.join("templates")).unwrap() {
+            let file = file.unwrap().path();
+            assert_eq!(unstable(&super::text(&file)), [""; 0], "{}", file.display());
+        }
+        let about = super::yaml(&folder.join("Chart.yaml"));
+        assert_eq!((about["apiVersion"].as_str(), about["name"].as_str()), (Some("v2"), Some(name)));
+        assert!(folder.join("README.md").is_file());
+        assert!(kilter::catalog::service(name).is_none(), "{name} is not for development");
+    }
+    assert_eq!(
+        super::text(&support::root().join("vendor-charts/kilter-app/templates/_kilter.tpl")),
+        super::text(&support::root().join("vendor-charts/postgres/templates/_kilter.tpl"))
+    );
+    let Some(helm) = support::helm() else { return };
+    for name in PRODUCTION {
+        let home = tempfile::tempdir().unwrap();
+        let said = lint(&helm, home.path(), &chart(name));
+        assert!(said.ok(), "{name}: {}{}", said.text(), said.stderr);
+    }
 }
 
-/// An app that has everything.
-fn full() -> Value {
-    with(&json!({
-        "health": "/healthz?full=1",
-        "command": ["node", "server.js", "--price=$5"],
-        "replicas": 2,
-        "resources": {"requests": {"cpu": "250m", "memory": "1Gi"}, "limits": {"memory": "2Gi"}},
-        "variables": {"GREETING": "it's $5, \"quoted\"", "LOG_LEVEL": "info"},
-        "secrets": [{"name": "shop-keys", "digest": format!("sha256:{}", "ab".repeat(32))}, {"name": "shared", "digest": ""}],
-        "hostnames": ["shop.apps.example.com", "www.example.org"],
-        "pullSecrets": ["registry"],
-        "gateway": {"name": "public", "namespace": "gateways", "section": "https"},
-        "peers": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateways"}},
-            "podSelector": {"matchLabels": {"role": "proxy"}}}, {"ipBlock": {"cidr": "10.0.0.0/8"}}],
-        "security": {"readOnlyRoot": true},
-        "components": components(),
-    }))
+#[test]
+fn the_schema_takes_what_the_operator_writes_and_nothing_it_does_not_know() {
+    let chart = chart("kilter-app");
+    let schema = jsonschema::validator_for(&chart.schema).unwrap();
+    assert!(schema.is_valid(&chart.values));
+    for (name, values) in app::scenarios() {
+        let mut whole = chart.values.clone();
+        whole.as_object_mut().unwrap().extend(values.as_object().unwrap().clone());
+        let problems: Vec<_> = schema.iter_errors(&whole).map(|error| error.to_string()).collect();
+        assert_eq!(problems, [""; 0], "{name}");
+    }
+    for pointer in fixed_maps(&chart.schema["properties"], &chart.values) {
+        let mut values = chart.values.clone();
+        values.pointer_mut(&pointer).unwrap()["nonsense"] = json!("nonsense");
+        assert!(!schema.is_valid(&values), "{pointer}/nonsense is taken");
+    }
+    for wrong in [
+        json!({"image": "shop:latest"}),
+        json!({"phase": "jobs"}),
+        json!({"health": "up"}),
+        json!({"variables": {"A=B": "x"}}),
+        json!({"hostnames": ["-..-"]}),
+        json!({"components": [{"name": "x", "path": "/x"}]}),
+    ] {
+        let mut whole = chart.values.clone();
+        whole.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
+        assert!(!schema.is_valid(&whole), "{wrong}");
+    }
 }
 
-/// One of each kind: with a path, with a host name of its own, internal, without a port.
-fn components() -> Value {
-    json!([
-        {"name": "api", "command": ["node", "api.js"], "variables": {"LOG_LEVEL": "debug"}, "port": 4000, "path": "/api"},
-        {"name": "admin", "command": [], "variables": {}, "port": 4001, "hostnames": ["admin.shop.apps.example.com"],
-            "image": "registry.example/acme/admin:1.2.3"},
-        {"name": "cache", "command": [], "variables": {}, "port": 4002, "image": "registry.example/acme/cache:7.2"},
-        {"name": "worker", "command": ["node", "worker.js"], "variables": {}},
-    ])
-}
-
-/// Everything of the jobs of a deploy of that app.
-fn jobs(migration: &[&str], seed: &[&str]) -> Value {
-    let mut values = full();
-    values["phase"] = json!("jobs");
-    values["migration"] = json!(migration);
-    values["seed"] = json!(seed);
-    values["jobsDeadline"] = json!(900);
-    values
-}
-
-const MIGRATE: &[&str] = &["npm", "run", "migrate"];
-const SEED: &[&str] = &["npm", "run", "seed"];
-
-/// Every kind of app and of jobs, by name.
-fn scenarios() -> Vec<(&'static str, Value)> {
-    let internal = json!({"public": false, "hostnames": [], "components": [{"name": "api", "command": [], "variables": {}, "port": 4000}]});
-    vec![
-        ("minimal", values()),
-        ("everything", full()),
-        ("internal", with(&internal)),
-        ("components", with(&json!({"components": components()}))),
-        ("two-replicas", with(&json!({"replicas": 2}))),
-        ("migration", jobs(MIGRATE, &[])),
-        ("seed", jobs(&[], SEED)),
-        ("migration-and-seed", jobs(MIGRATE, SEED)),
-    ]
-}
-
-fn run(helm: &Path, values: &Value) -> Captured {
-    let home = tempfile::tempdir().unwrap();
-    let file = home.path().join("values.yaml");
-    kilter::fsx::write(&file, kilter::yaml::emit(values).unwrap().as_bytes()).unwrap();
-    let chart: Chart = chart("kilter-app");
-    let words = ["template", NAMESPACE, chart.dir.to_str().unwrap(), "--namespace", NAMESPACE];
-    let call = render::call(helm, home.path()).args(words).args(["--kube-version", "v1.36.0"]);
-    call.args(["-f", file.to_str().unwrap()]).capture().unwrap()
-}
-
-fn manifest(helm: &Path, values: &Value) -> String {
-    let said = run(helm, values);
-    assert!(said.ok(), "{values}: {}", said.stderr);
-    said.text()
-}
-
-fn objects_of(helm: &Path, values: &Value) -> Vec<Value> {
-    render::parse(&manifest(helm, values))
-}
-
-/// The pod template of what runs pods.
-fn pod(workload: &Value) -> &Value {
-    &workload["spec"]["template"]
-}
-
-/// The containers of what runs pods, those that run first included.
-fn all_containers(workload: &Value) -> impl Iterator<Item = &Value> {
-    let spec = &pod(workload)["spec"];
-    ["initContainers", "containers"].into_iter().flat_map(|kind| spec[kind].as_array().into_iter().flatten())
-}
-
-fn runs_pods(object: &Value) -> bool {
-    object["kind"] == "Deployment" || object["kind"] == "Job"
-}
-
-fn names(objects: &[Value]) -> Vec<String> {
-    let name = |object: &Value| format!("{} {}", object["kind"], object["metadata"]["name"]).replace('"', "");
-    objects.iter().map(name).collect()
+#[test]
+fn the_platform_gives_its_programs_what_they_need_and_no_secrets_of_apps() {
+    let Some(helm) = support::helm() else { return };
+    let chart = chart("kilter-platform");
+    let objects = objects(&helm, &chart, "kilter-platform", &json!({}));
+    for (kind, count) in
+        [("CustomResourceDefinition", 2), ("GitRepository", 1), ("Kustomization", 1), ("Deployment", 2)]
+    {
+        assert_eq!(of_kind(&objects, kind).len(), count, "{kind}");
+    }
+    let roles = ["ClusterRole", "Role"].iter().flat_map(|kind| of_kind(&objects, kind));
+    for role in
+        roles.filter(|role| ["kilter-server", "kilter-operator"].iter().any(|name| role["metadata"]["name"] == *name))
+    {
+        for rule in role["rules"].as_array().unwrap() {
+            let text = rule.to_string();
+            assert!(!text.contains('*'), "{text}");
+            assert!(!text.contains("\"secrets\"") || rule["resourceNames"] == json!(["kilter-tokens"]), "{text}");
+        }
+    }
+    let without = super::render::objects(&helm, &chart, "kilter-platform", &json!({"workloads": false}));
+    assert_eq!(of_kind(&without, "Deployment").len(), 0);
 }

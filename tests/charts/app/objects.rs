@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use kilter::exec::Invocation;
 use serde_json::{Map, Value, json};
 
 use super::{
-    DEPLOY, MIGRATE, NAMESPACE, SEED, all_containers, full, jobs, names, objects_of, pod, runs_pods, scenarios,
+    DEPLOY, MIGRATE, NAMESPACE, SEED, all_containers, full, jobs, names, objects_of, pod, run, run_as, runs_pods,
+    scenarios,
 };
 use crate::charts::objects::check_text;
 use crate::charts::render::find;
@@ -164,4 +166,17 @@ fn the_two_phases_share_no_object_and_jobs_need_none_of_the_app() {
     app["migration"] = json!(MIGRATE);
     app["seed"] = json!(SEED);
     assert!(!names(&objects_of(&helm, &app)).iter().any(|name| name.starts_with("Job ")));
+}
+
+#[test]
+fn an_app_renders_the_same_in_another_zone_locale_and_folder() {
+    let Some(helm) = support::helm() else { return };
+    for (scenario, values) in scenarios() {
+        let other = |call: Invocation| {
+            call.cwd("/").env("TZ", "Asia/Kolkata").env("LC_ALL", "tr_TR.UTF-8").env("USER", "somebody")
+        };
+        let (one, other) = (run(&helm, &values), run_as(&helm, &values, other));
+        assert!(one.ok() && other.ok(), "{scenario}: {}{}", one.stderr, other.stderr);
+        assert_eq!(one.text(), other.text(), "{scenario}");
+    }
 }

@@ -1,23 +1,18 @@
 //! What people say stays text, and what is no text of theirs is refused.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{full, jobs, manifest, objects_of, pod, run, values, with};
 use crate::charts::objects::check_text;
-use crate::charts::overrides::{HOSTILE, literal};
+use crate::charts::overrides::{HOSTILE, hostile_env, literal};
 use crate::charts::render::{containers, env, find};
 use crate::support;
-
-fn hostile_variables() -> Value {
-    let variables = HOSTILE.iter().enumerate().map(|(i, text)| (format!("TEXT_{i}"), json!(text)));
-    variables.collect::<Map<_, _>>().into()
-}
 
 #[test]
 fn hostile_text_in_variables_and_commands_survives() {
     let Some(helm) = support::helm() else { return };
     let components = json!([{"name": "worker", "command": HOSTILE, "variables": {"TEXT_1": "own"}}]);
-    let change = json!({"variables": hostile_variables(), "command": HOSTILE, "components": components});
+    let change = json!({"variables": hostile_env(), "command": HOSTILE, "components": components});
     let objects = objects_of(&helm, &with(&change));
     for name in ["shop", "shop-worker"] {
         let container = &containers(find(&objects, "Deployment", name))[0];
@@ -28,7 +23,7 @@ fn hostile_text_in_variables_and_commands_survives() {
         }
     }
     let mut job = jobs(HOSTILE, HOSTILE);
-    job["variables"] = hostile_variables();
+    job["variables"] = hostile_env();
     let job = &objects_of(&helm, &job)[0];
     for container in super::all_containers(job) {
         assert_eq!(literal(&container["command"]), HOSTILE);
