@@ -27,6 +27,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+#[path = "edge/tests.rs"]
 mod tests_edge;
 mod tokens;
 mod upsert;

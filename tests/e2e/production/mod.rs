@@ -69,7 +69,7 @@ impl Platform {
             address("GIT_LOGIN"),
             address("GATEWAY_ADDR"),
             address("HOST_SUFFIX"),
-            option_env!("CARGO_BIN_EXE_kilter-server"),
+            Some(binary("kilter-server")).filter(|path| path.is_file()),
         ) else {
             support::skip(&format!("{what}: needs `scripts/testbed up --platform` and `--features platform`"));
             return None;
@@ -114,10 +114,10 @@ impl Platform {
             "sopsRecipient": self.recipient,
             "flux": {"sopsSecret": "kilter-age", "retryInterval": "5s"},
         });
-        fs::write(self.dir.path().join("platform.yaml"), settings.to_string()).unwrap();
+        write(&self.dir.path().join("platform.yaml"), &settings.to_string());
         let values = json!({"workloads": false, "platform": settings,
             "repository": {"url": self.git_url, "secretName": "kilter-repository"}});
-        fs::write(self.dir.path().join("values.json"), values.to_string()).unwrap();
+        write(&self.dir.path().join("values.json"), &values.to_string());
         let chart = support::root().join("vendor-charts/kilter-platform");
         let mut helm = command(&self.helm);
         helm.args(["template", "kilter-platform"]).arg(chart).args(["--namespace", "kilter-system", "-f"]);
@@ -137,7 +137,7 @@ impl Platform {
 
     fn apply_text(&self, text: &str) {
         let path = self.dir.path().join("object");
-        fs::write(&path, text).unwrap();
+        write(&path, text);
         let path = path.to_string_lossy().into_owned();
         self.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", &path]);
     }
@@ -159,13 +159,13 @@ impl Platform {
             user["user"] = json!({"token": token.trim()});
         }
         let path = self.dir.path().join(account);
-        fs::write(&path, config.to_string()).unwrap();
+        write(&path, &config.to_string());
         path
     }
 
     fn start_server(&mut self) {
         let kubeconfig = self.kubeconfig("kilter-server");
-        let mut server = command(Path::new(option_env!("CARGO_BIN_EXE_kilter-server").unwrap()));
+        let mut server = command(&binary("kilter-server"));
         server
             .args(["run", "--listen", SERVER, "--per-second", "1000", "--config"])
             .arg(self.dir.path().join("platform.yaml"));
@@ -179,7 +179,7 @@ impl Platform {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let identity = format!("test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
         let kubeconfig = self.kubeconfig("kilter-operator");
-        let mut operator = command(Path::new(option_env!("CARGO_BIN_EXE_kilter-operator").unwrap()));
+        let mut operator = command(&binary("kilter-operator"));
         operator.args(["run", "--git-url", &self.git_url, "--probes", "127.0.0.1:0", "--identity", &identity]);
         operator
             .arg("--config")
@@ -205,7 +205,7 @@ impl Platform {
 
     /// Runs kilter-server as the administrator; returns what it prints.
     fn server_command(&self, args: &[&str]) -> String {
-        let mut server = command(Path::new(option_env!("CARGO_BIN_EXE_kilter-server").unwrap()));
+        let mut server = command(&binary("kilter-server"));
         let output = server.args(args).env("KUBECONFIG", &self.bed.kubeconfig).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
@@ -301,6 +301,15 @@ fn answers(platform: &Platform, host: &str, text: &str) {
 fn end(mut child: Child) {
     let _ = rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM);
     let _ = child.wait();
+}
+
+/// A program of the platform, beside kilter: there when the feature `platform` is on.
+fn binary(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_kilter")).with_file_name(name)
+}
+
+fn write(path: &Path, text: &str) {
+    kilter::fsx::write(path, text.as_bytes()).unwrap();
 }
 
 /// A small app in a project of its own; its answer names its version.

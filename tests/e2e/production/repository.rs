@@ -1,7 +1,5 @@
 //! What is in the repository: helm's bytes, linear history, and what others do to it.
 
-use std::fs;
-
 use serde_json::{Value, json};
 
 use super::{Platform, image};
@@ -20,7 +18,7 @@ fn slow_the_repository_holds_helms_bytes_and_heals() {
     for phase in ["jobs", "app"] {
         let stored = platform.git(&["show", &format!("main:apps/bytes-prod/{phase}/{phase}.yaml")]);
         let values = platform.dir.path().join("values.yaml");
-        fs::write(&values, platform.git(&["show", &format!("main:apps/bytes-prod/{phase}/values.yaml")])).unwrap();
+        super::write(&values, &platform.git(&["show", &format!("main:apps/bytes-prod/{phase}/values.yaml")]));
         let chart = support::root().join("vendor-charts/kilter-app");
         let arguments = receipt["renders"][phase]["arguments"].as_array().unwrap();
         let words = arguments.iter().map(|word| match word.as_str().unwrap() {
