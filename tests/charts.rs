@@ -1,5 +1,6 @@
 //! The charts of `vendor-charts/`, held to the contract of its README.
 
+mod app;
 mod contract;
 mod golden;
 mod objects;

@@ -77,6 +77,30 @@ impl Default for Flux {
     }
 }
 
+impl Flux {
+    /// Returns `jobs_timeout` in whole seconds, rounded up and at least one; `None` when it is not a time that Flux
+    /// takes (`timeout` in kustomize.toolkit.fluxcd.io/v1: numbers with `ms`, `s`, `m` or `h`; fractions are refused here).
+    pub fn jobs_seconds(&self) -> Option<u64> {
+        let mut rest = self.jobs_timeout.as_str();
+        let mut milliseconds = 0_u64;
+        while !rest.is_empty() {
+            let (number, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
+            let unit = after.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(after.len());
+            let (unit, after) = after.split_at(unit);
+            let worth = match unit {
+                "ms" => 1,
+                "s" => 1000,
+                "m" => 60_000,
+                "h" => 3_600_000,
+                _ => return None,
+            };
+            milliseconds = milliseconds.checked_add(number.parse::<u64>().ok()?.checked_mul(worth)?)?;
+            rest = after;
+        }
+        (milliseconds > 0).then(|| milliseconds.div_ceil(1000))
+    }
+}
+
 impl Default for Platform {
     fn default() -> Self {
         Self {
@@ -112,6 +136,9 @@ impl Platform {
                 return Err(format!("`{key}` is missing"));
             }
         }
+        if platform.flux.jobs_seconds().is_none() {
+            return Err(format!("`flux.jobsTimeout` is a time as `10m`, not `{}`", platform.flux.jobs_timeout));
+        }
         if !["http", "https"].contains(&platform.scheme.as_str()) {
             return Err(format!("`scheme` is `http` or `https`, not `{}`", platform.scheme));
         }
@@ -124,5 +151,33 @@ impl Platform {
             Some(port) => format!("{}://{host}:{port}", self.scheme),
             None => format!("{}://{host}", self.scheme),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_jobs_is_read_as_flux_reads_it() {
+        let seconds = |text: &str| Flux { jobs_timeout: text.into(), ..Flux::default() }.jobs_seconds();
+        for (text, expected) in [("10m", 600), ("1h30m", 5400), ("90s", 90), ("1500ms", 2), ("1m0s", 60)] {
+            assert_eq!(seconds(text), Some(expected), "{text}");
+        }
+        for text in ["", "10", "m", "10d", "-1m", "1.5h", "10 m", "0s", "99999999999999999999s", "9999999999999999999h"]
+        {
+            assert_eq!(seconds(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn settings_that_flux_would_refuse_are_refused() {
+        let yaml = |timeout: &str| {
+            format!(
+                "domain: apps.example.com\ngateway: {{name: public, namespace: gateways}}\nflux: {{jobsTimeout: {timeout}}}\n"
+            )
+        };
+        assert_eq!(Platform::from_yaml(&yaml("20m")).unwrap().flux.jobs_seconds(), Some(1200));
+        assert!(Platform::from_yaml(&yaml("soon")).unwrap_err().contains("jobsTimeout"));
     }
 }

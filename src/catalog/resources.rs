@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn every_chart_says_what_it_asks_for() {
-        for chart in CHARTS {
+        // Those of production are no charts that somebody asks about before `kilter up`.
+        for chart in CHARTS.iter().filter(|chart| !chart.name.starts_with("kilter-")) {
             let all = chart.resources();
             assert!(all.iter().any(|one| one.container == chart.name), "{}", chart.name);
             for one in all {

@@ -55,6 +55,10 @@ pub fn production_values(id: &AppId, spec: &KilterAppSpec, platform: &Platform, 
     if jobs {
         values["migration"] = json!(template.migration);
         values["seed"] = json!(template.seed);
+        // No longer than Flux waits for them.
+        if let Some(seconds) = platform.flux.jobs_seconds() {
+            values["jobsDeadline"] = json!(seconds);
+        }
     }
     Ok((HEADER.to_owned() + &crate::yaml::emit(&values)?).into_bytes())
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::objects::rich;
 use super::render::manifest;
-use super::{all, chart};
+use super::{all, app};
 use crate::support;
 
 #[test]
@@ -17,18 +17,11 @@ fn manifests_are_the_golden_ones() {
         let manifest = manifest(&helm, &chart, &format!("my-{}", chart.name), &rich(&chart));
         check(&file, &manifest);
     }
-    for (name, values) in super::production::cases() {
-        check(
-            &folder.join(format!("kilter-app-{name}.yaml")),
-            &manifest(&helm, &chart("kilter-app"), "shop-prod", &values),
-        );
+    for (name, values) in app::scenarios() {
+        check(&folder.join(format!("kilter-app-{name}.yaml")), &app::manifest(&helm, &values));
     }
     let golden: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(
-        golden.len(),
-        all().len() + super::production::cases().len(),
-        "a golden file without a chart: {golden:?}"
-    );
+    assert_eq!(golden.len(), all().len() + app::scenarios().len(), "a golden file without a chart: {golden:?}");
 }
 
 fn check(file: &Path, manifest: &str) {

@@ -17,6 +17,8 @@ pub(super) const HOSTILE: &[&str] = &[
     "$HOME $$ $(HOME) $$(HOME) 5$",
     "C:\\new\\table\\x41\\u0041",
     "yes",
+    "on",
+    "1_000",
     "null",
     "~",
     "0x1F",
@@ -70,7 +72,7 @@ fn hostile_text_in_the_app_survives() {
     }
 }
 
-fn literal(words: &Value) -> Vec<String> {
+pub(super) fn literal(words: &Value) -> Vec<String> {
     words.as_array().unwrap().iter().map(|word| expanded(word.as_str().unwrap())).collect()
 }
 

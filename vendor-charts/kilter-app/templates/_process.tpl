@@ -25,6 +25,7 @@ app.kubernetes.io/component: {{ .container | quote }}
 
 {{/* Labels of everything of the app, pods included. */}}
 {{- define "kilter-app.labels" -}}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/managed-by: kilter
 app.kubernetes.io/part-of: {{ .Values.app | quote }}
 kilter.netshire.com/app: {{ .Values.app | quote }}
@@ -40,6 +41,8 @@ namespace: {{ $root.Release.Namespace | quote }}
 labels:
   {{- if eq (len .) 3 }}
   {{- include "kilter-app.selector" (index . 2) | nindent 2 }}
+  {{- else }}
+  app.kubernetes.io/name: {{ $root.Values.app | quote }}
   {{- end }}
   {{- include "kilter-app.labels" $root | nindent 2 }}
   kilter.netshire.com/revision: {{ $root.Values.revision | int64 | toString | quote }}
@@ -91,10 +94,28 @@ securityContext:
     drop:
       - ALL
 resources:
-  {{- toYaml $root.Values.resources | nindent 2 }}
+  {{- include "kilter-app.resources" $root.Values.resources | nindent 2 }}
 volumeMounts:
   - name: tmp
     mountPath: /tmp
+{{- end }}
+
+{{/* What is said, and usual amounts of what is not spoken of. Where only the request or only the limit of a resource is said there is no usual other: the API server refuses a
+     limit below its request. */}}
+{{- define "kilter-app.resources" -}}
+{{- $requests := .requests | default dict }}
+{{- $limits := .limits | default dict }}
+{{- if not (or (hasKey $requests "cpu") (hasKey $limits "cpu")) }}
+{{- $requests = mergeOverwrite (dict "cpu" "100m") $requests }}
+{{- end }}
+{{- if not (or (hasKey $requests "memory") (hasKey $limits "memory")) }}
+{{- $requests = mergeOverwrite (dict "memory" "128Mi") $requests }}
+{{- $limits = mergeOverwrite (dict "memory" "512Mi") $limits }}
+{{- end }}
+{{- $amounts := dict }}
+{{- with $requests }}{{ $_ := set $amounts "requests" . }}{{ end }}
+{{- with $limits }}{{ $_ := set $amounts "limits" . }}{{ end }}
+{{- toYaml $amounts }}
 {{- end }}
 
 {{/* What says that a process serves. */}}
