@@ -223,7 +223,19 @@ fn scope(told: &[String], only: &[String]) -> Option<Vec<String>> {
 pub(crate) fn taken_up(outcome: &Outcome, before: &[Resource]) -> Expected {
     let tiltfile = before.iter().find(|resource| resource.name == TILTFILE);
     let tiltfile = tiltfile.map(|tiltfile| tiltfile.built.clone()).unwrap_or_default();
-    Expected { tiltfile, deployed: applied_anew(outcome, before), ..Expected::default() }
+    let app = outcome.changes.iter().any(builds_app);
+    Expected { tiltfile, app, deployed: applied_anew(outcome, before), ..Expected::default() }
+}
+
+/// Tells whether a change means that the app is built and applied anew. What only moves the text of a manifest does not.
+fn builds_app(change: &Change) -> bool {
+    change.kind == ChangeKind::Changed
+        && match change.path.strip_prefix("manifests/") {
+            Some(manifest) => {
+                manifest.strip_suffix(".yaml") == Some(APP) && documents(&change.old) != documents(&change.new)
+            }
+            None => change.path == "Dockerfile.dev",
+        }
 }
 
 /// The services whose own resource is applied anew for sure, with when it was applied last: their first workload is another
@@ -240,10 +252,13 @@ fn applied_anew(outcome: &Outcome, before: &[Resource]) -> BTreeMap<String, Stri
 
 /// Reads the first workload of a manifest.
 fn workload(manifest: &[u8]) -> Option<Value> {
+    documents(manifest).into_iter().find(|document| document["kind"].as_str().is_some_and(is_workload))
+}
+
+fn documents(manifest: &[u8]) -> Vec<Value> {
     let text = String::from_utf8_lossy(manifest);
-    let documents = serde_yaml::Deserializer::from_str(&text);
-    let mut read = documents.filter_map(|document| Value::deserialize(document).ok());
-    read.find(|document| document["kind"].as_str().is_some_and(is_workload))
+    let read = serde_yaml::Deserializer::from_str(&text).filter_map(|document| Value::deserialize(document).ok());
+    read.filter(|document| !document.is_null()).collect()
 }
 
 fn report(ctx: &Context, dev: &Dev, tilt: &Tilt, outcomes: &[ServiceOutcome]) -> Result<()> {
@@ -287,6 +302,17 @@ mod tests {
         assert_eq!(scope(&names(&["redis"]), &names(&["redis"])), None);
         assert_eq!(scope(&names(&["redis"]), &names(&["app"])), Some(names(&["redis", "app"])));
         assert_eq!(scope(&names(&["redis"]), &[]), Some(Vec::new()));
+    }
+
+    #[test]
+    fn another_dockerfile_or_object_of_the_app_builds_it() {
+        let change = |path: &str, new: &str| {
+            let (old, new) = (b"kind: ConfigMap\n".to_vec(), new.as_bytes().to_vec());
+            builds_app(&Change { path: path.into(), kind: ChangeKind::Changed, old, new })
+        };
+        assert!(change("Dockerfile.dev", "FROM x\n") && change("manifests/app.yaml", "kind: Secret\n"));
+        assert!(!change("manifests/app.yaml", "---\n# Source\nkind: ConfigMap\n"));
+        assert!(!change("manifests/redis.yaml", "kind: Secret\n") && !change("Tiltfile", "x"));
     }
 
     #[test]

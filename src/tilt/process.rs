@@ -199,6 +199,19 @@ impl Tilt {
         Ok(items.map(|items| items.iter().filter_map(Resource::read).collect()))
     }
 
+    /// Returns when the objects of a resource were last applied, as Tilt writes it; empty before the first time.
+    ///
+    /// # Errors
+    /// When Tilt does not answer.
+    pub fn applied_at(&self, resource: &str) -> Result<String> {
+        let answer = self.ask("get", ["kubernetesapply", resource, "--output", "json"]).capture()?;
+        let object: Value = serde_json::from_slice(&answer.stdout).unwrap_or_default();
+        match answer.ok() {
+            true => Ok(object["status"]["lastApplyTime"].as_str().unwrap_or_default().to_owned()),
+            false => Err(Error::tool("Tilt does not answer").detail(answer.stderr.trim())),
+        }
+    }
+
     /// Listens to the resources: each as it is, and again whenever it changes.
     ///
     /// # Errors

@@ -45,7 +45,9 @@ pub struct Resource {
     pub error: Option<String>,
     /// When its last build began, as Tilt writes it; empty before the first.
     pub built: String,
-    /// When it was last applied; empty before the first time.
+    /// Whether that build only copied files into what runs.
+    pub live: bool,
+    /// When it was last applied, or files were copied into it; empty before the first time.
     pub deployed: String,
     /// Its newest pod.
     pub pod: Option<String>,
@@ -54,6 +56,9 @@ pub struct Resource {
     /// The resources that have to be ready before it.
     pub waits_on: Vec<String>,
 }
+
+/// How Tilt names what a live update says (`internal/controllers/core/tiltfile/api.go`).
+const LIVE: &str = "liveupdate:";
 
 /// Tilt's word for waiting until other resources are ready (`internal/store/buildcontrol/reason.go`).
 const FOR_DEPENDENCY: &str = "waiting-for-dep";
@@ -82,6 +87,7 @@ impl Resource {
             disabled: status["disableStatus"]["state"] == "Disabled",
             error: text(&last["error"]),
             built: text(&last["startTime"]).unwrap_or_default(),
+            live: last["spanID"].as_str().is_some_and(|span| span.starts_with(LIVE)),
             deployed: text(&status["lastDeployTime"]).unwrap_or_default(),
             pod: text(&status["k8sResourceInfo"]["podName"]),
             waiting: text(&status["waiting"]["reason"]),

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::verdict::{Failure, Outcome, Verdict, building, starting};
 use super::wait::{Budgets, Expected};
 use crate::cluster::pods::{self, PodState};
+use crate::plan::APP;
 use crate::tilt::{Phase, Resource, TILTFILE};
 
 /// When a service entered which part of its way.
@@ -27,13 +28,15 @@ pub(crate) struct Board {
     listed: Option<BTreeSet<String>>,
     pods: BTreeMap<String, Value>,
     clocks: BTreeMap<String, Clock>,
+    /// Which build of the app was last doubted, by its time.
+    asked: String,
 }
 
 impl Board {
     /// Starts to wait.
     pub(crate) fn new(expected: Expected, budgets: Budgets) -> Self {
         let (resources, pods, clocks) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { expected, budgets, resources, listed: None, pods, clocks }
+        Self { expected, budgets, resources, listed: None, pods, clocks, asked: String::new() }
     }
 
     /// Takes up a resource as Tilt tells of it.
@@ -51,6 +54,19 @@ impl Board {
     /// Tells whether the resources have to be listed: the Tiltfile is loaded, and what it has is not known.
     pub(crate) fn wants_list(&self) -> bool {
         self.listed.is_none() && self.resources.get(TILTFILE).is_some_and(|tiltfile| self.loaded(tiltfile))
+    }
+
+    /// Tells when the Tiltfile was loaded if it is doubtful whether the app was built and applied since, as it has to be:
+    /// asked once for each of the app's builds.
+    ///
+    /// Tilt forgets to do it when a live update begins between the load and the build: it clears what is pending after
+    /// any build (tilt-dev/tilt `internal/store/buildcontrols/reducers.go`, `HandleBuildCompleted`).
+    pub(crate) fn doubts_app(&mut self) -> Option<String> {
+        let app = self.resources.get(APP).filter(|app| self.expected.app && app.live && app.update == Phase::Ok)?;
+        let tiltfile = self.resources.get(TILTFILE).filter(|tiltfile| self.loaded(tiltfile))?;
+        let news = self.asked != app.built;
+        self.asked = app.built.clone();
+        news.then(|| tiltfile.built.clone())
     }
 
     /// Takes up an event about a pod: `{"type": …, "object": …}`.
@@ -230,6 +246,29 @@ mod tests {
         assert_eq!(look(&mut board, 0), [("redis".into(), Verdict::Waiting("its turn".into()))]);
         board.resource(tilt("redis", "ok", "ok", "2"));
         assert_eq!(look(&mut board, 0), [("redis".into(), Verdict::Ready)]);
+    }
+
+    #[test]
+    fn a_live_update_does_not_stand_for_a_build() {
+        let app = |time: &str, span: &str, update: &str| {
+            let value = json!({"metadata": {"name": APP}, "status": {"updateStatus": update, "runtimeStatus": "ok",
+                "buildHistory": [{"startTime": time, "spanID": span}]}});
+            Resource::read(&value).unwrap()
+        };
+        let at = |time: &str| tilt(TILTFILE, "ok", "not_applicable", time);
+        let expected = Expected { tiltfile: "1".into(), app: true, ..Expected::default() };
+        let mut board = board(expected.clone(), [at("1"), app("3", "liveupdate:app", "ok")]);
+        assert_eq!(board.doubts_app(), None, "the Tiltfile is not loaded yet");
+        board.resource(at("2"));
+        board.resource(app("3", "liveupdate:app", "pending"));
+        assert_eq!(board.doubts_app(), None, "it is going to be built");
+        board.resource(app("3", "liveupdate:app", "ok"));
+        assert_eq!(board.doubts_app().as_deref(), Some("2"));
+        assert_eq!(board.doubts_app(), None, "asked once");
+        board.resource(app("4", "liveupdate:app", "ok"));
+        assert_eq!(board.doubts_app().as_deref(), Some("2"), "another one may have come between again");
+        board.resource(app("5", "build:5", "ok"));
+        assert_eq!(board.doubts_app(), None);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::cli::context::Context;
 use crate::cluster::Kubectl;
 use crate::diag::{Error, Problem, Result};
 use crate::exec::{Said, Stream, interrupted};
+use crate::plan::APP;
 use crate::tilt::{Object, Resource, Tilt, objects};
 
 /// How long building and starting may take.
@@ -31,6 +32,8 @@ pub(crate) struct Expected {
     pub(crate) tiltfile: String,
     /// All resources, if the Tiltfile stays as it is loaded; else none.
     pub(crate) known: Vec<Resource>,
+    /// Whether the app's image or objects changed, which Tilt is to build and apply anew.
+    pub(crate) app: bool,
     /// When services were applied last that are to be applied anew.
     pub(crate) deployed: BTreeMap<String, String>,
     /// The services that were disabled and are to be taken up again.
@@ -233,6 +236,11 @@ impl Waiting<'_> {
             {
                 board.list(all);
                 said_last = Instant::now();
+            }
+            if let Some(loaded) = board.doubts_app()
+                && self.tilt.applied_at(APP)? < loaded
+            {
+                self.tilt.trigger(APP)?;
             }
             let Some(outcomes) = board.look(began.elapsed()) else { continue };
             outcomes.iter().for_each(|outcome| view.show(outcome));
