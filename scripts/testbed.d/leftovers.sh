@@ -64,6 +64,23 @@ fixed_folders() {
     /run/containerd/s 2>/dev/null || true
 }
 
+stray_pids() { ip netns pids "$NAME" 2>/dev/null || true; }
+
+no_strays() { [[ -z $(stray_pids) ]]; }
+
+# What tests that were killed left running in the bed's network: it would take the ports of the next ones.
+end_strays() {
+  local signal
+  [[ -e $NETNS ]] || return 0
+  # It would be one of them.
+  [[ ! /proc/self/ns/net -ef $NETNS ]] || die "this has to be called from outside of the bed's network"
+  for signal in TERM KILL; do
+    stray_pids | xargs -r kill "-$signal" 2>/dev/null || true
+    if wait_until 5 no_strays; then return; fi
+  done
+  die "these do not end: $(stray_pids | paste -sd ' ')"
+}
+
 # What is left when all parts have ended.
 take_away() {
   local folder

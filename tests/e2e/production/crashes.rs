@@ -6,7 +6,7 @@ use std::process::ExitStatus;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use super::{Platform, image, until};
+use super::{PARTS, Platform, image, until};
 use crate::support::project::command;
 use crate::support::{root, tell};
 
@@ -152,7 +152,7 @@ fn part(name: &str) {
 
 /// Starts again what is dead, as Kubernetes and the bed would.
 fn revive(platform: &mut Platform) {
-    for name in ["kube-apiserver", "git-server", "source-controller"] {
+    for name in PARTS {
         let started = command(&root().join("scripts/testbed")).args(["start", name]).output().unwrap();
         assert!(started.status.success(), "{name}: {}", String::from_utf8_lossy(&started.stderr));
     }

@@ -21,6 +21,9 @@ use super::{Bed, REGISTRY, app, until};
 use crate::support;
 use crate::support::project::{Project, Run, command};
 
+/// The parts of the bed that tests take away.
+const PARTS: [&str; 3] = ["kube-apiserver", "git-server", "source-controller"];
+
 /// Where the server of the tests listens, inside the bed's network.
 const SERVER: &str = "127.0.0.1:18080";
 
@@ -302,6 +305,13 @@ impl Drop for Platform {
         }
         for child in [self.server.take(), self.operator.take()].into_iter().flatten() {
             end(child);
+        }
+        if std::thread::panicking() {
+            // The tests after this one need what this one took away.
+            let bed = support::root().join("scripts/testbed");
+            for part in PARTS {
+                let _ = command(&bed).args(["start", part]).output();
+            }
         }
     }
 }
