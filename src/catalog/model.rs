@@ -109,6 +109,22 @@ pub enum Ecosystem {
     Go,
     /// schema.prisma: the `provider` of a datasource.
     Prisma,
+    /// Gemfile, *.gemspec.
+    Ruby,
+    /// composer.json.
+    Php,
+    /// pom.xml, Gradle's build files and version catalogs: `group:artifact`.
+    Jvm,
+    /// *.csproj, *.fsproj, Directory.Packages.props.
+    Dotnet,
+    /// mix.exs.
+    Elixir,
+    /// Cargo.toml; a feature as `crate[feature]`.
+    Rust,
+    /// Compose files and devcontainers: the image without its tag, `docker.io` and `library/` left out.
+    Compose,
+    /// Examples of environment files (`.env.example`): names of variables.
+    Env,
 }
 
 /// Reads the rules of the ecosystems that this kilter knows.

@@ -46,7 +46,7 @@ pub(super) fn describe(
         Ecosystem::Node => node::stack(files, node, &app.dir),
         Ecosystem::Python => python::stack(files, python, &app.dir),
         Ecosystem::Go => super::go::stack(files, &app.dir),
-        Ecosystem::Prisma => None,
+        _ => None,
     };
     let production = stack.as_ref().and_then(|stack| super::production::of(files, node, &app, stack));
     let procfile = procfile(files, &app.dir, app.dev.is_some());

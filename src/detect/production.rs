@@ -36,7 +36,7 @@ pub(super) fn of(files: &Files<'_>, node: &[NodePackage], app: &Candidate, stack
             start: Some(GO_PROGRAM.into()),
             dir,
         },
-        Ecosystem::Prisma => return None,
+        _ => return None,
     })
 }
 

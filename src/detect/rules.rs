@@ -154,7 +154,7 @@ pub(super) fn canonical(ecosystem: Ecosystem, name: &str) -> String {
             }
             _ => name.into(),
         },
-        Ecosystem::Node | Ecosystem::Prisma => name.into(),
+        _ => name.into(),
     }
 }
 
