@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::context::Context;
-use super::project::{Outcome, Prepared, Project, unknown_catalog_service};
+use super::project::{Outcome, Prepared, Project, begin_guide, begun_guide, unknown_catalog_service};
 use crate::artifacts::unified_diff;
 use crate::catalog;
 use crate::config::edit::{Edit, add_service};
@@ -73,7 +73,12 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
         }
     }
     let advice = "`kilter env` shows every address.";
-    finish(ctx, project, text.unwrap_or_default(), &Ending { old, added, dry_run: args.dry_run, verb: "Added", advice })
+    finish(
+        ctx,
+        project,
+        text.unwrap_or_default(),
+        &Ending { old, added, dry_run: args.dry_run, verb: "Added", guide: true, advice },
+    )
 }
 
 /// How a command that edits kilter.yaml ends.
@@ -86,6 +91,8 @@ pub(super) struct Ending {
     pub(super) dry_run: bool,
     /// What is said of them.
     pub(super) verb: &'static str,
+    /// Whether the project gets a guide for coding agents, if it has none.
+    pub(super) guide: bool,
     /// What there is to know afterwards.
     pub(super) advice: &'static str,
 }
@@ -114,6 +121,8 @@ pub(super) fn finish(ctx: &Context, project: Project, text: String, ending: &End
     prepared.claim(ctx).map_err(as_it_was)?;
     let rendered = prepared.render(ctx).map_err(as_it_was)?;
     let outcome = Outcome::new(ctx, &prepared, &rendered)?;
+    // Before kilter.yaml: after that is written, nobody asks for the guide again.
+    let guide = ending.guide && !diff.is_empty() && begin_guide(&prepared.project, &prepared.plan)?;
     if !diff.is_empty() {
         prepared.project.write_config(&text)?;
     }
@@ -131,6 +140,9 @@ pub(super) fn finish(ctx: &Context, project: Project, text: String, ending: &End
         for (variable, value) in service.provided(&service.in_cluster()).map_err(Error::project)? {
             ctx.ui.result(&format!("{variable}={value}"));
         }
+    }
+    if guide {
+        ctx.ui.talk(&begun_guide());
     }
     if !ending.added.is_empty() {
         ctx.ui.talk(format!("{} {}. {}", ending.verb, ending.added.join(", "), ending.advice).trim_end());

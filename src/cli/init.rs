@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::context::Context;
-use super::project::Project;
+use super::project::{Project, begin_guide, begun_guide};
 use crate::artifacts::unified_diff;
 use crate::catalog;
 use crate::config::edit::{Edit, add_service};
@@ -78,7 +78,7 @@ fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, befo
         false => error.help("Nothing was written: a line shown here is one of the proposed kilter.yaml."),
     };
     let project = project.with_text(text.clone()).map_err(as_proposed)?;
-    project.plan(ctx).map_err(as_proposed)?;
+    let (plan, ..) = project.plan(ctx).map_err(as_proposed)?;
     let diff = unified_diff("kilter.yaml", old.as_bytes(), text.as_bytes());
     if diff.is_empty() {
         ctx.ui.talk("kilter.yaml has all of that already; nothing to write.");
@@ -93,11 +93,16 @@ fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, befo
             ctx.ui.confirm("Write kilter.yaml?", "--yes")?;
         }
         let _lock = project.take_lock(ctx)?;
+        // Before kilter.yaml: after that is written, nobody asks for the guide again.
+        let guide = begin_guide(&project, &plan)?;
         project.write_config(&text)?;
         let path = project.root.join("kilter.yaml");
         let above = ctx.directory()? != project.root;
         let shown = if above { path.display().to_string() } else { "kilter.yaml".to_owned() };
         let next = if before_up { "" } else { " Next: `kilter render`." };
+        if guide {
+            ctx.ui.talk(&begun_guide());
+        }
         ctx.ui.talk(&format!("Wrote {shown}.{next}"));
     }
     if ctx.ui.json && !before_up {

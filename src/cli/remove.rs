@@ -49,8 +49,14 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
         ctx.ui.confirm(&format!("Delete the data for good ({claims} in {})?", data.kubectl.namespace), "--yes")?;
     }
     let advice = if args.data { "" } else { "Its data in a cluster, if there is any, stays." };
-    let ending =
-        Ending { old: Some(old), added: args.services.clone(), dry_run: args.dry_run, verb: "Removed", advice };
+    let ending = Ending {
+        old: Some(old),
+        added: args.services.clone(),
+        dry_run: args.dry_run,
+        verb: "Removed",
+        guide: false,
+        advice,
+    };
     let root = project.root.clone();
     finish(ctx, project, text, &ending)?;
     for thing in Ejected::unused(&root, &[]).into_iter().filter(|thing| belongs(thing, &args.services)) {

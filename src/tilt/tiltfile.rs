@@ -28,7 +28,7 @@ use crate::plan::{APP, AppPlan, Plan, PortPlan, SLOTS, SUPERVISOR, restarts};
 
 /// What kilter itself writes into a project, which no image needs: some of it changes with each render, and an edit of the
 /// rest is no edit of the app.
-const KILTERS: [&str; 9] = [
+const KILTERS: [&str; 10] = [
     "kilter.yaml",
     "kilter.lock",
     "kilter/.base",
@@ -38,6 +38,7 @@ const KILTERS: [&str; 9] = [
     "kilter/values",
     "kilter/charts",
     "kilter/manifests",
+    ".agents/skills/kilter",
 ];
 
 /// What a Tiltfile is made of.

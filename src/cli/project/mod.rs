@@ -1,11 +1,13 @@
 //! A project as commands work on it: opened, planned, rendered, stored. The story of every command that renders.
 
+mod guide;
 mod open;
 mod outcome;
 mod prepare;
 mod store;
 mod tools;
 
+pub(crate) use guide::{begin as begin_guide, begun as begun_guide};
 pub(crate) use open::{Project, facts_of, find_root, instance_of, load, lock_of, unknown_catalog_service};
 pub(crate) use outcome::Outcome;
 pub(crate) use prepare::{Prepared, unknown_service};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Prepared, open};
+use super::{Prepared, guide, open};
 use crate::artifacts::{self, Change, ChangeKind, Directory, Files, Thing};
 use crate::catalog;
 use crate::cli::context::Context;
@@ -72,7 +72,7 @@ impl Outcome {
         prepared.project.lock_text.as_deref() != Some(&self.lock_text)
     }
 
-    /// Writes what changed: artifacts first, kilter.lock last.
+    /// Writes what changed: artifacts first, then kilter.lock, then the guide.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -81,7 +81,7 @@ impl Outcome {
         if self.lock_changes(prepared) {
             fsx::write(&prepared.project.root.join(open::KILTER_LOCK), self.lock_text.as_bytes())?;
         }
-        Ok(())
+        guide::refresh(&prepared.project, &prepared.plan)
     }
 }
 
