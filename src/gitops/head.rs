@@ -63,15 +63,9 @@ impl Head {
         let listed =
             run(&remote.call(["rev-list", count.as_str(), "--reverse", commit]), "list the repository's commits")?;
         let places = listed.text().lines().enumerate().map(|(place, line)| (line.to_owned(), place)).collect();
-        let blobs = blobs(remote, commit)?;
+        let blobs = blobs_below(remote, commit, &format!("{APPS}/"))?;
         let laid_out = blobs.contains_key(&super::write::layout_path());
-        let mut apps: BTreeMap<String, Files> = BTreeMap::new();
-        for (path, bytes) in blobs {
-            if let Some((namespace, _)) = path.strip_prefix("apps/").and_then(|rest| rest.split_once('/')) {
-                let namespace = namespace.to_owned();
-                apps.entry(namespace).or_default().insert(path, bytes);
-            }
-        }
+        let apps = by_namespace(blobs);
         let mut entries = BTreeMap::new();
         for (namespace, files) in apps {
             let receipt = files.get(&super::layout::receipt_path(&namespace));
@@ -98,8 +92,23 @@ impl Head {
     }
 }
 
-fn blobs(remote: &Remote, commit: &str) -> Result<Files> {
-    blobs_below(remote, commit, &format!("{APPS}/"))
+/// Reads the files of every app of a commit, by namespace.
+///
+/// # Errors
+/// When git fails.
+pub(super) fn apps_below(remote: &Remote, commit: &str) -> Result<BTreeMap<String, Files>> {
+    Ok(by_namespace(blobs_below(remote, commit, &format!("{APPS}/"))?))
+}
+
+fn by_namespace(blobs: Files) -> BTreeMap<String, Files> {
+    let mut apps: BTreeMap<String, Files> = BTreeMap::new();
+    for (path, bytes) in blobs {
+        if let Some((namespace, _)) = path.strip_prefix("apps/").and_then(|rest| rest.split_once('/')) {
+            let namespace = namespace.to_owned();
+            apps.entry(namespace).or_default().insert(path, bytes);
+        }
+    }
+    apps
 }
 
 /// Reads all files below a path of a commit, with two calls of git.

@@ -5,6 +5,7 @@ mod git;
 mod head;
 mod layout;
 mod receipt;
+mod restore;
 mod write;
 
 pub use git::{Credentials, Remote};

@@ -73,7 +73,11 @@ impl Bench {
 }
 
 fn git() -> PathBuf {
-    crate::exec::find_program("git", Some(std::ffi::OsStr::new("/usr/bin:/usr/local/bin:/bin"))).unwrap()
+    program("git")
+}
+
+fn program(name: &str) -> PathBuf {
+    crate::exec::find_program(name, Some(std::ffi::OsStr::new("/usr/bin:/usr/local/bin:/bin"))).unwrap()
 }
 
 fn change(app: &str, generation: i64, image: &str) -> Change {
@@ -115,6 +119,7 @@ fn change(app: &str, generation: i64, image: &str) -> Change {
         files: Some(written),
         title: format!("{app} prod revision 1"),
         trailers: Change::trailers_of(&spec, generation, "kilter-app", "4.3.0"),
+        restores: false,
     }
 }
 
@@ -215,10 +220,75 @@ fn what_somebody_changed_or_set_back_is_seen_and_written_again() {
     assert!(!repository.head().entries["shop-prod"].whole && repository.head().entries["other-prod"].whole);
     assert!(committed(&repository.write(&[change("shop", 1, "i@sha256:1")]).unwrap()));
     assert_eq!(bench.look(&["show", "main:apps/shop-prod/app/app.yaml"]), "---\n# i@sha256:1\n");
-    // Somebody forces the branch back: what is missing is not in the head any more.
-    bench.look(&["update-ref", "refs/heads/main", &before]);
+    assert!(repository.head().knows(&mine));
+}
+
+#[test]
+fn a_branch_that_was_set_back_has_everything_again_after_one_commit() {
+    let bench = Bench::new();
+    let mut repository = bench.open("a");
+    let files = || bench.look(&["ls-tree", "-r", "main", "apps"]);
+    repository.write(&[change("shop", 1, "i@sha256:1"), change("gone", 1, "i@sha256:1")]).unwrap();
+    let old = bench.look(&["rev-parse", "main"]).trim().to_owned();
+    repository.write(&[change("shop", 2, "i@sha256:2"), change("other", 1, "i@sha256:1")]).unwrap();
+    repository.write(&[Change { files: None, ..change("gone", 2, "") }]).unwrap();
+    let right = files();
+    let back = |to: &str| bench.look(&["update-ref", "refs/heads/main", to]);
+    back(&old);
     assert!(repository.refresh().unwrap());
-    assert!(!repository.head().entries.contains_key("other-prod") && !repository.head().knows(&mine));
+    assert_eq!(files(), right, "what was deployed since is there, what was deleted since is gone");
+    assert_eq!(bench.look(&["rev-list", "--count", &format!("{old}..main")]).trim(), "1");
+    let subject = bench.look(&["log", "-1", "--format=%s", "main"]);
+    assert_eq!(subject.trim(), "Restore 3 apps");
+    assert!(repository.head().entries["shop-prod"].whole && !repository.head().entries.contains_key("gone-prod"));
+    let outcomes = repository.write(&[change("shop", 2, "i@sha256:2")]).unwrap();
+    assert!(matches!(outcomes[..], [Outcome::Unchanged(_)]), "nothing is left to do: {outcomes:?}");
+    assert!(!repository.refresh().unwrap());
+
+    // While nobody looked; what refuses is tried again.
+    drop(repository);
+    let hook = Path::new(&bench.url()).join("hooks/pre-receive");
+    crate::fsx::write(&hook, b"#!/bin/sh\nexit 1\n").unwrap();
+    std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut repository = bench.open("a");
+    back(&old);
+    assert!(repository.refresh().is_err());
+    std::fs::remove_file(&hook).unwrap();
+    assert!(repository.refresh().unwrap());
+    assert_eq!(files(), right);
+    drop(repository);
+    back(&old);
+    bench.open("a");
+    assert_eq!(files(), right);
+
+    // Lost altogether.
+    let mut repository = bench.open("a");
+    bench.look(&["update-ref", "-d", "refs/heads/main"]);
+    assert!(repository.refresh().unwrap());
+    assert_eq!((files(), bench.commits()), (right, 1));
+    assert_eq!(bench.look(&["fsck", "--no-dangling"]), "");
+}
+
+#[test]
+fn a_signed_commit_can_be_verified() {
+    let bench = Bench::new();
+    let key = bench.dir.path().join("key");
+    let place = key.to_string_lossy();
+    let made = Invocation::new(program("ssh-keygen")).args(["-q", "-t", "ed25519", "-N", "", "-f", &place]).capture();
+    assert!(made.unwrap().ok());
+    let mut repository = Repository::open(Remote { signing_key: Some(key.clone()), ..bench.remote("a") }).unwrap();
+    repository.write(&[change("shop", 1, "i@sha256:1")]).unwrap();
+    repository.write(&[change("shop", 2, "i@sha256:2")]).unwrap();
+    let public = std::fs::read_to_string(key.with_extension("pub")).unwrap();
+    let signers = bench.dir.path().join("signers");
+    crate::fsx::write(&signers, format!("kilter-operator@kilter.netshire.com {public}").as_bytes()).unwrap();
+    let allowed = format!("gpg.ssh.allowedSignersFile={}", signers.display());
+    let url = bench.url();
+    for commit in bench.look(&["rev-list", "main"]).lines() {
+        bench.git(&["-c", &allowed, "--git-dir", &url, "verify-commit", commit]);
+    }
+    assert_eq!(bench.commits(), 2);
+    assert!(repository.head().entries["shop-prod"].whole);
 }
 
 #[test]

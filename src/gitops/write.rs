@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::json;
 
 use super::git::{failure, run};
+use super::restore::last_head;
 use super::{APPS, Entry, Files, Head, Remote};
 use crate::api::{KilterAppSpec, NAMESPACE};
 use crate::diag::{Error, Result};
@@ -16,6 +17,8 @@ const TRIES: usize = 6;
 const AUTHOR: &str = "kilter-operator <kilter-operator@kilter.netshire.com>";
 /// Where the copy keeps the branch.
 const TRACKED: &str = "refs/remotes/origin/head";
+/// What the branch had last: were the branch set back while nobody looks, this is what it lost.
+const LAST: &str = "refs/kilter/last";
 /// Where a commit is made before it is pushed.
 const NEXT: &str = "refs/kilter/next";
 
@@ -34,6 +37,8 @@ pub struct Change {
     pub title: String,
     /// Trailer lines of the commit.
     pub trailers: Vec<String>,
+    /// Whether the branch had it before.
+    pub restores: bool,
 }
 
 /// What became of a change.
@@ -67,9 +72,14 @@ impl Repository {
                 "make the repository's copy",
             )?;
         }
-        let mut repository = Self { remote, head: Head::default() };
+        let head = last_head(&remote, LAST)?.unwrap_or_default();
+        let mut repository = Self { remote, head };
         repository.refresh()?;
         Ok(repository)
+    }
+
+    pub(super) fn remote(&self) -> &Remote {
+        &self.remote
     }
 
     /// Returns what the head holds, as of the last fetch or push.
@@ -85,20 +95,41 @@ impl Repository {
         self.head.files(&self.remote, namespace)
     }
 
-    /// Fetches; tells whether the branch is another one than was known.
+    /// Fetches; tells whether the branch is another one than was known. One that no longer has what it had gets that again.
     ///
     /// # Errors
-    /// When the remote cannot be reached.
+    /// When the remote cannot be reached, or refuses what it lost: then the next call tries again.
     pub fn refresh(&mut self) -> Result<bool> {
         let commit = self.fetch()?;
         if commit == self.head.commit {
             return Ok(false);
         }
-        self.head = match &commit {
+        let head = match &commit {
             Some(commit) => Head::load(&self.remote, commit)?,
             None => Head::default(),
         };
+        let before = std::mem::replace(&mut self.head, head);
+        self.restore(&before).inspect_err(|_| self.head = before)?;
+        self.remember()?;
         Ok(true)
+    }
+
+    fn remember(&self) -> Result<()> {
+        let Some(commit) = &self.head.commit else { return Ok(()) };
+        run(&self.remote.call(["update-ref", LAST, commit]), "note the repository's head").map(drop)
+    }
+
+    fn restore(&mut self, before: &Head) -> Result<()> {
+        let lost = self.lost(before)?;
+        let open: Vec<&Change> = lost.iter().collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        let commit = self.commit(&open)?;
+        self.push(&commit)?;
+        self.head.advance(&commit);
+        self.take(&open, &commit);
+        Ok(())
     }
 
     fn fetch(&self) -> Result<Option<String>> {
@@ -143,6 +174,7 @@ impl Repository {
                     self.head.advance(&commit);
                     self.take(&open, &commit);
                     self.confirm(changes, &weighed);
+                    self.remember()?;
                     let outcome = |known: Option<Outcome>| known.unwrap_or_else(|| Outcome::Committed(commit.clone()));
                     return Ok(weighed.into_iter().map(outcome).collect());
                 }
@@ -287,10 +319,15 @@ fn has(change: &Change, path: &str) -> bool {
 }
 
 fn message(changes: &[&Change]) -> String {
-    let verb = |change: &Change| if change.files.is_some() { "Deploy" } else { "Delete" };
+    let verb = |change: &Change| match &change.files {
+        Some(_) if change.restores => "Restore",
+        Some(_) => "Deploy",
+        None => "Delete",
+    };
     let subject = match changes {
         [] => "Lay out the repository".to_owned(),
         [change] => format!("{} {}", verb(change), change.title),
+        many if many.iter().any(|change| change.restores) => format!("Restore {} apps", many.len()),
         many => format!("Deploy {} apps", many.len()),
     };
     let mut lines = vec![subject, String::new()];
@@ -317,6 +354,24 @@ fn layout_file() -> Result<String> {
 }
 
 impl Change {
+    /// Returns the change that makes an app again what the branch had.
+    pub(super) fn restoring(namespace: &str, receipt: super::AppReceipt, files: Option<Files>) -> Self {
+        let app = format!("{}/{} env={}", receipt.org, receipt.app, receipt.env);
+        let title = match files {
+            Some(_) => format!("{} {} revision {}", receipt.app, receipt.env, receipt.revision),
+            None => format!("{} {}", receipt.app, receipt.env),
+        };
+        Self {
+            namespace: namespace.to_owned(),
+            uid: receipt.uid.clone(),
+            generation: receipt.generation,
+            title,
+            trailers: vec![format!("Kilter-Restore: {app} revision={} deploy={}", receipt.revision, receipt.deploy)],
+            files: files.map(|files| (files, receipt)),
+            restores: true,
+        }
+    }
+
     /// Returns what a commit says of an app.
     pub fn trailers_of(spec: &KilterAppSpec, generation: i64, chart: &str, helm: &str) -> Vec<String> {
         let digest = spec.template.image.rsplit('@').next().unwrap_or_default();

@@ -280,6 +280,7 @@ impl Operator {
             generation: wanted.generation,
             trailers: rendered.as_ref().map_or_else(gone, |rendered| rendered.trailers.clone()),
             files: rendered.map(|rendered| (rendered.files, rendered.receipt)),
+            restores: false,
             title,
         };
         let written = self.committer.write(change).await;
