@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::context::Context;
-use super::project::{Outcome, Prepared, Project, begin_guide, begun_guide, unknown_catalog_service};
+use super::project::{Outcome, Prepared, Project, begin_guide, tell_guide, unknown_catalog_service};
 use crate::artifacts::unified_diff;
 use crate::catalog;
 use crate::config::edit::{Edit, add_service};
@@ -122,11 +122,12 @@ pub(super) fn finish(ctx: &Context, project: Project, text: String, ending: &End
     let rendered = prepared.render(ctx).map_err(as_it_was)?;
     let outcome = Outcome::new(ctx, &prepared, &rendered)?;
     // Before kilter.yaml: after that is written, nobody asks for the guide again.
-    let guide = ending.guide && !diff.is_empty() && begin_guide(&prepared.project, &prepared.plan)?;
+    let guide = (ending.guide && !diff.is_empty()).then(|| begin_guide(&prepared.project, &prepared.plan));
     if !diff.is_empty() {
         prepared.project.write_config(&text)?;
     }
     outcome.write(&prepared)?;
+    let begun = guide.and_then(|guide| tell_guide(ctx, guide));
     if ctx.ui.json {
         let env: Map<String, Value> = prepared.plan.env.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect();
         ctx.ui.json(&json!({"services": ending.added, "kilterYaml": text, "dryRun": false, "env": env}));
@@ -141,8 +142,8 @@ pub(super) fn finish(ctx: &Context, project: Project, text: String, ending: &End
             ctx.ui.result(&format!("{variable}={value}"));
         }
     }
-    if guide {
-        ctx.ui.talk(&begun_guide());
+    if let Some(begun) = begun {
+        ctx.ui.talk(begun);
     }
     if !ending.added.is_empty() {
         ctx.ui.talk(format!("{} {}. {}", ending.verb, ending.added.join(", "), ending.advice).trim_end());

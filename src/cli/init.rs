@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::context::Context;
-use super::project::{Project, begin_guide, begun_guide};
+use super::project::{Project, begin_guide, tell_guide};
 use crate::artifacts::unified_diff;
 use crate::catalog;
 use crate::config::edit::{Edit, add_service};
@@ -94,14 +94,14 @@ fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, befo
         }
         let _lock = project.take_lock(ctx)?;
         // Before kilter.yaml: after that is written, nobody asks for the guide again.
-        let guide = begin_guide(&project, &plan)?;
+        let guide = begin_guide(&project, &plan);
         project.write_config(&text)?;
         let path = project.root.join("kilter.yaml");
         let above = ctx.directory()? != project.root;
         let shown = if above { path.display().to_string() } else { "kilter.yaml".to_owned() };
         let next = if before_up { "" } else { " Next: `kilter render`." };
-        if guide {
-            ctx.ui.talk(&begun_guide());
+        if let Some(begun) = tell_guide(ctx, guide) {
+            ctx.ui.talk(begun);
         }
         ctx.ui.talk(&format!("Wrote {shown}.{next}"));
     }

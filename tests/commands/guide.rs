@@ -77,3 +77,12 @@ fn a_link_out_of_the_project_is_not_followed() {
         "a link inside the project is the user's way"
     );
 }
+
+#[test]
+fn one_that_cannot_be_written_stops_nothing() {
+    let Some(_) = helm() else { return };
+    let project = shop().file(".agents", "a file\n");
+    let said = project.kilter(&["add", "redis"]).succeeds().stderr;
+    assert!(said.contains("warning: ") && said.contains(GUIDE) && said.contains("Added redis."), "{said}");
+    assert_eq!(project.read("kilter.yaml"), "services:\n  - redis\n");
+}

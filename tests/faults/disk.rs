@@ -106,6 +106,7 @@ fn a_project_on_a_full_disk() {
     ");
     disk.free();
     same(&tree(&project.root()), &before, "written");
+    assert!(!project.root().join(".agents").exists(), "nothing is left of the guide");
     project.kilter(&["add", "redis"]).succeeds();
     assert_eq!(project.read("kilter.yaml"), "# mine\nservices: [postgres, redis]\n");
 }

@@ -2,15 +2,20 @@
 //! <https://agentskills.io/specification> describes it, in the place that is no one program's own.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Project;
+use crate::cli::context::Context;
 use crate::diag::{Error, Result};
 use crate::fsx;
 use crate::plan::{APP, Plan};
 
 /// Its place in the project.
 const GUIDE: &str = ".agents/skills/kilter/SKILL.md";
+
+/// What is said of one that was just written.
+const BEGUN: &str = "Wrote .agents/skills/kilter/SKILL.md, a guide for coding agents (`skills: false` ends that).";
 
 /// What tells kilter's own from a guide that somebody wrote. It stays the same from version to version.
 const MARK: &str = "Written by kilter, which keeps it current; `skills: false` in kilter.yaml ends that.";
@@ -25,13 +30,24 @@ pub(crate) fn begin(project: &Project, plan: &Plan) -> Result<bool> {
     if fsx::read(&path, fsx::MAX_FILE)?.is_some() {
         return Ok(false);
     }
-    fsx::write(&path, text(plan).as_bytes())?;
+    fsx::write(&path, text(plan).as_bytes()).inspect_err(|_| {
+        // The directories that were made for it: one that holds anything is not removed.
+        let above = path.ancestors().skip(1).take_while(|directory| *directory != project.root);
+        above.take_while(|directory| fs::remove_dir(directory).is_ok()).for_each(drop);
+    })?;
     Ok(true)
 }
 
-/// Says that it was written.
-pub(crate) fn begun() -> String {
-    format!("Wrote {GUIDE}, a guide for coding agents (`skills: false` ends that).")
+/// Warns of a guide that could not be written, which is no reason for a command to fail; returns what there is to say of one
+/// that was.
+pub(crate) fn tell(ctx: &Context, begun: Result<bool>) -> Option<&'static str> {
+    match begun {
+        Ok(begun) => begun.then_some(BEGUN),
+        Err(error) => {
+            error.problems().iter().for_each(|problem| ctx.ui.warn(problem));
+            None
+        }
+    }
 }
 
 /// Brings a guide that kilter wrote up to date; one that is not there is not made.

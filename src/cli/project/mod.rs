@@ -7,7 +7,7 @@ mod prepare;
 mod store;
 mod tools;
 
-pub(crate) use guide::{begin as begin_guide, begun as begun_guide};
+pub(crate) use guide::{begin as begin_guide, tell as tell_guide};
 pub(crate) use open::{Project, facts_of, find_root, instance_of, load, lock_of, unknown_catalog_service};
 pub(crate) use outcome::Outcome;
 pub(crate) use prepare::{Prepared, unknown_service};
