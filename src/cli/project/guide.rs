@@ -53,10 +53,11 @@ pub(crate) fn tell(ctx: &Context, begun: Result<bool>) -> Option<&'static str> {
 /// Brings a guide that kilter wrote up to date; one that is not there is not made.
 ///
 /// # Errors
-/// When it cannot be read or written.
+/// When it cannot be written.
 pub(super) fn refresh(project: &Project, plan: &Plan) -> Result<()> {
     let Some(path) = place(project)? else { return Ok(()) };
-    let Some(old) = fsx::read(&path, fsx::MAX_FILE)? else { return Ok(()) };
+    // What cannot be read is no guide of kilter's.
+    let Ok(Some(old)) = fsx::read(&path, fsx::MAX_FILE) else { return Ok(()) };
     let own = String::from_utf8_lossy(&old).contains(MARK);
     let new = text(plan);
     if own && old != new.as_bytes() { fsx::write(&path, new.as_bytes()) } else { Ok(()) }
