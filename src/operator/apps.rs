@@ -19,7 +19,7 @@ use super::committer::Committer;
 use super::decide::{Observed, Rendering, Step, Wanted, at_head, decide};
 use super::metrics::Metrics;
 use super::observe::{observe, wanted};
-use super::render::{AppRenderer, RenderedApp};
+use super::render::{AppRenderer, Ran, RenderedApp, committed_jobs};
 use super::report::{Facts, report};
 use super::{MANAGER, flux, history};
 use crate::api::{AppId, FINALIZER, KilterApp, KilterAppStatus, LABEL_ORG, NAMESPACE};
@@ -251,8 +251,9 @@ impl Operator {
         let closed = |_| Error::bug("the renders ended");
         let _slot = self.render_slots.clone().acquire_owned().await.map_err(closed)?;
         let (renderer, of, spec) = (self.renderer.clone(), id.clone(), app.clone());
+        let jobs = self.committed_jobs(id, app).await?;
         let began = Instant::now();
-        let rendered = tokio::task::spawn_blocking(move || renderer.render(&of, &spec)).await;
+        let rendered = tokio::task::spawn_blocking(move || renderer.render(&of, &spec, jobs)).await;
         let rendered = rendered.unwrap_or_else(|error| Err(Error::bug(error.to_string())));
         self.metrics.rendered(rendered.is_ok(), began.elapsed());
         let kept = rendered.map_err(|error| words(&error));
@@ -262,6 +263,15 @@ impl Operator {
         let key = (wanted.uid.clone(), wanted.generation, wanted.rerender.clone());
         self.memory().renders.insert(id.namespace(), (key, kept));
         Ok(())
+    }
+
+    /// Looks for the Jobs of the app's deploy in the repository; without a look where there can be none.
+    async fn committed_jobs(&self, id: &AppId, app: &KilterApp) -> Result<Option<Ran>> {
+        let head = self.committer.head();
+        let entry = head.entries.get(&id.namespace()).filter(|entry| entry.receipt.deploy == app.spec.deploy);
+        let Some(entry) = entry.filter(|_| app.spec.template.has_jobs()) else { return Ok(None) };
+        let files = self.committer.files(id.namespace()).await?;
+        Ok(committed_jobs(id, app, &entry.receipt, &files))
     }
 
     async fn commit(&self, id: &AppId, wanted: &Wanted, remove: bool) -> Result<()> {

@@ -76,7 +76,7 @@ async fn answer(plan: &KilterPlan, operator: &Arc<Operator>) -> Result<String> {
     };
     let app = KilterApp::new(&id.namespace(), spec);
     let (renderer, of) = (operator.renderer.clone(), id.clone());
-    let rendered = tokio::task::spawn_blocking(move || renderer.render(&of, &app)).await;
+    let rendered = tokio::task::spawn_blocking(move || renderer.render(&of, &app, None)).await;
     let rendered = rendered.map_err(|error| Error::bug(error.to_string()))??;
     Ok(diff(&old, &rendered.files))
 }

@@ -9,7 +9,7 @@ use crate::catalog;
 use crate::config::model::Hooks;
 use crate::diag::{Error, Result};
 use crate::exec::Invocation;
-use crate::gitops::{AppReceipt, Change, Files, Phase, Phased, files};
+use crate::gitops::{APPS, AppReceipt, Change, Files, Phase, Phased, files};
 use crate::helm::charts::ChartStore;
 use crate::helm::{Chart, Helm, Observer, Release, Renderer, Source};
 use crate::ids::Digest;
@@ -35,6 +35,13 @@ pub(super) struct RenderedApp {
     pub files: Files,
     pub receipt: AppReceipt,
     pub trailers: Vec<String>,
+}
+
+/// One helm run, with its receipt.
+#[derive(Debug, Clone)]
+pub(super) struct Ran {
+    phased: Phased,
+    receipt: serde_json::Value,
 }
 
 /// Nobody listens.
@@ -76,31 +83,18 @@ impl AppRenderer {
         &self.platform
     }
 
-    /// Renders an app: one helm process, two when Jobs run before it. Blocks.
+    /// Renders an app: one helm process, two when Jobs run before it that are not `committed` yet. Blocks.
     ///
     /// # Errors
     /// When helm fails; its words are in the error.
-    pub(super) fn render(&self, id: &AppId, app: &KilterApp) -> Result<RenderedApp> {
-        let mut phases = Vec::new();
-        let mut renders = BTreeMap::new();
-        let wanted = [Phase::Jobs, Phase::App];
-        for phase in wanted.into_iter().filter(|phase| *phase == Phase::App || app.spec.template.has_jobs()) {
-            let values = production_values(id, &app.spec, &self.platform, phase == Phase::Jobs)?;
-            let release = Release {
-                service: format!("{} {}", id.namespace(), phase.name()),
-                name: id.namespace(),
-                namespace: id.namespace(),
-                kubernetes: self.platform.kubernetes.clone(),
-                chart: self.chart.clone(),
-                values: values.clone(),
-                hooks: Some(Hooks::Drop),
-            };
-            let mut rendered = self.renderer.render(std::slice::from_ref(&release), &|_| None, &Silent);
-            let rendered = rendered.pop().ok_or_else(|| Error::bug("nothing was rendered"))??;
-            let receipt = serde_json::to_value(&rendered.receipt).map_err(|error| Error::bug(error.to_string()))?;
-            renders.insert(phase.name().to_owned(), receipt);
-            phases.push(Phased { phase, values, manifest: rendered.manifest.as_ref().clone() });
+    pub(super) fn render(&self, id: &AppId, app: &KilterApp, committed: Option<Ran>) -> Result<RenderedApp> {
+        let mut ran = Vec::new();
+        if app.spec.template.has_jobs() {
+            ran.push(committed.map_or_else(|| self.run(id, app, Phase::Jobs), Ok)?);
         }
+        ran.push(self.run(id, app, Phase::App)?);
+        let renders = ran.iter().map(|ran| (ran.phased.phase.name().to_owned(), ran.receipt.clone())).collect();
+        let phases: Vec<Phased> = ran.into_iter().map(|ran| ran.phased).collect();
         let metadata = &app.metadata;
         let generation = metadata.generation.unwrap_or(0);
         let receipt = AppReceipt {
@@ -121,6 +115,36 @@ impl AppRenderer {
         let trailers = Change::trailers_of(&app.spec, generation, &chart, &self.renderer.helm.version);
         Ok(RenderedApp { files, receipt, trailers })
     }
+
+    fn run(&self, id: &AppId, app: &KilterApp, phase: Phase) -> Result<Ran> {
+        let values = production_values(id, &app.spec, &self.platform, phase == Phase::Jobs)?;
+        let release = Release {
+            service: format!("{} {}", id.namespace(), phase.name()),
+            name: id.namespace(),
+            namespace: id.namespace(),
+            kubernetes: self.platform.kubernetes.clone(),
+            chart: self.chart.clone(),
+            values: values.clone(),
+            hooks: Some(Hooks::Drop),
+        };
+        let mut rendered = self.renderer.render(std::slice::from_ref(&release), &|_| None, &Silent);
+        let rendered = rendered.pop().ok_or_else(|| Error::bug("nothing was rendered"))??;
+        let receipt = serde_json::to_value(&rendered.receipt).map_err(|error| Error::bug(error.to_string()))?;
+        Ok(Ran { phased: Phased { phase, values, manifest: rendered.manifest.as_ref().clone() }, receipt })
+    }
+}
+
+/// Returns the Jobs of an app's deploy as the repository has them, if it has. They stay as they are for as long as the deploy is
+/// the same: the pods of a Job cannot be changed after it was made, so what another chart or helm prints would be refused
+/// (<https://kubernetes.io/docs/concepts/workloads/controllers/job/>, `spec.template` is immutable).
+pub(super) fn committed_jobs(id: &AppId, app: &KilterApp, receipt: &AppReceipt, files: &Files) -> Option<Ran> {
+    let same = app.metadata.uid.as_ref() == Some(&receipt.uid) && app.spec.deploy == receipt.deploy;
+    if !same || !receipt.describes(files) {
+        return None;
+    }
+    let file = |name: &str| files.get(&format!("{APPS}/{}/jobs/{name}", id.namespace())).cloned();
+    let phased = Phased { phase: Phase::Jobs, values: file("values.yaml")?, manifest: file("jobs.yaml")? };
+    Some(Ran { phased, receipt: receipt.renders.get(Phase::Jobs.name())?.clone() })
 }
 
 /// Returns the annotation that asks for another render.
@@ -142,5 +166,57 @@ fn version_of(helm: &Path) -> Result<(String, Option<String>)> {
         _ => Err(Error::missing(format!("`{}` does not say its version: {}", helm.display(), said.ending))
             .detail(said.stderr)
             .help("Give `--helm` the helm of kilter's pins.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::{KilterAppSpec, Template};
+
+    #[test]
+    fn the_jobs_of_a_deploy_stay_as_they_are_committed() {
+        let id = AppId::new("acme", "shop", "prod").unwrap();
+        let template = Template { image: "i@sha256:1".into(), migration: vec!["up".into()], ..Template::default() };
+        let spec = KilterAppSpec {
+            org: "acme".into(),
+            app: "shop".into(),
+            env: "prod".into(),
+            revision: 1,
+            deploy: "d1".into(),
+            by: "ci".into(),
+            template,
+        };
+        let receipt = AppReceipt {
+            org: "acme".into(),
+            app: "shop".into(),
+            env: "prod".into(),
+            uid: "u".into(),
+            generation: 1,
+            revision: 1,
+            deploy: "d1".into(),
+            image: String::new(),
+            rerender: String::new(),
+            renders: BTreeMap::from([("jobs".into(), json!({"helm": "old"}))]),
+            files: BTreeMap::new(),
+        };
+        let jobs = Phased { phase: Phase::Jobs, values: b"v\n".to_vec(), manifest: b"kind: Job\n".to_vec() };
+        let (all, receipt) = files(&id, &spec, &Platform::default(), &[jobs], receipt).unwrap();
+        let mut app = KilterApp::new("shop-prod", spec);
+        app.metadata.uid = Some("u".into());
+        let ran = committed_jobs(&id, &app, &receipt, &all).unwrap();
+        assert_eq!((ran.phased.manifest.as_slice(), ran.phased.values.as_slice()), (&b"kind: Job\n"[..], &b"v\n"[..]));
+        assert_eq!(ran.receipt, json!({"helm": "old"}));
+
+        let mut tampered = all.clone();
+        tampered.insert("apps/shop-prod/jobs/jobs.yaml".into(), b"kind: Pod\n".to_vec());
+        assert!(committed_jobs(&id, &app, &receipt, &tampered).is_none(), "what somebody changed is rendered again");
+        app.spec.deploy = "d2".into();
+        assert!(committed_jobs(&id, &app, &receipt, &all).is_none(), "another deploy has Jobs of its own");
+        app.spec.deploy = "d1".into();
+        app.metadata.uid = Some("another".into());
+        assert!(committed_jobs(&id, &app, &receipt, &all).is_none());
     }
 }
