@@ -6,6 +6,7 @@
 mod crashes;
 mod deploys;
 mod network;
+mod pods;
 mod repository;
 mod secrets;
 
@@ -96,13 +97,13 @@ impl Platform {
             operator: None,
         };
         platform.since = platform.head();
-        platform.apply();
+        platform.apply(&json!({"workloads": false}));
         platform.token = platform.server_command(&["token", "create", "--name", "ci", "--org", "acme"]);
         Some(platform)
     }
 
-    /// What the chart kilter-platform makes, but for the workloads, which are processes here.
-    fn apply(&mut self) {
+    /// What the chart kilter-platform makes with these values and what the bed asks for.
+    fn apply(&mut self, values: &Value) {
         let _ = self.try_kubectl(&["create", "namespace", "kilter-system"]);
         let login = |name: &str| fs::read_to_string(self.git_login.join(name)).unwrap();
         let (username, password) = (login("username"), login("password"));
@@ -124,8 +125,9 @@ impl Platform {
             "flux": {"sopsSecret": "kilter-age", "retryInterval": "5s"},
         });
         write(&self.dir.path().join("platform.yaml"), &settings.to_string());
-        let values = json!({"workloads": false, "platform": settings,
-            "repository": {"url": self.git_url, "secretName": "kilter-repository"}});
+        let mut values = values.clone();
+        values["platform"] = settings;
+        values["repository"] = json!({"url": self.git_url, "secretName": "kilter-repository"});
         write(&self.dir.path().join("values.json"), &values.to_string());
         let chart = support::root().join("vendor-charts/kilter-platform");
         let mut helm = command(&self.helm);
