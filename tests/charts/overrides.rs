@@ -83,7 +83,7 @@ fn hostile_text_in_commands_and_credentials_survives() {
     let main = &containers(workload(&inline, "x"))[0];
     assert_eq!((literal(&main["command"]), literal(&main["args"])), (literal(&json_words()), literal(&json_words())));
     for password in HOSTILE.iter().filter(|text| !text.is_empty()) {
-        for name in ["postgres", "redis", "mysql", "rabbitmq"] {
+        for name in ["postgres", "redis", "mysql", "mariadb", "rabbitmq"] {
             let objects = objects(&helm, &chart(name), "x", &json!({"auth": {"password": password}}));
             assert_eq!(find(&objects, "Secret", "x-auth")["stringData"]["password"], *password, "{name}");
         }
@@ -155,6 +155,9 @@ fn what_auth_decides_is_refused_in_the_environment() {
         ("postgres", "POSTGRES_DB", "set auth.database under values"),
         ("mysql", "MYSQL_ROOT_PASSWORD", "set auth.password under values"),
         ("mysql", "MYSQL_DATABASE", "set auth.database under values"),
+        ("mariadb", "MARIADB_ROOT_PASSWORD", "set auth.password under values"),
+        ("mariadb", "MYSQL_ROOT_PASSWORD", "set auth.password under values"),
+        ("mariadb", "MARIADB_DATABASE", "set auth.database under values"),
         ("mongodb", "MONGO_INITDB_ROOT_PASSWORD", "set auth.password under values"),
         ("mongodb", "MONGO_INITDB_ROOT_USERNAME", "the user is root"),
         ("mongodb", "KILTER_KEYFILE", "it is made from auth.password"),
