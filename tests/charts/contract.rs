@@ -191,11 +191,16 @@ fn catalog_files_agree_with_their_charts() {
         assert_eq!(chart.values["image"], catalog.image.as_str(), "{name}");
         assert!(exact(&catalog.image), "{name}: {}", catalog.image);
         let ports: BTreeSet<_> = catalog.ports.iter().map(|port| (port.name.clone(), u64::from(port.port))).collect();
+        let names: BTreeSet<_> = catalog.ports.iter().map(|port| &port.name).collect();
         let of_values = chart.values["ports"].as_object().unwrap().iter();
         assert_eq!(ports, of_values.map(|(port, number)| (port.clone(), number.as_u64().unwrap())).collect(), "{name}");
         assert!(catalog.docs.starts_with("https://"), "{name}");
         assert!(!catalog.provides.is_empty(), "{name} provides nothing");
         assert!(!catalog.detect.is_empty(), "{name} is never detected");
+        for port in &catalog.ports {
+            let stands_in = port.localhost.as_ref().is_none_or(|other| *other != port.name && names.contains(other));
+            assert!(stands_in, "{name}: {} is {:?} on this machine", port.name, port.localhost);
+        }
         for needed in &catalog.requires {
             assert!(kilter::catalog::service(&needed.service).is_some(), "{name}: {}", needed.service);
         }
