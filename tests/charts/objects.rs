@@ -70,6 +70,7 @@ pub(super) fn rich(chart: &Chart) -> Value {
         "rabbitmq" => json!({"config": {"heartbeat": 30}}),
         "mysql" | "mariadb" => json!({"config": {"max-connections": 50}}),
         "memcached" => json!({"config": {"max-item-size": "2m"}}),
+        "kafka" => json!({"config": {"num.partitions": 3, "log.retention.bytes": 1_073_741_824}}),
         "temporal" => json!({"namespaces": ["reports"]}),
         "inline-service" => json!({"storage": {"path": "/data"}, "command": ["/whoami"], "args": ["--verbose"]}),
         "dev-app" => json!({"health": "/healthz", "command": ["sh", "-c", "npm run dev"], "secrets": ["shop-keys"],

@@ -138,7 +138,12 @@ fn overrides_reach_the_manifest() {
 #[test]
 fn the_environment_a_person_gives_goes_over_the_charts_own() {
     let Some(helm) = support::helm() else { return };
-    for (name, variable) in [("postgres", "PGDATA"), ("mailpit", "MP_DATABASE"), ("rabbitmq", "ERL_MAX_PORTS")] {
+    for (name, variable) in [
+        ("postgres", "PGDATA"),
+        ("mailpit", "MP_DATABASE"),
+        ("rabbitmq", "ERL_MAX_PORTS"),
+        ("kafka", "KAFKA_HEAP_OPTS"),
+    ] {
         for said in ["/elsewhere", ""] {
             let objects = objects(&helm, &chart(name), "x", &json!({"env": {variable: said}}));
             assert_eq!(env(&containers(workload(&objects, "x"))[0], variable).as_deref(), Some(said), "{name}");
@@ -158,6 +163,7 @@ fn what_auth_decides_is_refused_in_the_environment() {
         ("mariadb", "MARIADB_ROOT_PASSWORD", "set auth.password under values"),
         ("mariadb", "MYSQL_ROOT_PASSWORD", "set auth.password under values"),
         ("mariadb", "MARIADB_DATABASE", "set auth.database under values"),
+        ("kafka", "KILTER_HOST_PORT", "kilter gives it"),
         ("mongodb", "MONGO_INITDB_ROOT_PASSWORD", "set auth.password under values"),
         ("mongodb", "MONGO_INITDB_ROOT_USERNAME", "the user is root"),
         ("mongodb", "KILTER_KEYFILE", "it is made from auth.password"),

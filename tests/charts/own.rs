@@ -55,6 +55,20 @@ fn redis_asks_for_no_password_when_there_is_none() {
 }
 
 #[test]
+fn kafka_tells_pods_and_this_machine_each_its_own_address() {
+    let Some(helm) = support::helm() else { return };
+    let objects = objects(&helm, &chart("kafka"), "events", &json!({"ports": {"kafka": 19_092}}));
+    let server = &containers(workload(&objects, "events"))[0];
+    let start = server["command"][2].as_str().unwrap();
+    assert!(start.contains(",CLUSTER://events.shop-dev.svc:19092,HOST://127.0.0.1:$KILTER_HOST_PORT\""), "{start}");
+    assert!(start.starts_with(": \"${KILTER_HOST_PORT:=9094}\"\n"), "what a forward by hand leads to: {start}");
+    let told = json!({"name": "events-host-ports", "key": "host", "optional": true});
+    assert_eq!(server["env"][0]["valueFrom"]["configMapKeyRef"], told);
+    let properties = find(&objects, "ConfigMap", "events-config")["data"]["server.properties"].as_str().unwrap();
+    assert!(properties.contains(",CLUSTER://:9092,HOST://:9094\n"), "{properties}");
+}
+
+#[test]
 fn an_inline_service_has_a_volume_only_when_it_says_where() {
     let Some(helm) = support::helm() else { return };
     let chart = chart("inline-service");
