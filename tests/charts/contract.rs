@@ -170,17 +170,20 @@ pub(super) fn fixed_maps(properties: &Value, values: &Value) -> Vec<String> {
     pointers
 }
 
-/// Tells whether an image's tag is one that is made once: a full version.
+/// Tells whether an image's tag is one that is made once: a full version, or, as Microsoft counts, a year and a cumulative update.
 pub(super) fn exact(image: &str) -> bool {
     let Some((_, tag)) = image.rsplit_once(':') else { return false };
-    let version = tag.trim_start_matches('v').split('-').next().unwrap();
-    let numbers: Vec<_> = version.split('.').collect();
-    numbers.len() >= 2 && numbers.iter().all(|number| number.parse::<u32>().is_ok())
+    let mut parts = tag.trim_start_matches('v').split('-');
+    let numbers: Vec<_> = parts.next().unwrap().split('.').collect();
+    let is_number = |text: &str| text.parse::<u32>().is_ok();
+    let update = parts.next().and_then(|part| part.strip_prefix("CU")).is_some_and(is_number);
+    (numbers.len() >= 2 || update) && numbers.iter().all(|number| is_number(number))
 }
 
 #[test]
 fn an_exact_tag_is_a_full_version() {
     assert!(exact("postgres:18.6") && exact("axllent/mailpit:v1.30.5") && exact("localhost:5000/a/b:2.14.5-alpine"));
+    assert!(exact("mcr.microsoft.com/mssql/server:2025-CU9-ubuntu-22.04") && !exact("mssql/server:2025-latest"));
     assert!(!exact("postgres") && !exact("postgres:18") && !exact("a:latest") && !exact("localhost:5000/a"));
 }
 

@@ -69,6 +69,18 @@ fn kafka_tells_pods_and_this_machine_each_its_own_address() {
 }
 
 #[test]
+fn sql_server_takes_the_password_that_kilter_derives_and_no_weaker_one() {
+    let schema = jsonschema::validator_for(&chart("mssql").schema).unwrap();
+    let taken = |password: &str| {
+        let mut values = chart("mssql").values;
+        values["auth"]["password"] = json!(password);
+        schema.is_valid(&values)
+    };
+    assert!(taken("Kilter-0123456789abcdef01234567") && taken("Kilter-abcdefabcdefabcdefabcdef") && taken("sMall123"));
+    assert!(!taken("0123456789abcdef01234567") && !taken("Ab-1") && !taken("ALLCAPITALS1"));
+}
+
+#[test]
 fn an_inline_service_has_a_volume_only_when_it_says_where() {
     let Some(helm) = support::helm() else { return };
     let chart = chart("inline-service");

@@ -55,6 +55,7 @@ fn a_change_of_its_configuration_rolls_a_service() {
         ("mariadb", json!({"auth": {"password": "another"}})),
         ("kafka", json!({"config": {"num.partitions": 3}})),
         ("kafka", json!({"ports": {"kafka": 19_092}})),
+        ("mssql", json!({"auth": {"database": "another"}})),
     ];
     for (name, change) in changes {
         let chart = chart(name);
