@@ -71,6 +71,9 @@ pub(super) fn rich(chart: &Chart) -> Value {
         "mysql" | "mariadb" => json!({"config": {"max-connections": 50}}),
         "memcached" => json!({"config": {"max-item-size": "2m"}}),
         "kafka" => json!({"config": {"num.partitions": 3, "log.retention.bytes": 1_073_741_824}}),
+        "clickhouse" => {
+            json!({"config": {"max_connections": 100, "query_log": {"ttl": "event_date + INTERVAL 1 DAY"}}})
+        }
         "temporal" => json!({"namespaces": ["reports"]}),
         "inline-service" => json!({"storage": {"path": "/data"}, "command": ["/whoami"], "args": ["--verbose"]}),
         "dev-app" => json!({"health": "/healthz", "command": ["sh", "-c", "npm run dev"], "secrets": ["shop-keys"],

@@ -83,7 +83,7 @@ fn hostile_text_in_commands_and_credentials_survives() {
     let main = &containers(workload(&inline, "x"))[0];
     assert_eq!((literal(&main["command"]), literal(&main["args"])), (literal(&json_words()), literal(&json_words())));
     for password in HOSTILE.iter().filter(|text| !text.is_empty()) {
-        for name in ["postgres", "redis", "mysql", "mariadb", "rabbitmq"] {
+        for name in ["postgres", "redis", "mysql", "mariadb", "rabbitmq", "clickhouse"] {
             let objects = objects(&helm, &chart(name), "x", &json!({"auth": {"password": password}}));
             assert_eq!(find(&objects, "Secret", "x-auth")["stringData"]["password"], *password, "{name}");
         }
@@ -166,6 +166,9 @@ fn what_auth_decides_is_refused_in_the_environment() {
         ("mssql", "MSSQL_SA_PASSWORD", "set auth.password under values"),
         ("mssql", "SA_PASSWORD", "set auth.password under values"),
         ("mssql", "MSSQL_DB", "set auth.database under values"),
+        ("clickhouse", "CLICKHOUSE_USER", "the user is default"),
+        ("clickhouse", "CLICKHOUSE_PASSWORD", "set auth.password under values"),
+        ("clickhouse", "CLICKHOUSE_DB", "set auth.database under values"),
         ("kafka", "KILTER_HOST_PORT", "kilter gives it"),
         ("mongodb", "MONGO_INITDB_ROOT_PASSWORD", "set auth.password under values"),
         ("mongodb", "MONGO_INITDB_ROOT_USERNAME", "the user is root"),
