@@ -169,6 +169,7 @@ fn what_auth_decides_is_refused_in_the_environment() {
         ("clickhouse", "CLICKHOUSE_USER", "the user is default"),
         ("clickhouse", "CLICKHOUSE_PASSWORD", "set auth.password under values"),
         ("clickhouse", "CLICKHOUSE_DB", "set auth.database under values"),
+        ("elasticsearch", "ELASTIC_PASSWORD", "set auth.password under values"),
         ("kafka", "KILTER_HOST_PORT", "kilter gives it"),
         ("mongodb", "MONGO_INITDB_ROOT_PASSWORD", "set auth.password under values"),
         ("mongodb", "MONGO_INITDB_ROOT_USERNAME", "the user is root"),

@@ -81,6 +81,20 @@ fn sql_server_takes_the_password_that_kilter_derives_and_no_weaker_one() {
 }
 
 #[test]
+fn credentials_in_files_of_a_client_are_escaped_the_way_it_reads_them() {
+    let Some(helm) = support::helm() else { return };
+    for (name, file, line) in [
+        ("elasticsearch", "curl.conf", r#"user = "elastic:quote\" and \\""#),
+        ("mariadb", "client.cnf", r#"password="quote" and \\""#),
+    ] {
+        let values = json!({"auth": {"password": r#"quote" and \"#}});
+        let objects = objects(&helm, &chart(name), "x", &values);
+        let text = find(&objects, "Secret", "x-auth")["stringData"][file].as_str().unwrap();
+        assert!(text.lines().any(|found| found == line), "{name}: {text}");
+    }
+}
+
+#[test]
 fn an_inline_service_has_a_volume_only_when_it_says_where() {
     let Some(helm) = support::helm() else { return };
     let chart = chart("inline-service");

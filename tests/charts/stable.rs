@@ -57,6 +57,7 @@ fn a_change_of_its_configuration_rolls_a_service() {
         ("kafka", json!({"ports": {"kafka": 19_092}})),
         ("mssql", json!({"auth": {"database": "another"}})),
         ("clickhouse", json!({"config": {"max_connections": 100}})),
+        ("elasticsearch", json!({"auth": {"password": "another"}})),
     ];
     for (name, change) in changes {
         let chart = chart(name);
