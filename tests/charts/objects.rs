@@ -74,6 +74,7 @@ pub(super) fn rich(chart: &Chart) -> Value {
         "clickhouse" => {
             json!({"config": {"max_connections": 100, "query_log": {"ttl": "event_date + INTERVAL 1 DAY"}}})
         }
+        "elasticsearch" | "opensearch" => json!({"config": {"action.destructive_requires_name": false}}),
         "temporal" => json!({"namespaces": ["reports"]}),
         "inline-service" => json!({"storage": {"path": "/data"}, "command": ["/whoami"], "args": ["--verbose"]}),
         "dev-app" => json!({"health": "/healthz", "command": ["sh", "-c", "npm run dev"], "secrets": ["shop-keys"],

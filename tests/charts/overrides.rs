@@ -143,6 +143,7 @@ fn the_environment_a_person_gives_goes_over_the_charts_own() {
         ("mailpit", "MP_DATABASE"),
         ("rabbitmq", "ERL_MAX_PORTS"),
         ("kafka", "KAFKA_HEAP_OPTS"),
+        ("opensearch", "OPENSEARCH_JAVA_OPTS"),
     ] {
         for said in ["/elsewhere", ""] {
             let objects = objects(&helm, &chart(name), "x", &json!({"env": {variable: said}}));

@@ -58,6 +58,7 @@ fn a_change_of_its_configuration_rolls_a_service() {
         ("mssql", json!({"auth": {"database": "another"}})),
         ("clickhouse", json!({"config": {"max_connections": 100}})),
         ("elasticsearch", json!({"auth": {"password": "another"}})),
+        ("opensearch", json!({"config": {"action.destructive_requires_name": false}})),
     ];
     for (name, change) in changes {
         let chart = chart(name);
