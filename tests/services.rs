@@ -184,6 +184,28 @@ fn another_port_moves_service_and_urls() {
 }
 
 #[test]
+fn a_server_that_tells_its_clients_where_to_go_on_is_told_the_host_port() {
+    let Some(_) = helm() else { return };
+    let project = rendered("services: [redis, {name: events, from: kafka}]\n");
+    let env = env(&project);
+    let ports = env["services"][1]["ports"].as_array().unwrap();
+    assert_eq!((&ports[0]["name"], &ports[1]["name"]), (&"kafka".into(), &"host".into()));
+    assert_eq!(ports[0]["localhost"], ports[1]["localhost"], "one stands for both on this machine");
+    assert_eq!(env["inCluster"]["KAFKA_BROKERS"], "events.shop-dev.svc:9092");
+    assert_eq!(env["localhost"]["KAFKA_BROKERS"], ports[1]["localhost"]);
+    let service = object(&project, "events", "Service");
+    let slot = service["spec"]["ports"][1]["nodePort"].as_u64().unwrap() - 30_000;
+    let tiltfile = artifact(&project, "Tiltfile");
+    let told = format!(
+        "'metadata': {{'name': \"events-host-ports\", 'namespace': \"shop-dev\"}}, 'data': {{\"host\": str(host_port({slot}))}}"
+    );
+    assert!(tiltfile.contains(&told), "{tiltfile}");
+    assert!(tiltfile.contains("\"events-host-ports:configmap\"]"), "{tiltfile}");
+    assert!(!tiltfile.contains("redis-host-ports"), "{tiltfile}");
+    assert!(!artifact(&project, "manifests/events.yaml").contains(ports[1]["localhost"].as_str().unwrap()));
+}
+
+#[test]
 fn an_inline_service_gives_the_app_what_its_templates_say() {
     let Some(_) = helm() else { return };
     let project = rendered(

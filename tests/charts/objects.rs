@@ -68,7 +68,13 @@ pub(super) fn rich(chart: &Chart) -> Value {
         "redis" | "valkey" => json!({"config": {"maxmemory": "100mb"}}),
         "nats" => json!({"config": {"max_payload": 8_388_608, "jetstream": {"max_file_store": 1_073_741_824}}}),
         "rabbitmq" => json!({"config": {"heartbeat": 30}}),
-        "mysql" => json!({"config": {"max-connections": 50}}),
+        "mysql" | "mariadb" => json!({"config": {"max-connections": 50}}),
+        "memcached" => json!({"config": {"max-item-size": "2m"}}),
+        "kafka" => json!({"config": {"num.partitions": 3, "log.retention.bytes": 1_073_741_824}}),
+        "clickhouse" => {
+            json!({"config": {"max_connections": 100, "query_log": {"ttl": "event_date + INTERVAL 1 DAY"}}})
+        }
+        "elasticsearch" | "opensearch" => json!({"config": {"action.destructive_requires_name": false}}),
         "temporal" => json!({"namespaces": ["reports"]}),
         "inline-service" => json!({"storage": {"path": "/data"}, "command": ["/whoami"], "args": ["--verbose"]}),
         "dev-app" => json!({"health": "/healthz", "command": ["sh", "-c", "npm run dev"], "secrets": ["shop-keys"],

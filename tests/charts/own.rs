@@ -55,6 +55,46 @@ fn redis_asks_for_no_password_when_there_is_none() {
 }
 
 #[test]
+fn kafka_tells_pods_and_this_machine_each_its_own_address() {
+    let Some(helm) = support::helm() else { return };
+    let objects = objects(&helm, &chart("kafka"), "events", &json!({"ports": {"kafka": 19_092}}));
+    let server = &containers(workload(&objects, "events"))[0];
+    let start = server["command"][2].as_str().unwrap();
+    assert!(start.contains(",CLUSTER://events.shop-dev.svc:19092,HOST://127.0.0.1:$KILTER_HOST_PORT\""), "{start}");
+    assert!(start.starts_with(": \"${KILTER_HOST_PORT:=9094}\"\n"), "what a forward by hand leads to: {start}");
+    let told = json!({"name": "events-host-ports", "key": "host", "optional": true});
+    assert_eq!(server["env"][0]["valueFrom"]["configMapKeyRef"], told);
+    let properties = find(&objects, "ConfigMap", "events-config")["data"]["server.properties"].as_str().unwrap();
+    assert!(properties.contains(",CLUSTER://:9092,HOST://:9094\n"), "{properties}");
+}
+
+#[test]
+fn sql_server_takes_the_password_that_kilter_derives_and_no_weaker_one() {
+    let schema = jsonschema::validator_for(&chart("mssql").schema).unwrap();
+    let taken = |password: &str| {
+        let mut values = chart("mssql").values;
+        values["auth"]["password"] = json!(password);
+        schema.is_valid(&values)
+    };
+    assert!(taken("Kilter-0123456789abcdef01234567") && taken("Kilter-abcdefabcdefabcdefabcdef") && taken("sMall123"));
+    assert!(!taken("0123456789abcdef01234567") && !taken("Ab-1") && !taken("ALLCAPITALS1"));
+}
+
+#[test]
+fn credentials_in_files_of_a_client_are_escaped_the_way_it_reads_them() {
+    let Some(helm) = support::helm() else { return };
+    for (name, file, line) in [
+        ("elasticsearch", "curl.conf", r#"user = "elastic:quote\" and \\""#),
+        ("mariadb", "client.cnf", r#"password="quote" and \\""#),
+    ] {
+        let values = json!({"auth": {"password": r#"quote" and \"#}});
+        let objects = objects(&helm, &chart(name), "x", &values);
+        let text = find(&objects, "Secret", "x-auth")["stringData"][file].as_str().unwrap();
+        assert!(text.lines().any(|found| found == line), "{name}: {text}");
+    }
+}
+
+#[test]
 fn an_inline_service_has_a_volume_only_when_it_says_where() {
     let Some(helm) = support::helm() else { return };
     let chart = chart("inline-service");

@@ -51,6 +51,14 @@ fn a_change_of_its_configuration_rolls_a_service() {
         ("nats", json!({"config": {"max_payload": 1_048_576}})),
         ("rabbitmq", json!({"config": {"heartbeat": 30}})),
         ("garage", json!({"region": "eu"})),
+        ("memcached", json!({"config": {"memory-limit": 32}})),
+        ("mariadb", json!({"auth": {"password": "another"}})),
+        ("kafka", json!({"config": {"num.partitions": 3}})),
+        ("kafka", json!({"ports": {"kafka": 19_092}})),
+        ("mssql", json!({"auth": {"database": "another"}})),
+        ("clickhouse", json!({"config": {"max_connections": 100}})),
+        ("elasticsearch", json!({"auth": {"password": "another"}})),
+        ("opensearch", json!({"config": {"action.destructive_requires_name": false}})),
     ];
     for (name, change) in changes {
         let chart = chart(name);
