@@ -167,6 +167,9 @@ fn what_auth_decides_is_refused_in_the_environment() {
         ("garage", "GARAGE_DEFAULT_ACCESS_KEY", "set auth.accessKey under values"),
         ("garage", "GARAGE_DEFAULT_SECRET_KEY", "set auth.secretKey under values"),
         ("garage", "GARAGE_DEFAULT_BUCKET", "set auth.bucket under values"),
+        ("ory", "DSN", "set kratos.dsn under values"),
+        ("ory", "SECRETS_COOKIE", "it is made from auth.secret"),
+        ("ory", "SECRETS_CIPHER", "it is made from auth.secret"),
     ] {
         let refusal = format!("left out; {instead}");
         for value in ["x", "", &refusal] {
