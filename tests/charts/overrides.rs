@@ -170,6 +170,9 @@ fn what_auth_decides_is_refused_in_the_environment() {
         ("ory", "DSN", "set kratos.dsn under values"),
         ("ory", "SECRETS_COOKIE", "it is made from auth.secret"),
         ("ory", "SECRETS_CIPHER", "it is made from auth.secret"),
+        ("signoz", "SIGNOZ_USER_ROOT_EMAIL", "set auth.email under values"),
+        ("signoz", "SIGNOZ_USER_ROOT_PASSWORD", "set auth.password under values"),
+        ("signoz", "SIGNOZ_TOKENIZER_JWT_SECRET", "set auth.secret under values"),
     ] {
         let refusal = format!("left out; {instead}");
         for value in ["x", "", &refusal] {

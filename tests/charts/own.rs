@@ -195,3 +195,18 @@ fn ory_takes_the_identity_schemas_of_the_project() {
     assert_eq!(config["identity"]["default_schema_id"], "customer");
     assert_eq!(config["identity"]["schemas"].as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn signoz_makes_its_tables_before_anything_reads_them() {
+    let Some(helm) = support::helm() else { return };
+    let objects = objects(&helm, &chart("signoz"), "telemetry", &json!({}));
+    let pod = &workload(&objects, "telemetry")["spec"]["template"]["spec"];
+    let init = pod["initContainers"].as_array().unwrap();
+    assert_eq!((&init[0]["name"], &init[0]["restartPolicy"]), (&json!("store"), &json!("Always")));
+    let steps = init[1]["command"][2].as_str().unwrap();
+    let at = |step: &str| steps.find(step).unwrap_or_else(|| panic!("{step} in {steps}"));
+    assert!(at("migrate bootstrap") < at("migrate sync up") && at("migrate sync up") < at("migrate async up"));
+    assert_eq!(init[1]["image"], containers(workload(&objects, "telemetry"))[1]["image"], "of one version");
+    let store = find(&objects, "ConfigMap", "telemetry-config")["data"]["store.xml"].as_str().unwrap();
+    assert!(!store.contains("listen_host"), "without it ClickHouse listens on the loopback alone: {store}");
+}

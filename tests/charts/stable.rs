@@ -55,6 +55,8 @@ fn a_change_of_its_configuration_rolls_a_service() {
         ("ory", json!({"keto": {"dsn": "postgres://elsewhere/keto"}})),
         ("ory", json!({"oathkeeper": {"rules": [{"id": "all"}]}})),
         ("ory", json!({"kratos": {"schemas": {"default": {"type": "object"}}}})),
+        ("signoz", json!({"auth": {"password": "Another-1-password"}})),
+        ("signoz", json!({"collector": {"config": {"processors": {"batch": {"timeout": "2s"}}}}})),
     ];
     for (name, change) in changes {
         let chart = chart(name);
