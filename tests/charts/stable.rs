@@ -51,6 +51,7 @@ fn a_change_of_its_configuration_rolls_a_service() {
         ("nats", json!({"config": {"max_payload": 1_048_576}})),
         ("rabbitmq", json!({"config": {"heartbeat": 30}})),
         ("garage", json!({"region": "eu"})),
+        ("rustfs", json!({"auth": {"secretKey": "another-one"}})),
         ("ory", json!({"auth": {"secret": "another-secret-of-16"}})),
         ("ory", json!({"keto": {"dsn": "postgres://elsewhere/keto"}})),
         ("ory", json!({"oathkeeper": {"rules": [{"id": "all"}]}})),
