@@ -73,6 +73,7 @@ pub(super) fn rich(chart: &Chart) -> Value {
         "ory" => json!({"kratos": {"schemas": {"customer": {"type": "object"}}, "dsn": "postgres://shop@db/kratos"},
             "hydra": {"config": {"ttl": {"access_token": "1h"}}}, "oathkeeper": {"rules": [{"id": "all"}]}}),
         "signoz" => json!({"collector": {"config": {"processors": {"batch": {"timeout": "2s"}}}}}),
+        "floci" => json!({"scripts": {"queues.sh": "aws sqs create-queue --queue-name mail\n"}}),
         "inline-service" => json!({"storage": {"path": "/data"}, "command": ["/whoami"], "args": ["--verbose"]}),
         "dev-app" => json!({"health": "/healthz", "command": ["sh", "-c", "npm run dev"], "secrets": ["shop-keys"],
             "waitFor": ["postgres:5432", "redis:6379"], "components": [{"name": "worker", "command": ["node", "worker.js"], "env": {"QUEUE": "mail"}},
