@@ -177,6 +177,7 @@ fn what_auth_decides_is_refused_in_the_environment() {
         ("signoz", "SIGNOZ_USER_ROOT_EMAIL", "set auth.email under values"),
         ("signoz", "SIGNOZ_USER_ROOT_PASSWORD", "set auth.password under values"),
         ("signoz", "SIGNOZ_TOKENIZER_JWT_SECRET", "set auth.secret under values"),
+        ("azurite", "AZURITE_ACCOUNTS", "set auth.account and auth.key under values"),
         ("floci", "FLOCI_DEFAULT_REGION", "set region under values"),
     ] {
         let refusal = format!("left out; {instead}");

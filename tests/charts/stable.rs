@@ -58,6 +58,7 @@ fn a_change_of_its_configuration_rolls_a_service() {
         ("ory", json!({"kratos": {"schemas": {"default": {"type": "object"}}}})),
         ("signoz", json!({"auth": {"password": "Another-1-password"}})),
         ("signoz", json!({"collector": {"config": {"processors": {"batch": {"timeout": "2s"}}}}})),
+        ("azurite", json!({"auth": {"key": "YW5vdGhlcg=="}})),
         ("floci", json!({"scripts": {"a.sh": "true"}})),
     ];
     for (name, change) in changes {
