@@ -179,6 +179,7 @@ fn what_auth_decides_is_refused_in_the_environment() {
         ("signoz", "SIGNOZ_TOKENIZER_JWT_SECRET", "set auth.secret under values"),
         ("azurite", "AZURITE_ACCOUNTS", "set auth.account and auth.key under values"),
         ("floci", "FLOCI_DEFAULT_REGION", "set region under values"),
+        ("fake-gcs-server", "KILTER_BUCKET", "set bucket under values"),
     ] {
         let refusal = format!("left out; {instead}");
         for value in ["x", "", &refusal] {
