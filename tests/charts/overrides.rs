@@ -184,6 +184,19 @@ fn what_auth_decides_is_refused_in_the_environment() {
         ("garage", "GARAGE_DEFAULT_ACCESS_KEY", "set auth.accessKey under values"),
         ("garage", "GARAGE_DEFAULT_SECRET_KEY", "set auth.secretKey under values"),
         ("garage", "GARAGE_DEFAULT_BUCKET", "set auth.bucket under values"),
+        ("rustfs", "RUSTFS_ACCESS_KEY", "set auth.accessKey under values"),
+        ("rustfs", "RUSTFS_SECRET_KEY", "set auth.secretKey under values"),
+        ("rustfs", "RUSTFS_REGION", "set region under values"),
+        ("rustfs", "KILTER_BUCKET", "set auth.bucket under values"),
+        ("ory", "DSN", "set kratos.dsn under values"),
+        ("ory", "SECRETS_COOKIE", "it is made from auth.secret"),
+        ("ory", "SECRETS_CIPHER", "it is made from auth.secret"),
+        ("signoz", "SIGNOZ_USER_ROOT_EMAIL", "set auth.email under values"),
+        ("signoz", "SIGNOZ_USER_ROOT_PASSWORD", "set auth.password under values"),
+        ("signoz", "SIGNOZ_TOKENIZER_JWT_SECRET", "set auth.secret under values"),
+        ("azurite", "AZURITE_ACCOUNTS", "set auth.account and auth.key under values"),
+        ("floci", "FLOCI_DEFAULT_REGION", "set region under values"),
+        ("fake-gcs-server", "KILTER_BUCKET", "set bucket under values"),
     ] {
         let refusal = format!("left out; {instead}");
         for value in ["x", "", &refusal] {

@@ -171,3 +171,82 @@ fn the_app_is_ready_by_its_path_or_its_port_or_at_once() {
     assert_eq!(names(&bot), ["ConfigMap bot-env", "Deployment bot"]);
     assert!(containers(workload(&bot, "bot"))[0].get("readinessProbe").is_none());
 }
+
+#[test]
+fn ory_migrates_what_is_on_and_makes_the_databases_that_are_its_own() {
+    let Some(helm) = support::helm() else { return };
+    let started = |values: Value| {
+        let objects = objects(&helm, &chart("ory"), "auth", &values);
+        let pod = workload(&objects, "auth")["spec"]["template"]["spec"].clone();
+        let named = |key: &str| -> Vec<String> {
+            let all = pod[key].as_array().into_iter().flatten();
+            all.map(|container| container["name"].as_str().unwrap().to_owned()).collect()
+        };
+        let ports = find(&objects, "Service", "auth")["spec"]["ports"].as_array().unwrap().len();
+        (named("initContainers"), named("containers"), ports, pod)
+    };
+    let (init, main, ports, pod) = started(json!({}));
+    assert_eq!(init, ["database", "databases", "kratos-migrate", "hydra-migrate", "keto-migrate"]);
+    assert_eq!((main, ports), (["kratos", "hydra", "keto", "oathkeeper"].map(str::to_owned).to_vec(), 8));
+    let made = |pod: &Value| pod["initContainers"][1]["command"].as_array().unwrap()[4..].to_vec();
+    assert_eq!(made(&pod), ["kratos", "hydra", "keto"]);
+    let (init, main, ports, pod) =
+        started(json!({"kratos": {"dsn": "postgres://shop@db/kratos"}, "hydra": {"enabled": false}}));
+    assert_eq!(init, ["database", "databases", "kratos-migrate", "keto-migrate"]);
+    assert_eq!((main, ports), (["kratos", "keto", "oathkeeper"].map(str::to_owned).to_vec(), 6));
+    assert_eq!(made(&pod), ["keto"]);
+    let off = json!({"enabled": false});
+    let (init, main, ports, _) = started(json!({"kratos": off, "hydra": off, "keto": off}));
+    assert_eq!((init.len(), main, ports), (0, vec!["oathkeeper".to_owned()], 2));
+    let nothing = json!({"kratos": off, "hydra": off, "keto": off, "oathkeeper": off});
+    let said = super::render::run(&helm, &chart("ory"), "auth", &nothing);
+    assert!(!said.ok() && said.stderr.contains("every program of ory is off"), "{}", said.stderr);
+}
+
+#[test]
+fn ory_is_ready_by_what_each_program_can_say() {
+    let Some(helm) = support::helm() else { return };
+    let path = |values: Value, name: &str| {
+        let objects = objects(&helm, &chart("ory"), "auth", &values);
+        let all = containers(workload(&objects, "auth"));
+        let found = all.iter().find(|container| container["name"] == name).unwrap();
+        found["readinessProbe"]["httpGet"]["path"].as_str().unwrap().to_owned()
+    };
+    for name in ["kratos", "hydra", "keto"] {
+        assert_eq!(path(json!({}), name), "/health/ready");
+    }
+    assert_eq!(path(json!({}), "oathkeeper"), "/health/alive");
+    assert_eq!(path(json!({"oathkeeper": {"rules": [{"id": "all"}]}}), "oathkeeper"), "/health/ready");
+}
+
+#[test]
+fn ory_takes_the_identity_schemas_of_the_project() {
+    let Some(helm) = support::helm() else { return };
+    let files = |values: Value| {
+        let objects = objects(&helm, &chart("ory"), "auth", &values);
+        find(&objects, "ConfigMap", "auth-config")["data"].clone()
+    };
+    let own = files(json!({}));
+    let schema: Value = serde_json::from_str(own["default.schema.json"].as_str().unwrap()).unwrap();
+    assert_eq!(schema["properties"]["traits"]["required"], json!(["email"]));
+    let theirs = files(json!({"kratos": {"schemas": {"staff": {"title": "S"}, "customer": {"title": "C"}}}}));
+    assert!(theirs.get("default.schema.json").is_none());
+    let config: Value = serde_yaml::from_str(theirs["kratos.yaml"].as_str().unwrap()).unwrap();
+    assert_eq!(config["identity"]["default_schema_id"], "customer");
+    assert_eq!(config["identity"]["schemas"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn signoz_makes_its_tables_before_anything_reads_them() {
+    let Some(helm) = support::helm() else { return };
+    let objects = objects(&helm, &chart("signoz"), "telemetry", &json!({}));
+    let pod = &workload(&objects, "telemetry")["spec"]["template"]["spec"];
+    let init = pod["initContainers"].as_array().unwrap();
+    assert_eq!((&init[0]["name"], &init[0]["restartPolicy"]), (&json!("store"), &json!("Always")));
+    let steps = init[1]["command"][2].as_str().unwrap();
+    let at = |step: &str| steps.find(step).unwrap_or_else(|| panic!("{step} in {steps}"));
+    assert!(at("migrate bootstrap") < at("migrate sync up") && at("migrate sync up") < at("migrate async up"));
+    assert_eq!(init[1]["image"], containers(workload(&objects, "telemetry"))[1]["image"], "of one version");
+    let store = find(&objects, "ConfigMap", "telemetry-config")["data"]["store.xml"].as_str().unwrap();
+    assert!(!store.contains("listen_host"), "without it ClickHouse listens on the loopback alone: {store}");
+}

@@ -59,6 +59,15 @@ fn a_change_of_its_configuration_rolls_a_service() {
         ("clickhouse", json!({"config": {"max_connections": 100}})),
         ("elasticsearch", json!({"auth": {"password": "another"}})),
         ("opensearch", json!({"config": {"action.destructive_requires_name": false}})),
+        ("rustfs", json!({"auth": {"secretKey": "another-one"}})),
+        ("ory", json!({"auth": {"secret": "another-secret-of-16"}})),
+        ("ory", json!({"keto": {"dsn": "postgres://elsewhere/keto"}})),
+        ("ory", json!({"oathkeeper": {"rules": [{"id": "all"}]}})),
+        ("ory", json!({"kratos": {"schemas": {"default": {"type": "object"}}}})),
+        ("signoz", json!({"auth": {"password": "Another-1-password"}})),
+        ("signoz", json!({"collector": {"config": {"processors": {"batch": {"timeout": "2s"}}}}})),
+        ("azurite", json!({"auth": {"key": "YW5vdGhlcg=="}})),
+        ("floci", json!({"scripts": {"a.sh": "true"}})),
     ];
     for (name, change) in changes {
         let chart = chart(name);
