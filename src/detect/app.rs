@@ -103,8 +103,22 @@ pub(super) fn describe(
 /// Returns the names that a project gives itself: the parts of `@acme/shop`, without those that every project has.
 pub(super) fn own_names(detection: &Detection) -> Vec<String> {
     const USUAL: [&str; 16] = [
-        "api", "app", "application", "backend", "client", "frontend", "main", "monorepo", "platform", "project", "root",
-        "server", "site", "web", "website", "workspace",
+        "api",
+        "app",
+        "application",
+        "backend",
+        "client",
+        "frontend",
+        "main",
+        "monorepo",
+        "platform",
+        "project",
+        "root",
+        "server",
+        "site",
+        "web",
+        "website",
+        "workspace",
     ];
     let name = detection.name.as_ref().map(|name| name.value.to_ascii_lowercase()).unwrap_or_default();
     let parts = name.split(['@', '/']).filter(|part| part.len() > 2 && !USUAL.contains(part));

@@ -67,6 +67,9 @@ mod tests {
         let files = [("a/package.json", pg), ("b/package.json", BOTH), ("b/compose.yml", COMPOSE)];
         assert_eq!(selected(&tree(&files).detect()), ["mysql", "postgres"]);
         let started = "services:\n  a: {image: mysql}\n  b: {image: postgres}\n";
-        assert_eq!(selected(&tree(&[("package.json", BOTH), ("compose.yml", started)]).detect()), ["mysql", "postgres"]);
+        assert_eq!(
+            selected(&tree(&[("package.json", BOTH), ("compose.yml", started)]).detect()),
+            ["mysql", "postgres"]
+        );
     }
 }

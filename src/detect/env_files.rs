@@ -13,8 +13,26 @@ const EXAMPLE: [&str; 10] =
 
 /// Words that may stand beside them: for whom the example is.
 const FOR: [&str; 20] = [
-    "", "env", "dev", "development", "local", "docker", "compose", "devcontainer", "web", "server", "api", "app", "backend",
-    "frontend", "worker", "db", "test", "prod", "production", "staging",
+    "",
+    "env",
+    "dev",
+    "development",
+    "local",
+    "docker",
+    "compose",
+    "devcontainer",
+    "web",
+    "server",
+    "api",
+    "app",
+    "backend",
+    "frontend",
+    "worker",
+    "db",
+    "test",
+    "prod",
+    "production",
+    "staging",
 ];
 
 /// Tells whether a path is an example of an environment file: `.env.example`, `.env.docker.sample`, `env.dist`,
@@ -52,7 +70,11 @@ fn variables(path: &str, text: &str) -> Vec<Declared> {
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
         let code = line.trim_start_matches('#').trim_start();
-        let scope = if code.len() < line.len() { Scope::Aside("commented out in an example environment".into()) } else { scope.clone() };
+        let scope = if code.len() < line.len() {
+            Scope::Aside("commented out in an example environment".into())
+        } else {
+            scope.clone()
+        };
         let Some((name, value)) = code.trim_start_matches("export ").split_once('=') else { continue };
         let name = name.trim();
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
@@ -113,7 +135,17 @@ mod tests {
         ] {
             assert!(is_manifest(path), "{path}");
         }
-        for path in [".env", ".env.local", ".env.production", ".env.test", "prod.env", "env.example.ts", "environment.example", "env.js", ".env.bak"] {
+        for path in [
+            ".env",
+            ".env.local",
+            ".env.production",
+            ".env.test",
+            "prod.env",
+            "env.example.ts",
+            "environment.example",
+            "env.js",
+            ".env.bak",
+        ] {
             assert!(!is_manifest(path), "{path}");
         }
     }

@@ -27,7 +27,8 @@ pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Fin
         .iter()
         .map(|(service, pieces)| {
             let surest = pieces[0].confidence;
-            let decided = decided_instead(*service, &evidence, rules).map(|other| (other, ", which the project sets up"));
+            let decided =
+                decided_instead(*service, &evidence, rules).map(|other| (other, ", which the project sets up"));
             let chosen = || chosen_instead(*service, &evidence, rules).map(|other| (other, " in the same manifest"));
             let (confidence, pieces) = match decided.or_else(chosen) {
                 Some((other, why)) => (surest.min(ALTERNATIVE), as_alternative(pieces, other, why)),
@@ -99,8 +100,7 @@ fn decided_instead<'a>(service: usize, evidence: &Pieces, rules: &[ServiceRules<
 /// makes this one sure. A service that some manifest names alone has a use of its own.
 fn chosen_instead<'a>(service: usize, evidence: &Pieces, rules: &[ServiceRules<'a>]) -> Option<&'a str> {
     let one_of = rules[service].one_of?;
-    let files =
-        |pieces: &[Evidence]| -> Vec<String> { sure(pieces).map(|piece| piece.file.clone()).collect() };
+    let files = |pieces: &[Evidence]| -> Vec<String> { sure(pieces).map(|piece| piece.file.clone()).collect() };
     let mine = files(evidence.get(&service)?);
     if mine.is_empty() {
         return None;
@@ -112,9 +112,8 @@ fn chosen_instead<'a>(service: usize, evidence: &Pieces, rules: &[ServiceRules<'
         .collect();
     better.sort_by_key(|(their, _, _)| their.rank);
     // In a compose file every service is started: none of them is an option.
-    let is_started = |file: &String| {
-        evidence[&service].iter().any(|piece| piece.file == *file && reach(piece).is_some())
-    };
+    let is_started =
+        |file: &String| evidence[&service].iter().any(|piece| piece.file == *file && reach(piece).is_some());
     mine.iter()
         .all(|file| !is_started(file) && better.iter().any(|(_, _, files)| files.contains(file)))
         .then_some(())?;

@@ -133,7 +133,9 @@ mod tests {
 
     #[test]
     fn what_is_suggested_is_optional_and_what_is_replaced_is_nothing() {
-        let detection = package(r#"{"suggest": {"ext-redis": "for the cache"}, "replace": {"ext-amqp": "*"}, "conflict": {"ext-pdo_mysql": "*"}}"#);
+        let detection = package(
+            r#"{"suggest": {"ext-redis": "for the cache"}, "replace": {"ext-amqp": "*"}, "conflict": {"ext-pdo_mysql": "*"}}"#,
+        );
         assert_eq!((found(&detection), selected(&detection).len()), (vec!["redis"], 0));
     }
 
@@ -172,17 +174,32 @@ mod tests {
         let detection = tree(&files).detect();
         assert_eq!(found(&detection), ["redis"]);
         let what: Vec<_> = detection.warnings.iter().map(|warning| warning.what.as_str()).collect();
-        assert_eq!(what, ["`b/composer.json` is malformed: it is not a JSON object", "`composer.json` is malformed: expected value"]);
+        assert_eq!(
+            what,
+            ["`b/composer.json` is malformed: it is not a JSON object", "`composer.json` is malformed: expected value"]
+        );
         assert_eq!(detection.warnings[1].place.as_ref().unwrap().line, 3);
     }
 
     #[test]
     fn laravel_and_symfony_are_apps_without_an_image() {
         for (manifest, console, dev) in [
-            (r#"{"name": "acme/shop", "require": {"laravel/framework": "*"}}"#, "artisan", "php artisan serve --host=0.0.0.0 --port=8000"),
-            (r#"{"name": "acme/shop", "require": {"symfony/framework-bundle": "*"}}"#, "bin/console", "php -S 0.0.0.0:8000 -t public"),
+            (
+                r#"{"name": "acme/shop", "require": {"laravel/framework": "*"}}"#,
+                "artisan",
+                "php artisan serve --host=0.0.0.0 --port=8000",
+            ),
+            (
+                r#"{"name": "acme/shop", "require": {"symfony/framework-bundle": "*"}}"#,
+                "bin/console",
+                "php -S 0.0.0.0:8000 -t public",
+            ),
         ] {
-            let project = tree(&[("composer.json", manifest), (console, ""), ("package.json", r#"{"scripts": {"dev": "vite"}}"#)]);
+            let project = tree(&[
+                ("composer.json", manifest),
+                (console, ""),
+                ("package.json", r#"{"scripts": {"dev": "vite"}}"#),
+            ]);
             let files = Files::new(&project);
             let candidate = candidates(&files, &read(&files)).pop().unwrap();
             assert_eq!((candidate.dev.unwrap().value.as_str(), candidate.port.unwrap().value), (dev, 8000));

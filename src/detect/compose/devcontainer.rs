@@ -19,7 +19,8 @@ pub(super) struct Devcontainer {
 /// Tells whether a path is a devcontainer.json where the tools look for it.
 pub(super) fn is_one(path: &str) -> bool {
     let (directory, name) = split(path);
-    name == ".devcontainer.json" || (name == "devcontainer.json" && directory.split('/').any(|part| part == ".devcontainer"))
+    name == ".devcontainer.json"
+        || (name == "devcontainer.json" && directory.split('/').any(|part| part == ".devcontainer"))
 }
 
 /// Reads every devcontainer.json. Of several in one folder a person chooses.
@@ -28,7 +29,8 @@ pub(super) fn read(files: &Files<'_>) -> Vec<Devcontainer> {
     let several = paths.iter().filter(|path| split(path).0.split('/').next_back() != Some(".devcontainer")).count() > 1;
     let one = |path: &&str| {
         let named = split(path).0.split('/').next_back() != Some(".devcontainer");
-        let scope = if several && named { Scope::Aside("in one of several devcontainers".into()) } else { Scope::Runtime };
+        let scope =
+            if several && named { Scope::Aside("in one of several devcontainers".into()) } else { Scope::Runtime };
         parse(files, path, &scope)
     };
     paths.iter().filter_map(one).collect()
@@ -82,7 +84,8 @@ fn without_comments(text: &str) -> String {
                 continue;
             }
             '/' if next == Some('*') => {
-                let end = out[at + 2..].windows(2).position(|pair| pair == ['*', '/']).map_or(out.len(), |n| at + n + 4);
+                let end =
+                    out[at + 2..].windows(2).position(|pair| pair == ['*', '/']).map_or(out.len(), |n| at + n + 4);
                 for c in &mut out[at..end] {
                     if *c != '\n' {
                         *c = ' ';

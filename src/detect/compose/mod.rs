@@ -109,7 +109,8 @@ impl<'a> Compose<'a> {
     /// Tells whether the file runs the finished product: a service has an image of the project's own name, and none is built
     /// from the project or has its sources mounted.
     fn is_packaged(&self, own: &[String]) -> bool {
-        let text = |service: &Mapping, key: &str| service.get(key).map(plain).and_then(Value::as_str).map(str::to_owned);
+        let text =
+            |service: &Mapping, key: &str| service.get(key).map(plain).and_then(Value::as_str).map(str::to_owned);
         let product = |service: &Mapping| {
             text(service, "image").is_some_and(|image| image::is_of(&image::canonical(&image::expanded(&image)), own))
         };
@@ -135,18 +136,24 @@ impl<'a> Compose<'a> {
         images
     }
 
-    /// Returns the line on which a service names its image, or is itself.
+    /// Returns the line on which a service names its image, or is itself. The name of a service is also a key where another one
+    /// depends on it, so the first place with the image under it counts.
     fn line(&self, service: &str, image: &str) -> usize {
-        let is_key = |line: &str| line.trim().trim_matches(['"', '\'', ':']) == service || line.trim().starts_with(&format!("{service}:"));
-        let start = self.text.lines().position(|line| is_key(line) && !line.trim().starts_with('#'));
-        let Some(start) = start else { return 1 };
+        let lines: Vec<&str> = self.text.lines().collect();
         let indent = |line: &str| line.len() - line.trim_start().len();
-        let own = self.text.lines().nth(start).map_or(0, indent);
-        let lines = self.text.lines().enumerate().skip(start);
-        let body = lines.take_while(|(at, line)| *at == start || line.trim().is_empty() || indent(line) > own);
+        let is_key = |line: &str| {
+            let key = line.split(':').next().unwrap_or_default().trim();
+            line.contains(':') && key.trim_matches(['"', '\'']) == service
+        };
         let repository = image.split([':', '@']).next().unwrap_or(image);
         let names = |line: &str| line.contains("image:") && line.contains(repository);
-        body.into_iter().find(|(_, line)| names(line)).map_or(start, |(at, _)| at) + 1
+        let starts = || (0..lines.len()).filter(|at| is_key(lines[*at]));
+        let named = |start: usize| {
+            let inside =
+                |at: &usize| *at == start || lines[*at].trim().is_empty() || indent(lines[*at]) > indent(lines[start]);
+            (start..lines.len()).take_while(inside).find(|at| names(lines[*at]))
+        };
+        starts().find_map(named).or_else(|| starts().last()).map_or(1, |at| at + 1)
     }
 }
 
@@ -160,9 +167,8 @@ fn plain(value: &Value) -> &Value {
 
 /// Returns why a service is not started by default, if it is not.
 fn aside(service: &Mapping) -> Option<String> {
-    const DEFAULT: [&str; 12] = [
-        "default", "dev", "develop", "development", "local", "deps", "dependencies", "services", "infra", "backend", "core", "db",
-    ];
+    const DEFAULT: [&str; 9] =
+        ["default", "dev", "develop", "development", "local", "deps", "dependencies", "services", "infra"];
     let zero = |value: Option<&Value>| value.map(plain).and_then(Value::as_u64) == Some(0);
     if zero(service.get("scale")) || zero(service.get("deploy").map(plain).and_then(|deploy| deploy.get("replicas"))) {
         return Some("with no replicas".into());

@@ -16,20 +16,64 @@ pub(super) enum Role {
 
 /// Words for what the project needs to be developed.
 const DEVELOPMENT: [&str; 20] = [
-    "dev", "devel", "develop", "development", "devcontainer", "local", "localdev", "workspace", "services", "service", "deps",
-    "dependencies", "infra", "infrastructure", "backing", "base", "common", "core", "db", "database",
+    "dev",
+    "devel",
+    "develop",
+    "development",
+    "devcontainer",
+    "local",
+    "localdev",
+    "workspace",
+    "services",
+    "service",
+    "deps",
+    "dependencies",
+    "infra",
+    "infrastructure",
+    "backing",
+    "base",
+    "common",
+    "core",
+    "db",
+    "database",
 ];
 const TESTS: [&str; 9] = ["test", "tests", "testing", "ci", "e2e", "integration", "spec", "cypress", "playwright"];
 const PRODUCTION: [&str; 16] = [
-    "prod", "production", "staging", "deploy", "deployment", "deployments", "release", "selfhost", "selfhosted", "hosting",
-    "hosted", "quickstart", "onprem", "swarm", "stack", "caprover",
+    "prod",
+    "production",
+    "staging",
+    "deploy",
+    "deployment",
+    "deployments",
+    "release",
+    "selfhost",
+    "selfhosted",
+    "hosting",
+    "hosted",
+    "quickstart",
+    "onprem",
+    "swarm",
+    "stack",
+    "caprover",
 ];
 /// Directories that hold how a project is run, wherever it is kept.
 const RUNS: [&str; 8] = ["docker", ".docker", "compose", "docker-compose", ".devcontainer", "containers", "ops", "etc"];
 /// Files that show that an app is in a directory.
 const MANIFESTS: [&str; 14] = [
-    "package.json", "pyproject.toml", "requirements.txt", "setup.cfg", "Pipfile", "go.mod", "Gemfile", "composer.json", "mix.exs",
-    "Cargo.toml", "pom.xml", "build.gradle", "build.gradle.kts", "deno.json",
+    "package.json",
+    "pyproject.toml",
+    "requirements.txt",
+    "setup.cfg",
+    "Pipfile",
+    "go.mod",
+    "Gemfile",
+    "composer.json",
+    "mix.exs",
+    "Cargo.toml",
+    "pom.xml",
+    "build.gradle",
+    "build.gradle.kts",
+    "deno.json",
 ];
 
 /// Returns the words between `compose` and the ending of a compose file's name
@@ -42,7 +86,9 @@ pub(super) fn words(name: &str) -> Option<Vec<String>> {
     let rest = match starts.iter().find_map(|start| stem.strip_prefix(start).filter(|rest| ends(rest))) {
         Some(rest) => rest,
         // `dev.compose.yml`, `dev-docker-compose.yml`
-        None => ["docker-compose", "compose"].iter().find_map(|end| stem.strip_suffix(end).filter(|rest| rest.ends_with(['.', '-', '_'])))?,
+        None => ["docker-compose", "compose"]
+            .iter()
+            .find_map(|end| stem.strip_suffix(end).filter(|rest| rest.ends_with(['.', '-', '_'])))?,
     };
     let words = rest.split(['.', '-', '_']).filter(|word| !word.is_empty());
     Some(words.map(str::to_owned).collect())
@@ -80,7 +126,8 @@ fn plain_file(files: &Files<'_>, directory: &str) -> bool {
 
 /// Tells what the plain file of a directory is for.
 fn of_directory(files: &Files<'_>, directory: &str) -> Role {
-    let parts: Vec<String> = directory.split('/').filter(|part| !part.is_empty()).map(str::to_ascii_lowercase).collect();
+    let parts: Vec<String> =
+        directory.split('/').filter(|part| !part.is_empty()).map(str::to_ascii_lowercase).collect();
     let words = || parts.iter().flat_map(|part| part.split(['-', '_', '.']));
     let named = |list: &[&str]| words().any(|word| list.contains(&word));
     let has_manifest = MANIFESTS.iter().any(|name| files.has(&join(directory, name)));

@@ -50,7 +50,8 @@ fn manifests_of_every_ecosystem_are_noted_and_real_environments_are_not() {
         "docker/Dockerfile.postgres",
         "shop.gemspec",
     ];
-    let others = [".env", ".env.local", ".github/compose.yml", "config/secrets.yml", "lib/gem.rb", "vendor/composer.json"];
+    let others =
+        [".env", ".env.local", ".github/compose.yml", "config/secrets.yml", "lib/gem.rb", "vendor/composer.json"];
     let files: Vec<(&str, &str)> = noted.iter().chain(&others).map(|path| (*path, "")).collect();
     assert_eq!(DiskTree::open(project(&files).path()).unwrap().paths(), noted);
 }

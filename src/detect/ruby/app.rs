@@ -33,7 +33,9 @@ fn candidate(files: &Files<'_>, manifest: &RubyManifest) -> Option<Candidate> {
     let found = |value: &str, at: &Gem, note: &str| Found::new(value.to_owned(), &manifest.file, at.line, note);
     let (framework, dev, port, reloads) = if let Some(rails) = gem("rails").or_else(|| gem("railties")) {
         // Without bin/rails it is an engine: a library.
-        let dev = has("bin/rails").then_some(RAILS).or_else(|| has("config.ru").then_some("bundle exec rails server -b 0.0.0.0 -p 3000 --pid=/tmp/rails.pid"));
+        let dev = has("bin/rails")
+            .then_some(RAILS)
+            .or_else(|| has("config.ru").then_some("bundle exec rails server -b 0.0.0.0 -p 3000 --pid=/tmp/rails.pid"));
         (rails, dev.map(|dev| found(dev, rails, "the server of Rails")), RAILS_PORT, true)
     } else if let Some(hanami) = gem("hanami") {
         let dev = "bundle exec hanami server --host 0.0.0.0 --port 2300";
@@ -61,7 +63,8 @@ fn candidate(files: &Files<'_>, manifest: &RubyManifest) -> Option<Candidate> {
 /// Makes the command of a Procfile reachable: the server of Rails listens on localhost only in development.
 pub(in crate::detect) fn reachable(command: &str) -> String {
     let words: Vec<&str> = command::words(command).collect();
-    let serves = words.windows(2).any(|pair| pair[0].rsplit('/').next() == Some("rails") && ["s", "server"].contains(&pair[1]));
+    let serves =
+        words.windows(2).any(|pair| pair[0].rsplit('/').next() == Some("rails") && ["s", "server"].contains(&pair[1]));
     let last = command.rsplit(['&', ';', '|']).next().unwrap_or_default();
     let bound = words.iter().any(|word| *word == "-b" || word.starts_with("--binding") || word.starts_with("-b0"));
     if serves && !bound && last.contains("rails") && !command.trim_end().ends_with(['"', '\'']) {
@@ -103,7 +106,8 @@ fn version(text: &str) -> Option<String> {
         None => (false, text),
     };
     let parts: Vec<&str> = text.split('.').collect();
-    let numbers = parts.iter().all(|part| !part.is_empty() && part.len() < 3 && part.chars().all(|c| c.is_ascii_digit()));
+    let numbers =
+        parts.iter().all(|part| !part.is_empty() && part.len() < 3 && part.chars().all(|c| c.is_ascii_digit()));
     let shown = match parts.len() {
         2 => 2,
         3 if range => 2,

@@ -27,7 +27,9 @@ fn kind(path: &str) -> Option<File> {
         let rest = name.strip_prefix(start)?;
         let mut words = rest.split(['.', '-', '_']).filter(|word| !word.is_empty()).peekable();
         words.peek()?;
-        words.all(|word| ["yml", "yaml", "example", "sample", "dist", "template", "default", "erb"].contains(&word)).then_some(())
+        words
+            .all(|word| ["yml", "yaml", "example", "sample", "dist", "template", "default", "erb"].contains(&word))
+            .then_some(())
     };
     rest("database").map(|()| File::Database).or_else(|| rest("cable").map(|()| File::Cable))
 }
@@ -47,7 +49,9 @@ pub(super) fn declared(files: &Files<'_>, path: &str) -> Vec<Declared> {
         if code.trim_start().starts_with('#') || code.trim_start().starts_with("<%") {
             continue;
         }
-        if let Some(name) = code.split(':').next().filter(|name| !name.is_empty() && !name.starts_with([' ', '\t', '-'])) {
+        if let Some(name) =
+            code.split(':').next().filter(|name| !name.is_empty() && !name.starts_with([' ', '\t', '-']))
+        {
             section = name.trim_matches(['"', '\'']).to_owned();
         }
         let Some(adapter) = adapter(code) else { continue };

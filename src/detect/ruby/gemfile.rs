@@ -12,8 +12,7 @@ const OPENERS: [&str; 11] =
     ["if", "unless", "case", "begin", "def", "class", "module", "while", "until", "for", "loop"];
 
 /// Methods by which a Gemfile reads more of the project.
-const READS_MORE: [&str; 6] =
-    ["gemspec", "eval_gemfile", "instance_eval", "require_relative", "eval", "plugin"];
+const READS_MORE: [&str; 6] = ["gemspec", "eval_gemfile", "instance_eval", "require_relative", "eval", "plugin"];
 
 /// A block that is open.
 struct Block {
@@ -243,9 +242,8 @@ fn block_scope(first: &str, statement: &[Token]) -> (Option<Scope>, Option<Scope
 
 /// Returns the names behind an option: `group: :test`, `:group => [:development, :test]`, `platforms: %i[mri]`.
 fn values<'a>(options: &'a [Token], name: &str) -> Vec<&'a str> {
-    let is_name = |token: &Token| {
-        token.label() == Some(name) || matches!(&token.kind, Kind::Symbol(symbol) if symbol == name)
-    };
+    let is_name =
+        |token: &Token| token.label() == Some(name) || matches!(&token.kind, Kind::Symbol(symbol) if symbol == name);
     let Some(at) = options.iter().position(is_name) else { return Vec::new() };
     let mut out = Vec::new();
     let mut depth = 0_usize;
@@ -268,7 +266,8 @@ fn values<'a>(options: &'a [Token], name: &str) -> Vec<&'a str> {
 /// Tells the scope of a gem by its groups. Bundler installs every group that is not optional, so a name that says nothing
 /// about development or production leaves the gem an ordinary one.
 fn group_scope(groups: &[&str], optional: bool) -> Option<Scope> {
-    let scopes: Vec<Scope> = groups.iter().filter(|name| **name != "default").map(|name| Scope::of_group(name)).collect();
+    let scopes: Vec<Scope> =
+        groups.iter().filter(|name| **name != "default").map(|name| Scope::of_group(name)).collect();
     if optional {
         return Some(groups.first().map_or(Scope::Optional, |name| Scope::Extra((*name).to_owned())));
     }

@@ -1,5 +1,5 @@
-use crate::detect::testing::{found, selected, tree};
 use crate::detect::Detection;
+use crate::detect::testing::{found, selected, tree};
 
 fn gemfile(text: &str) -> Detection {
     tree(&[("Gemfile", text)]).detect()
@@ -78,14 +78,16 @@ fn where_a_gem_stands_decides_whether_it_is_selected() {
 
 #[test]
 fn names_are_whole_and_comments_are_none() {
-    let text = "=begin\ngem 'pg'\n=end\ngem 'pg_query'\ngem 'connection_pool'\ngem \"pg-#{x}\"\ngem name\n__END__\ngem 'pg'\n";
+    let text =
+        "=begin\ngem 'pg'\n=end\ngem 'pg_query'\ngem 'connection_pool'\ngem \"pg-#{x}\"\ngem name\n__END__\ngem 'pg'\n";
     assert!(found(&gemfile(text)).is_empty());
 }
 
 #[test]
 fn gemspecs_and_the_gems_of_the_project_itself() {
     let spec = "Gem::Specification.new do |spec|\n  spec.name = \"shop\"\n  spec.description = <<~TEXT\n    It's \"it\n  TEXT\n  spec.add_dependency \"redis\", \">= 4\"\n  s.add_development_dependency 'pg'\nend\n";
-    let detection = tree(&[("shop.gemspec", spec), ("Gemfile", "gemspec\n"), ("spec/dummy/Gemfile", "gem 'mysql2'\n")]).detect();
+    let detection =
+        tree(&[("shop.gemspec", spec), ("Gemfile", "gemspec\n"), ("spec/dummy/Gemfile", "gem 'mysql2'\n")]).detect();
     assert_eq!((found(&detection), selected(&detection)), (vec!["postgres", "redis"], vec!["redis"]));
     assert!(detection.warnings.is_empty(), "{:?}", detection.warnings);
     let own = tree(&[("redis.gemspec", "s.name = 'redis'\n"), ("Gemfile", "gem 'redis', path: '.'\n")]).detect();
@@ -149,7 +151,8 @@ fn rails_is_started_where_it_can_be_reached() {
     assert_eq!((stack.manager.as_str(), stack.install.as_str()), ("bundler", "bundle install"));
     assert_eq!(stack.manifests, ["Gemfile", "Gemfile.lock"]);
     assert!(stack.reloads);
-    let processes = ("Procfile.dev", "web: env RUBY_DEBUG_OPEN=true bin/rails server -p 3100\ncss: bin/rails tailwindcss:watch\n");
+    let processes =
+        ("Procfile.dev", "web: env RUBY_DEBUG_OPEN=true bin/rails server -p 3100\ncss: bin/rails tailwindcss:watch\n");
     let detection = tree(&[rails, ("bin/rails", ""), processes, (".ruby-version", "ruby-3.4.1\n")]).detect();
     assert_eq!(detection.dev.unwrap().value, "env RUBY_DEBUG_OPEN=true bin/rails server -p 3100 -b 0.0.0.0");
     assert_eq!((detection.port.unwrap().value, detection.image.unwrap().value), (3100, "ruby:3.4.1".to_owned()));
@@ -160,7 +163,10 @@ fn engines_and_tools_are_no_apps() {
     assert_eq!(gemfile("gem 'rails'\n").dev, None);
     assert_eq!(gemfile("gem 'cocoapods'\n"), Detection::default());
     let rack = tree(&[("Gemfile", "gem 'sinatra'\ngem 'puma'\n"), ("config.ru", "")]).detect();
-    assert_eq!((rack.dev.unwrap().value.as_str(), rack.port.unwrap().value), ("bundle exec puma -b tcp://0.0.0.0:9292", 9292));
+    assert_eq!(
+        (rack.dev.unwrap().value.as_str(), rack.port.unwrap().value),
+        ("bundle exec puma -b tcp://0.0.0.0:9292", 9292)
+    );
 }
 
 #[test]
@@ -179,7 +185,12 @@ fn versions_of_ruby() {
 
 #[test]
 fn a_gemfile_that_reads_more_is_installed_with_the_sources() {
-    for text in ["gem 'rails'\neval_gemfile 'x'\n", "gem 'rails'\ngem 'a', path: 'a'\n", "gem 'rails'\ngemspec\n", "gem 'rails'\nx = File.read('a')\n"] {
+    for text in [
+        "gem 'rails'\neval_gemfile 'x'\n",
+        "gem 'rails'\ngem 'a', path: 'a'\n",
+        "gem 'rails'\ngemspec\n",
+        "gem 'rails'\nx = File.read('a')\n",
+    ] {
         let stack = gemfile(text).stack.unwrap();
         assert_eq!((stack.manifests.len(), stack.rebuild_on), (0, vec!["Gemfile".to_owned()]), "{text}");
     }
