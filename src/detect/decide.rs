@@ -23,21 +23,31 @@ const ABOUT_THE_PROJECT: [&str; 12] = [
     "services",
 ];
 
-/// Returns the directory below which this piece of evidence decides (empty for all of the project), if it decides at all.
-pub(super) fn reach(piece: &Evidence) -> Option<&str> {
-    let decides = match piece.ecosystem {
-        Ecosystem::Compose | Ecosystem::Env => true,
-        Ecosystem::Ruby => piece.package.starts_with(ADAPTER),
-        _ => false,
+/// How far and how much a piece of evidence decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Decision<'a> {
+    /// The directory below which it decides; empty for all of the project.
+    pub directory: &'a str,
+    /// What is started beats what is only named: Valkey is also reached at `redis://`.
+    pub weight: u8,
+}
+
+/// Returns what a piece of evidence decides, if it does.
+pub(super) fn decision(piece: &Evidence) -> Option<Decision<'_>> {
+    let weight = match piece.ecosystem {
+        Ecosystem::Compose => 2,
+        Ecosystem::Env => 1,
+        Ecosystem::Ruby if piece.package.starts_with(ADAPTER) => 1,
+        _ => return None,
     };
-    if !decides || piece.confidence < SELECT {
+    if piece.confidence < SELECT {
         return None;
     }
     let mut directory = split(&piece.file).0;
     while ABOUT_THE_PROJECT.contains(&split(directory).1) {
         directory = split(directory).0;
     }
-    Some(directory)
+    Some(Decision { directory, weight })
 }
 
 /// Tells whether a file lies in a directory (empty for all) or below it.
@@ -59,6 +69,21 @@ mod tests {
         assert!(detection.findings[1].evidence[0].note.contains("an alternative to mysql"), "{detection:?}");
         let env = tree(&[("package.json", BOTH), (".env.example", "DATABASE_URL=mysql://root@localhost/a\n")]).detect();
         assert_eq!(selected(&env), ["mysql"]);
+    }
+
+    #[test]
+    fn an_address_of_another_database_takes_nothing_away() {
+        let pg = ("package.json", r#"{"dependencies": {"pg": "8"}}"#);
+        let env = (".env.example", "LEGACY=mysql://localhost/a\n");
+        assert_eq!(selected(&tree(&[pg, env]).detect()), ["mysql", "postgres"]);
+        assert_eq!(selected(&tree(&[pg, ("compose.yml", COMPOSE)]).detect()), ["mysql"]);
+    }
+
+    #[test]
+    fn what_is_started_beats_what_is_named() {
+        let env = (".env.example", "DATABASE_URL=postgres://localhost/a\n");
+        let detection = tree(&[env, ("compose.yml", COMPOSE)]).detect();
+        assert_eq!((found(&detection), selected(&detection)), (vec!["mysql", "postgres"], vec!["mysql"]));
     }
 
     #[test]

@@ -145,8 +145,9 @@ fn manifest(root: &Path, entry: &DirEntry) -> Option<String> {
     }
     let name = entry.file_name().to_str()?;
     let path = entry.path().strip_prefix(root).ok()?.to_str()?;
-    (NAMES.contains(&name) || name.ends_with(".prisma") || is_requirements(path) || is_other(path))
-        .then(|| path.to_owned())
+    let text = name.ends_with(".txt") || name.ends_with(".in");
+    let listed = NAMES.contains(&name) || name.ends_with(".prisma") || (text && is_requirements(path));
+    (listed || is_other(path)).then(|| path.to_owned())
 }
 
 /// Tells whether a path is a manifest of one of the readers that know their own.

@@ -38,7 +38,12 @@ const FOR: [&str; 20] = [
 /// Tells whether a path is an example of an environment file: `.env.example`, `.env.docker.sample`, `env.dist`,
 /// `example.env`.
 pub(super) fn is_manifest(path: &str) -> bool {
-    let name = split(path).1.to_ascii_lowercase();
+    let name = split(path).1;
+    // Nearly every file ends here, without a copy of its name.
+    if !name.contains("env") {
+        return false;
+    }
+    let name = name.to_ascii_lowercase();
     let words: Vec<&str> = name.split(['.', '-', '_']).collect();
     words.contains(&"env")
         && words.iter().any(|word| EXAMPLE.contains(word))

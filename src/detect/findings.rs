@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::confidence::{ALTERNATIVE, SELECT};
-use super::decide::{is_within, reach};
+use super::decide::{Decision, decision, is_within};
 use super::model::{Evidence, Finding};
 use super::rules::{Declared, Index, ServiceRules};
 
@@ -84,14 +84,20 @@ fn without_answered_questions(evidence: &Pieces, rules: &[ServiceRules<'_>]) -> 
 /// Returns the service of the same kind that the project itself decided for, where all that makes this one sure lies.
 fn decided_instead<'a>(service: usize, evidence: &Pieces, rules: &[ServiceRules<'a>]) -> Option<&'a str> {
     let mine: Vec<&Evidence> = sure(evidence.get(&service)?).collect();
-    if mine.is_empty() || mine.iter().any(|piece| reach(piece).is_some()) {
+    let weight = mine.iter().filter_map(|piece| decision(piece)).map(|own| own.weight).max().unwrap_or(0);
+    if mine.is_empty() {
         return None;
     }
     let mut others = evidence.iter().filter(|(other, _)| same_kind(rules, service, **other));
     others
         .find(|(_, pieces)| {
-            let reaches: Vec<&str> = pieces.iter().filter_map(reach).collect();
-            mine.iter().all(|piece| reaches.iter().any(|directory| is_within(&piece.file, directory)))
+            let heavier: Vec<_> = pieces.iter().filter_map(decision).filter(|their| their.weight > weight).collect();
+            // What is only named chooses between the options of one manifest; what is started needs no such manifest.
+            let option = |file: &str| pieces.iter().any(|piece| piece.file == file);
+            mine.iter().all(|piece| {
+                let decides = |their: &Decision<'_>| their.weight > 1 || option(&piece.file);
+                heavier.iter().any(|their| decides(their) && is_within(&piece.file, their.directory))
+            })
         })
         .map(|(other, _)| rules[*other].name)
 }
@@ -113,7 +119,7 @@ fn chosen_instead<'a>(service: usize, evidence: &Pieces, rules: &[ServiceRules<'
     better.sort_by_key(|(their, _, _)| their.rank);
     // In a compose file every service is started: none of them is an option.
     let is_started =
-        |file: &String| evidence[&service].iter().any(|piece| piece.file == *file && reach(piece).is_some());
+        |file: &String| evidence[&service].iter().any(|piece| piece.file == *file && decision(piece).is_some());
     mine.iter()
         .all(|file| !is_started(file) && better.iter().any(|(_, _, files)| files.contains(file)))
         .then_some(())?;

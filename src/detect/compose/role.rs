@@ -79,6 +79,9 @@ const MANIFESTS: [&str; 14] = [
 /// Returns the words between `compose` and the ending of a compose file's name
 /// (<https://docs.docker.com/compose/intro/compose-application-model/#the-compose-file>); `None` for another file.
 pub(super) fn words(name: &str) -> Option<Vec<String>> {
+    if !name.ends_with(".yaml") && !name.ends_with(".yml") {
+        return None;
+    }
     let name = name.to_ascii_lowercase();
     let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"))?;
     let starts = ["docker-compose", "docker_compose", "compose"];
