@@ -182,4 +182,18 @@ mod tests {
         assert_eq!(canonical(Ecosystem::Go, "github.com/acme/vault"), "github.com/acme/vault");
         assert_eq!(canonical(Ecosystem::Node, "@acme/PG"), "@acme/PG");
     }
+
+    #[test]
+    fn no_package_of_the_catalog_is_sure_of_two_services_or_ranked_twice() {
+        let mut sure: HashMap<(Ecosystem, String), &str> = HashMap::new();
+        for service in catalog_rules() {
+            for (ecosystem, rules) in service.detect {
+                for name in &rules.strong {
+                    let other = sure.insert((*ecosystem, canonical(*ecosystem, name)), service.name);
+                    assert_eq!(other, None, "{ecosystem:?} {name}: {}", service.name);
+                    assert!(!rules.weak.contains(name) && !rules.tests.contains(name), "{ecosystem:?} {name}");
+                }
+            }
+        }
+    }
 }

@@ -7,7 +7,7 @@ mod devcontainer;
 mod image;
 mod role;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_yaml::{Mapping, Value};
 
@@ -52,8 +52,9 @@ pub(super) fn declared(files: &Files<'_>, own: &[String]) -> Vec<Declared> {
 /// One compose file.
 struct Compose<'a> {
     path: &'a str,
-    text: String,
     services: Mapping,
+    /// Where each service is in the file.
+    lines: HashMap<String, usize>,
 }
 
 impl<'a> Compose<'a> {
@@ -68,7 +69,7 @@ impl<'a> Compose<'a> {
         match parsed {
             Ok(value) => {
                 let services = plain(&value).get("services").map(plain).and_then(Value::as_mapping).cloned()?;
-                Some(Self { path, text, services })
+                Some(Self { path, services, lines: service_lines(&text) })
             }
             Err(error) => {
                 let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
@@ -95,7 +96,7 @@ impl<'a> Compose<'a> {
             for image in self.images(files, service) {
                 out.push(Declared {
                     ecosystem: Ecosystem::Compose,
-                    line: self.line(name, &image),
+                    line: self.lines.get(name).copied().unwrap_or(1),
                     name: image::canonical(&image),
                     extras: Vec::new(),
                     scope: scope.clone(),
@@ -135,26 +136,32 @@ impl<'a> Compose<'a> {
         images.extend(file.and_then(|file| files.read_if_there(&file)).and_then(|text| dockerfile::base(&text)));
         images
     }
+}
 
-    /// Returns the line on which a service names its image, or is itself. The name of a service is also a key where another one
-    /// depends on it, so the first place with the image under it counts.
-    fn line(&self, service: &str, image: &str) -> usize {
-        let lines: Vec<&str> = self.text.lines().collect();
-        let indent = |line: &str| line.len() - line.trim_start().len();
-        let is_key = |line: &str| {
-            let key = line.split(':').next().unwrap_or_default().trim();
-            line.contains(':') && key.trim_matches(['"', '\'']) == service
-        };
-        let repository = image.split([':', '@']).next().unwrap_or(image);
-        let names = |line: &str| line.contains("image:") && line.contains(repository);
-        let starts = || (0..lines.len()).filter(|at| is_key(lines[*at]));
-        let named = |start: usize| {
-            let inside =
-                |at: &usize| *at == start || lines[*at].trim().is_empty() || indent(lines[*at]) > indent(lines[start]);
-            (start..lines.len()).take_while(inside).find(|at| names(lines[*at]))
-        };
-        starts().find_map(named).or_else(|| starts().last()).map_or(1, |at| at + 1)
+/// Notes for every service the line on which it names its image, or else the one on which it begins.
+fn service_lines(text: &str) -> HashMap<String, usize> {
+    let mut lines = HashMap::new();
+    // The keys around a line, from the outermost, with their indentation.
+    let mut around: Vec<(usize, &str)> = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let code = line.trim_start();
+        let Some((key, _)) = code.split_once(':').filter(|_| !code.starts_with(['#', '-'])) else { continue };
+        let (indent, key) = (line.len() - code.len(), key.trim().trim_matches(['"', '\'']));
+        while around.last().is_some_and(|(outer, _)| *outer >= indent) {
+            around.pop();
+        }
+        match around.as_slice() {
+            [.., (_, "services")] => {
+                lines.entry(key.to_owned()).or_insert(number + 1);
+            }
+            [.., (_, "services"), (_, service)] if key == "image" => {
+                lines.insert((*service).to_owned(), number + 1);
+            }
+            _ => {}
+        }
+        around.push((indent, key));
     }
+    lines
 }
 
 /// A value without its tag (`!reset`, `!override`).

@@ -59,6 +59,14 @@ pub(super) fn parse(files: &Files<'_>, path: &str, text: &str) -> RubyManifest {
 
 /// Splits tokens into statements: at line ends and `;`, but not in brackets, behind a comma or an operator.
 fn statements(tokens: &[Token]) -> Vec<&[Token]> {
+    // Whether the next token that is no line end begins a statement of its own.
+    let mut begins = vec![false; tokens.len() + 1];
+    for (at, token) in tokens.iter().enumerate().rev() {
+        begins[at] = match token.kind {
+            Kind::Newline => begins[at + 1],
+            _ => token.word().is_some_and(|word| matches!(word, "gem" | "group" | "source" | "end")),
+        };
+    }
     let mut out = Vec::new();
     let (mut start, mut depth) = (0, 0_usize);
     for (at, token) in tokens.iter().enumerate() {
@@ -68,10 +76,8 @@ fn statements(tokens: &[Token]) -> Vec<&[Token]> {
             Kind::Newline | Kind::Punct(';') => {
                 let before = tokens[start..at].last().map(|token| &token.kind);
                 let goes_on = matches!(before, Some(Kind::Punct(',' | '\\' | '=' | '&' | '|' | '+')));
-                let next = tokens[at..].iter().find(|token| token.kind != Kind::Newline).and_then(Token::word);
                 // A bracket that is never closed must not swallow the rest.
-                let begins = next.is_some_and(|word| matches!(word, "gem" | "group" | "source" | "end"));
-                if (depth == 0 && !goes_on) || begins {
+                if (depth == 0 && !goes_on) || begins[at + 1] {
                     out.push(&tokens[start..at]);
                     (start, depth) = (at + 1, 0);
                 }
