@@ -24,7 +24,7 @@ struct Extra {
 }
 
 /// Ecosystems of `truth.tsv` whose manifests kilter reads.
-const READ: [&str; 3] = ["node", "python", "go"];
+const READ: [&str; 6] = ["node", "python", "go", "ruby", "php", "elixir"];
 
 /// `../shared/detect`, also seen from a linked worktree of the repository.
 pub(crate) fn data() -> PathBuf {
@@ -45,6 +45,11 @@ fn canonical(name: &str) -> &str {
     }
 }
 
+/// The name under which the scorer counts a service of `truth.tsv`.
+fn family(name: &str) -> &str {
+    if name == "mariadb" { "mysql" } else { name }
+}
+
 /// `truth.tsv` as a header and one map per row.
 fn truth() -> (Vec<String>, Vec<BTreeMap<String, String>>) {
     let text = fs::read_to_string(data().join("truth.tsv")).unwrap();
@@ -61,7 +66,7 @@ fn restricted_truth(dir: &Path, services: &BTreeSet<&str>) {
     for row in rows {
         let cells = header.iter().map(|column| {
             let cell = &row[column];
-            let known = |entry: &&str| services.contains(entry.split('=').next().unwrap_or_default());
+            let known = |entry: &&str| services.contains(family(entry.split('=').next().unwrap_or_default()));
             let (split, join) = match column.as_str() {
                 "truth" => (" ", " "),
                 "optional" | "visible_strong" | "visible_weak" | "decoys" => ("; ", "; "),

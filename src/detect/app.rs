@@ -2,12 +2,15 @@
 
 use super::command;
 use super::dockerfile;
+use super::elixir::{self, MixProject};
 use super::files::Files;
 use super::go::GoModule;
 use super::model::{Detection, Found, Stack};
 use super::node::{self, NodePackage};
+use super::php::{self, PhpPackage};
 use super::places::{join, place};
 use super::python::{self, PythonManifest};
+use super::ruby::{self, RubyManifest};
 use crate::catalog::Ecosystem;
 
 /// An app of one directory, as one ecosystem sees it.
@@ -28,16 +31,34 @@ pub(super) struct Candidate {
     pub serves: bool,
 }
 
+/// The manifests of the languages in which the server is usually the whole app.
+pub(super) struct Other {
+    pub ruby: Vec<RubyManifest>,
+    pub php: Vec<PhpPackage>,
+    pub elixir: Vec<MixProject>,
+}
+
+impl Other {
+    fn candidates(&self, files: &Files<'_>) -> Vec<Candidate> {
+        let mut candidates = ruby::candidates(files, &self.ruby);
+        candidates.extend(php::candidates(files, &self.php));
+        candidates.extend(elixir::candidates(files, &self.elixir));
+        candidates
+    }
+}
+
 /// Describes the app of a project; everything but findings and warnings.
 pub(super) fn describe(
     files: &Files<'_>,
     node: &[NodePackage],
     python: &[PythonManifest],
     go: &[GoModule],
+    other: &Other,
 ) -> Detection {
     let mut candidates: Vec<Candidate> = node.iter().map(|package| node::candidate(files, package, node)).collect();
     candidates.extend(python::candidates(files, python));
     candidates.extend(super::go::candidates(files, go));
+    candidates.extend(other.candidates(files));
     let root_name = candidates.iter().filter(|c| c.dir.is_empty()).find_map(|c| c.name.clone());
     let alone = candidates.len() == 1;
     candidates.sort_by_cached_key(rank);
@@ -46,12 +67,19 @@ pub(super) fn describe(
         Ecosystem::Node => node::stack(files, node, &app.dir),
         Ecosystem::Python => python::stack(files, python, &app.dir),
         Ecosystem::Go => super::go::stack(files, &app.dir),
+        Ecosystem::Ruby => ruby::stack(files, &other.ruby, &app.dir),
+        Ecosystem::Elixir => elixir::stack(files, &other.elixir, &app.dir),
         _ => None,
     };
     let production = stack.as_ref().and_then(|stack| super::production::of(files, node, &app, stack));
-    let procfile = procfile(files, &app.dir, app.dev.is_some());
+    let procfile = procfile(files, &app.dir, app.dev.is_some()).map(|web| match app.ecosystem {
+        Ecosystem::Ruby => Found { value: ruby::reachable(&web.value), ..web },
+        _ => web,
+    });
     let from_procfile = procfile.is_some();
     let dev = procfile.or(app.dev).map(|dev| located(dev, &app.dir, alone));
+    // Without an image of its language the command would run in that of another one, where it cannot.
+    let dev = dev.filter(|_| app.image.is_some());
     let port = port(files, &app.dir, dev.as_ref().filter(|_| from_procfile), app.port, app.fixed_port);
     let health = dockerfile::of_app(files, &app.dir).find_map(|(path, text)| dockerfile::health(&path, &text));
     let reloads = match &dev {
@@ -72,6 +100,31 @@ pub(super) fn describe(
     }
 }
 
+/// Returns the names that a project gives itself: the parts of `@acme/shop`, without those that every project has.
+pub(super) fn own_names(detection: &Detection) -> Vec<String> {
+    const USUAL: [&str; 16] = [
+        "api",
+        "app",
+        "application",
+        "backend",
+        "client",
+        "frontend",
+        "main",
+        "monorepo",
+        "platform",
+        "project",
+        "root",
+        "server",
+        "site",
+        "web",
+        "website",
+        "workspace",
+    ];
+    let name = detection.name.as_ref().map(|name| name.value.to_ascii_lowercase()).unwrap_or_default();
+    let parts = name.split(['@', '/']).filter(|part| part.len() > 2 && !USUAL.contains(part));
+    parts.map(str::to_owned).collect()
+}
+
 /// A project without a known manifest: what its Procfile and Dockerfile say.
 fn unknown(files: &Files<'_>) -> Detection {
     let dev = procfile(files, "", false);
@@ -82,12 +135,14 @@ fn unknown(files: &Files<'_>) -> Detection {
 
 /// Orders candidates, the app first: one that can be started; at the root; in `apps`; in a directory with a name that
 /// apps have; one that serves; the shallowest; by name. At the root a package.json with a dev script but no web framework
-/// often builds the assets of a server in another language, which then comes first.
+/// often builds the assets of a server in another language, which then comes first; beside Rails, Laravel, Symfony and Phoenix
+/// even one with a web framework does, as that is what their own generators write.
 fn rank(candidate: &Candidate) -> impl Ord + use<> {
     let language = match candidate.ecosystem {
-        Ecosystem::Node => 0,
-        Ecosystem::Python => 1,
-        _ => 2,
+        Ecosystem::Ruby | Ecosystem::Php | Ecosystem::Elixir if candidate.dir.is_empty() => 0,
+        Ecosystem::Node => 1,
+        Ecosystem::Python => 2,
+        _ => 3,
     };
     let depth = candidate.dir.matches('/').count();
     (candidate.dev.is_none(), place(&candidate.dir), !candidate.serves, depth, language, candidate.dir.clone())

@@ -10,20 +10,27 @@
 
 mod app;
 mod command;
+mod compose;
 mod confidence;
+mod decide;
 mod disk;
 mod dockerfile;
+mod elixir;
+mod env_files;
 mod files;
 mod findings;
 mod go;
 mod json;
+mod lex;
 mod model;
 mod moved;
 mod node;
+mod php;
 mod places;
 mod prisma;
 mod production;
 mod python;
+mod ruby;
 mod rules;
 mod toml;
 mod versions;
@@ -56,7 +63,13 @@ pub fn detect(tree: &dyn Tree, rules: &[ServiceRules<'_>]) -> Detection {
     declared.extend(python::declared(&python));
     declared.extend(go::declared(&go));
     declared.extend(prisma::declared(&files));
-    let mut detection = app::describe(&files, &node, &python, &go);
+    let other = app::Other { ruby: ruby::read(&files), php: php::read(&files), elixir: elixir::read(&files) };
+    declared.extend(ruby::declared(&files, &other.ruby));
+    declared.extend(php::declared(&other.php));
+    declared.extend(elixir::declared(&other.elixir));
+    declared.extend(env_files::declared(&files));
+    let mut detection = app::describe(&files, &node, &python, &go, &other);
+    declared.extend(compose::declared(&files, &app::own_names(&detection)));
     detection.findings = findings::find(&declared, rules);
     detection.warnings = files.into_warnings();
     detection

@@ -86,7 +86,8 @@ pub(super) fn reference(base: &str) -> String {
 }
 
 /// Settings of the package managers. Python packages go to a virtual environment beside `/app`, where live update of the
-/// sources cannot touch them; uv, Poetry and Pipenv all install into the active one.
+/// sources cannot touch them; uv, Poetry and Pipenv all install into the active one. What Mix compiles goes beside `/app`, too: a
+/// `_build` of the developer's machine among the sources is for another one (<https://hexdocs.pm/mix/Mix.html#module-environment-variables>).
 pub(super) fn settings(stack: Option<&Stack>) -> Vec<String> {
     let lines: &[&str] = match stack.map(|stack| (stack.ecosystem, stack.manager.as_str())) {
         Some((Ecosystem::Node, "pnpm" | "yarn")) => &["ENV COREPACK_ENABLE_DOWNLOAD_PROMPT=0"],
@@ -94,6 +95,7 @@ pub(super) fn settings(stack: Option<&Stack>) -> Vec<String> {
             "ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1",
             "ENV VIRTUAL_ENV=/opt/venv UV_PROJECT_ENVIRONMENT=/opt/venv PATH=/opt/venv/bin:$PATH",
         ],
+        Some((Ecosystem::Elixir, _)) => &["ENV MIX_BUILD_ROOT=/opt/_build"],
         _ => &[],
     };
     lines.iter().map(|line| (*line).to_owned()).collect()

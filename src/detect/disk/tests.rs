@@ -37,6 +37,26 @@ fn only_manifests_are_noted_and_ignored_places_not_entered() {
 }
 
 #[test]
+fn manifests_of_every_ecosystem_are_noted_and_real_environments_are_not() {
+    let noted = [
+        ".devcontainer/devcontainer.json",
+        ".env.example",
+        "Gemfile",
+        "apps/web/mix.exs",
+        "bin/rails",
+        "composer.json",
+        "config/database.yml",
+        "docker-compose.dev.yml",
+        "docker/Dockerfile.postgres",
+        "shop.gemspec",
+    ];
+    let others =
+        [".env", ".env.local", ".github/compose.yml", "config/secrets.yml", "lib/gem.rb", "vendor/composer.json"];
+    let files: Vec<(&str, &str)> = noted.iter().chain(&others).map(|path| (*path, "")).collect();
+    assert_eq!(DiskTree::open(project(&files).path()).unwrap().paths(), noted);
+}
+
+#[test]
 fn what_lies_above_the_root_does_not_matter() {
     let dir = project(&[
         (".gitignore", "*\n"),

@@ -34,6 +34,33 @@ fn a_go_module() {
 }
 
 #[test]
+fn rails_and_phoenix_run_on_the_images_of_their_languages() {
+    let ruby = stack(Ecosystem::Ruby, "bundler", &["Gemfile", "Gemfile.lock"], "bundle install");
+    let rails = "bin/rails server -b 0.0.0.0 -p 3000 --pid=/tmp/rails.pid";
+    let text = dockerfile_dev(Some(&ruby), "ruby:3.4", Some(rails), Some(3000));
+    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    let expected = [
+        "FROM ruby:3.4",
+        "WORKDIR /app",
+        "COPY Gemfile Gemfile.lock ./",
+        "RUN bundle install",
+        "COPY . ./",
+        "ENV PORT=3000",
+        "EXPOSE 3000",
+        "CMD [\"bin/rails\", \"server\", \"-b\", \"0.0.0.0\", \"-p\", \"3000\", \"--pid=/tmp/rails.pid\"]",
+    ];
+    assert_eq!(lines, expected);
+    let install = "mix local.hex --force && mix local.rebar --force && mix deps.get";
+    let elixir = stack(Ecosystem::Elixir, "mix", &["mix.exs", "mix.lock"], install);
+    let text = dockerfile_dev(Some(&elixir), "elixir:1.18", Some("mix phx.server"), Some(4000));
+    assert!(
+        text.contains("ENV MIX_BUILD_ROOT=/opt/_build\nWORKDIR /app\nCOPY mix.exs mix.lock ./\nRUN mix local.hex"),
+        "{text}"
+    );
+    assert!(text.ends_with("CMD [\"mix\", \"phx.server\"]\n"), "{text}");
+}
+
+#[test]
 fn nothing_known() {
     insta::assert_snapshot!(dockerfile_dev(None, "debian:13", Some("./serve \"$PORT\" && echo 'done'"), None));
     assert!(!dockerfile_dev(None, "debian:13", None, None).contains("CMD"));
