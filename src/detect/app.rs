@@ -28,26 +28,36 @@ pub(super) struct Candidate {
     pub serves: bool,
 }
 
-/// Describes the app of a project; everything but findings and warnings.
+/// A candidate with what Dockerfile.dev has to know about it.
+pub(super) struct Ready {
+    pub candidate: Candidate,
+    pub stack: Stack,
+}
+
+/// Describes the app of a project; everything but findings and warnings. `others` are the apps of the languages beside Node,
+/// Python and Go.
 pub(super) fn describe(
     files: &Files<'_>,
     node: &[NodePackage],
     python: &[PythonManifest],
     go: &[GoModule],
+    others: Vec<Ready>,
 ) -> Detection {
     let mut candidates: Vec<Candidate> = node.iter().map(|package| node::candidate(files, package, node)).collect();
     candidates.extend(python::candidates(files, python));
     candidates.extend(super::go::candidates(files, go));
-    let root_name = candidates.iter().filter(|c| c.dir.is_empty()).find_map(|c| c.name.clone());
+    let mut candidates: Vec<(Candidate, Option<Stack>)> = candidates.into_iter().map(|app| (app, None)).collect();
+    candidates.extend(others.into_iter().map(|ready| (ready.candidate, Some(ready.stack))));
+    let root_name = candidates.iter().filter(|(c, _)| c.dir.is_empty()).find_map(|(c, _)| c.name.clone());
     let alone = candidates.len() == 1;
-    candidates.sort_by_cached_key(rank);
-    let Some(app) = candidates.into_iter().next() else { return unknown(files) };
-    let stack = match app.ecosystem {
+    candidates.sort_by_cached_key(|(candidate, _)| rank(candidate));
+    let Some((app, own)) = candidates.into_iter().next() else { return unknown(files) };
+    let stack = own.or_else(|| match app.ecosystem {
         Ecosystem::Node => node::stack(files, node, &app.dir),
         Ecosystem::Python => python::stack(files, python, &app.dir),
         Ecosystem::Go => super::go::stack(files, &app.dir),
         _ => None,
-    };
+    });
     let production = stack.as_ref().and_then(|stack| super::production::of(files, node, &app, stack));
     let procfile = procfile(files, &app.dir, app.dev.is_some());
     let from_procfile = procfile.is_some();
@@ -82,12 +92,14 @@ fn unknown(files: &Files<'_>) -> Detection {
 
 /// Orders candidates, the app first: one that can be started; at the root; in `apps`; in a directory with a name that
 /// apps have; one that serves; the shallowest; by name. At the root a package.json with a dev script but no web framework
-/// often builds the assets of a server in another language, which then comes first.
+/// often builds the assets of a server in another language, which then comes first. So does a server in a language that has
+/// no use for a package.json of its own: where both serve, the one of Node is its page.
 fn rank(candidate: &Candidate) -> impl Ord + use<> {
     let language = match candidate.ecosystem {
-        Ecosystem::Node => 0,
-        Ecosystem::Python => 1,
-        _ => 2,
+        Ecosystem::Node => 1,
+        Ecosystem::Python => 2,
+        Ecosystem::Go => 3,
+        _ => 0,
     };
     let depth = candidate.dir.matches('/').count();
     (candidate.dev.is_none(), place(&candidate.dir), !candidate.serves, depth, language, candidate.dir.clone())

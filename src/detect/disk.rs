@@ -7,6 +7,7 @@ use ignore::{DirEntry, WalkBuilder, WalkState};
 
 use super::model::Tree;
 use super::python::is_requirements;
+use super::{deno, dotnet, jvm, rust};
 use crate::diag::{Error, Result};
 use crate::fsx;
 
@@ -144,11 +145,14 @@ fn manifest(root: &Path, entry: &DirEntry) -> Option<String> {
     }
     let name = entry.file_name().to_str()?;
     let listed = NAMES.contains(&name) || name.ends_with(".prisma");
-    if !listed && !name.ends_with(".txt") && !name.ends_with(".in") {
-        return None;
-    }
     let path = entry.path().strip_prefix(root).ok()?.to_str()?;
-    (listed || is_requirements(path)).then(|| path.to_owned())
+    let is_manifest = listed
+        || (name.ends_with(".txt") || name.ends_with(".in")) && is_requirements(path)
+        || jvm::is_manifest(path, name)
+        || dotnet::is_manifest(path, name)
+        || rust::is_manifest(path, name)
+        || deno::is_manifest(name);
+    is_manifest.then(|| path.to_owned())
 }
 
 #[cfg(test)]

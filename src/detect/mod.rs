@@ -11,12 +11,15 @@
 mod app;
 mod command;
 mod confidence;
+mod deno;
 mod disk;
 mod dockerfile;
+mod dotnet;
 mod files;
 mod findings;
 mod go;
 mod json;
+mod jvm;
 mod model;
 mod moved;
 mod node;
@@ -25,8 +28,10 @@ mod prisma;
 mod production;
 mod python;
 mod rules;
+mod rust;
 mod toml;
 mod versions;
+mod xml;
 
 #[cfg(test)]
 mod testing;
@@ -56,7 +61,19 @@ pub fn detect(tree: &dyn Tree, rules: &[ServiceRules<'_>]) -> Detection {
     declared.extend(python::declared(&python));
     declared.extend(go::declared(&go));
     declared.extend(prisma::declared(&files));
-    let mut detection = app::describe(&files, &node, &python, &go);
+    let jvm = jvm::read(&files);
+    let dotnet = dotnet::read(&files);
+    let rust = rust::read(&files);
+    let deno = deno::read(&files);
+    declared.extend(jvm::declared(&jvm));
+    declared.extend(dotnet::declared(&dotnet));
+    declared.extend(rust::declared(&rust));
+    declared.extend(deno::declared(&deno));
+    let mut others = jvm::candidates(&files, &jvm);
+    others.extend(dotnet::candidates(&files, &dotnet));
+    others.extend(rust::candidates(&files, &rust));
+    others.extend(deno::candidates(&files, &deno));
+    let mut detection = app::describe(&files, &node, &python, &go, others);
     detection.findings = findings::find(&declared, rules);
     detection.warnings = files.into_warnings();
     detection

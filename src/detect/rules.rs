@@ -84,6 +84,9 @@ impl<'a> Index<'a> {
         };
         let rule = Rule { service, rank, extra };
         match name.strip_suffix('*') {
+            Some(prefix) if ecosystem == Ecosystem::Dotnet => {
+                self.prefixes.push((ecosystem, prefix.to_ascii_lowercase(), rule));
+            }
             Some(prefix) => self.prefixes.push((ecosystem, prefix.into(), rule)),
             None => self.whole.entry((ecosystem, canonical(ecosystem, name))).or_default().push(rule),
         }
@@ -154,6 +157,8 @@ pub(super) fn canonical(ecosystem: Ecosystem, name: &str) -> String {
             }
             _ => name.into(),
         },
+        // https://learn.microsoft.com/en-us/nuget/reference/nuspec#id
+        Ecosystem::Dotnet => name.to_ascii_lowercase(),
         _ => name.into(),
     }
 }
