@@ -58,7 +58,9 @@ pub(super) fn describe(
         Ecosystem::Go => super::go::stack(files, &app.dir),
         _ => None,
     });
-    let production = stack.as_ref().and_then(|stack| super::production::of(files, node, &app, stack));
+    // What kilter knows of Node's production is not Deno's.
+    let built = stack.as_ref().filter(|stack| stack.manager != "deno");
+    let production = built.and_then(|stack| super::production::of(files, node, &app, stack));
     let procfile = procfile(files, &app.dir, app.dev.is_some());
     let from_procfile = procfile.is_some();
     let dev = procfile.or(app.dev).map(|dev| located(dev, &app.dir, alone));

@@ -34,6 +34,8 @@ mod versions;
 mod xml;
 
 #[cfg(test)]
+mod robust;
+#[cfg(test)]
 mod testing;
 
 pub(crate) use command::is_plain as is_plain_command;

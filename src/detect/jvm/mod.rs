@@ -2,6 +2,7 @@
 
 mod app;
 mod config;
+mod configurations;
 mod gradle;
 mod libraries;
 mod maven;

@@ -276,8 +276,8 @@ impl Lexer<'_> {
         let fills_in = quote == '"';
         let mut at = open;
         let mut value = String::new();
-        // How deep in `${…}` the text is: quotes in there are the code's.
-        let mut inside = 0_usize;
+        // How deep in `${…}` the text is, and whether in a string of that code.
+        let (mut inside, mut quoted) = (0_usize, false);
         while let Some(c) = self.rest[at..].chars().next() {
             if inside == 0 && self.rest[at..].starts_with(close) {
                 self.push(TokenKind::Text(value));
@@ -292,8 +292,9 @@ impl Lexer<'_> {
                     continue;
                 }
                 '$' if fills_in && self.rest[at + 1..].starts_with('{') => inside += 1,
-                '{' if inside > 0 && !value.ends_with('$') => inside += 1,
-                '}' => inside = inside.saturating_sub(1),
+                '"' if inside > 0 => quoted = !quoted,
+                '{' if inside > 0 && !quoted && !value.ends_with('$') => inside += 1,
+                '}' if !quoted => inside = inside.saturating_sub(1),
                 _ => {}
             }
             value.push(c);
