@@ -51,16 +51,17 @@ fn chosen_instead<'a>(
     rules: &[ServiceRules<'a>],
 ) -> Option<&'a str> {
     let one_of = rules[service].one_of?;
-    let sure = |pieces: &[Evidence]| -> Vec<String> {
-        pieces.iter().filter(|piece| piece.confidence >= SELECT).map(|piece| piece.file.clone()).collect()
+    let sure = |service: usize, pieces: &[Evidence]| -> Vec<String> {
+        let pieces = pieces.iter().filter(|piece| piece.confidence >= SELECT);
+        pieces.map(|piece| manifest(&piece.file, rules[service].name)).collect()
     };
-    let mine = sure(evidence.get(&service)?);
+    let mine = sure(service, evidence.get(&service)?);
     if mine.is_empty() {
         return None;
     }
     let mut better: Vec<_> = evidence
         .iter()
-        .filter_map(|(other, pieces)| rules[*other].one_of.map(|their| (their, *other, sure(pieces))))
+        .filter_map(|(other, pieces)| rules[*other].one_of.map(|their| (their, *other, sure(*other, pieces))))
         .filter(|(their, _, _)| their.kind == one_of.kind && their.rank < one_of.rank)
         .collect();
     better.sort_by_key(|(their, _, _)| their.rank);
@@ -69,6 +70,20 @@ fn chosen_instead<'a>(
         .iter()
         .find(|(_, _, files)| mine.iter().any(|file| files.contains(file)))
         .map(|(_, other, _)| rules[*other].name)
+}
+
+/// Names the manifest that a piece of evidence stands in. Modules that are named after the service they speak to
+/// (`Shop.Migrations.Postgres` beside `Shop.Migrations.MySql`) are the providers of one app, which takes one of them: they
+/// are like one manifest.
+fn manifest(file: &str, service: &str) -> String {
+    let names: &[&str] = match service {
+        "postgres" => &["postgres", "npgsql", "pgsql"],
+        "mysql" => &["mysql", "mariadb"],
+        "mssql" => &["mssql", "sqlserver"],
+        name => &[name],
+    };
+    let module = file.rsplit('/').take(2).collect::<Vec<_>>().join("/").to_ascii_lowercase().replace(['-', '_'], "");
+    if names.iter().any(|name| module.contains(name)) { "the providers".to_owned() } else { file.to_owned() }
 }
 
 fn as_alternative(pieces: &[Evidence], chosen: &str) -> Vec<Evidence> {

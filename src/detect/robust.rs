@@ -1,5 +1,8 @@
 //! No text of any manifest makes a reader fail.
 
+use std::cell::RefCell;
+
+use super::model::Tree;
 use super::testing::tree;
 
 /// Pieces that these manifests are made of, so that random texts get past the first check of each reader.
@@ -104,6 +107,33 @@ fn looked_at(files: &[(&str, &str)]) {
         detection.port.map(|port| port.value),
     );
     assert_eq!(text.matches("FROM ").count(), 1, "{text}");
+}
+
+/// A tree that notes what is read of it.
+struct Noting {
+    paths: Vec<String>,
+    read: RefCell<Vec<String>>,
+}
+
+impl Tree for Noting {
+    fn paths(&self) -> &[String] {
+        &self.paths
+    }
+
+    fn read(&self, path: &str) -> Option<String> {
+        self.read.borrow_mut().push(path.to_owned());
+        Some(String::new())
+    }
+}
+
+#[test]
+fn the_entry_of_a_program_and_a_wrapper_are_seen_and_not_read() {
+    let names = ["Cargo.toml", "deno.lock", "gradlew", "mvnw", "pom.xml", "src/bin/a.rs", "src/main.rs"];
+    let tree = Noting { paths: names.iter().map(|name| (*name).to_owned()).collect(), read: RefCell::default() };
+    crate::detect::detect(&tree, &[]);
+    let mut read = tree.read.into_inner();
+    read.retain(|path| names.contains(&path.as_str()));
+    assert_eq!(read, ["pom.xml", "Cargo.toml"]);
 }
 
 proptest::proptest! {

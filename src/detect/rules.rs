@@ -40,6 +40,15 @@ pub(super) struct Declared {
     pub line: usize,
 }
 
+impl Declared {
+    /// Takes back what the manifest says of the app, where the manifest is one of tests.
+    pub(super) fn for_tests(&mut self) {
+        if matches!(self.scope, Scope::Runtime | Scope::Production) {
+            self.scope = Scope::Dev;
+        }
+    }
+}
+
 /// How much a package says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rank {

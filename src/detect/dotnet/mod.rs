@@ -118,7 +118,7 @@ fn msbuild(files: &Files<'_>, path: &str) -> Option<DotnetProject> {
         || facts.sdks.iter().any(|sdk| TESTS.contains(&sdk.as_str()))
         || names_tests(path);
     if facts.tests && !shared {
-        packages.iter_mut().for_each(|package| package.scope = Scope::Dev);
+        packages.iter_mut().for_each(Declared::for_tests);
     }
     Some(DotnetProject { dir: split(path).0.into(), file: path.into(), packages, facts: (!shared).then_some(facts) })
 }
@@ -161,9 +161,10 @@ fn names_tests(path: &str) -> bool {
         "integrationtest",
         "benchmarks",
     ];
-    let name = split(path).1.to_ascii_lowercase();
-    let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
-    stem.split('.').any(|word| WORDS.contains(&word))
+    let name = split(path).1;
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    ["Test", "Tests", "Specs"].iter().any(|ending| stem.ends_with(ending))
+        || stem.to_ascii_lowercase().split('.').any(|word| WORDS.contains(&word))
 }
 
 /// Tells the scope of a reference by its conditions and those around it.
@@ -202,7 +203,7 @@ fn packages_config(files: &Files<'_>, path: &str) -> Option<DotnetProject> {
     });
     let mut packages: Vec<Declared> = packages.collect();
     if packages.iter().any(|package| TESTS.contains(&package.name.to_ascii_lowercase().as_str())) {
-        packages.iter_mut().for_each(|package| package.scope = Scope::Dev);
+        packages.iter_mut().for_each(Declared::for_tests);
     }
     Some(DotnetProject { dir: split(path).0.into(), file: path.into(), packages, facts: None })
 }

@@ -101,6 +101,22 @@ fn several_databases_in_one_project_are_alternatives() {
 }
 
 #[test]
+fn a_project_per_database_is_a_choice_too() {
+    let text = |name: &str| project(&item(&format!("<PackageReference Include=\"{name}\" />")));
+    let (postgres, mysql) = (text("Npgsql.EntityFrameworkCore.PostgreSQL"), text("Pomelo.EntityFrameworkCore.MySql"));
+    let providers = [
+        ("src/Migrations.PostgreSQL/Migrations.PostgreSQL.csproj", postgres.as_str()),
+        ("src/Migrations.MySql/Migrations.MySql.csproj", &mysql),
+    ];
+    let detection = tree(&providers).detect_by_catalog();
+    assert_eq!((selected(&detection), found(&detection)), (vec!["postgres"], vec!["mysql", "postgres"]));
+    let services = [("src/Users/Users.csproj", postgres.as_str()), ("src/Orders/Orders.csproj", &mysql)];
+    assert_eq!(selected(&tree(&services).detect_by_catalog()), ["mysql", "postgres"]);
+    let alone = [("src/Migrations.MySql/Migrations.MySql.csproj", mysql.as_str())];
+    assert_eq!(selected(&tree(&alone).detect_by_catalog()), ["mysql"]);
+}
+
+#[test]
 fn older_and_other_lists_of_packages() {
     let config = "<?xml version=\"1.0\"?>\n<packages>\n  <package id=\"MongoDB.Driver\" version=\"2\" targetFramework=\"net48\" />\n  <package id=\"Npgsql\" version=\"4\" developmentDependency=\"true\" />\n</packages>\n";
     let detection = tree(&[("packages.config", config)]).detect_by_catalog();

@@ -56,6 +56,15 @@ const NO_PACKAGE: [&str; 14] = [
 /// Words that begin a block which is read or not as the build runs.
 const CONDITIONS: [&str; 6] = ["if", "else", "when", "switch", "try", "for"];
 
+/// Names of the sources of such builds that hold nothing but constants for the app's build files.
+const CONSTANTS: [&str; 7] =
+    ["Dependencies.kt", "Deps.kt", "Libs.kt", "Libraries.kt", "Dependency.kt", "Lib.kt", "Dependencies.groovy"];
+
+/// Tells whether a file is a list of constants in the build's own sources.
+pub(super) fn is_constants(path: &str, name: &str) -> bool {
+    CONSTANTS.contains(&name) && in_build_logic(path)
+}
+
 /// Reads every Gradle script.
 pub(super) fn read(files: &Files<'_>) -> Vec<JvmProject> {
     let mut catalogs = Catalogs::read(files);
@@ -73,6 +82,8 @@ pub(super) fn read(files: &Files<'_>) -> Vec<JvmProject> {
     }
     let mut variables = HashMap::new();
     scripts.iter().for_each(|(_, statements)| assignments(statements, &mut variables));
+    let constants = files.all().filter(|path| is_constants(path, split(path).1)).filter_map(|path| files.read(path));
+    constants.for_each(|text| assignments(&script::parse(&text).0, &mut variables));
     let names: HashMap<&str, (String, usize)> =
         scripts.iter().filter(|(path, _)| is_settings(path)).filter_map(|(path, s)| root_name(path, s)).collect();
     let mut projects: Vec<JvmProject> = scripts
@@ -98,8 +109,11 @@ fn is_build(name: &str) -> bool {
 
 /// Tells whether a build file is that of a build's own tools. The scripts of such a build are plugins for the app's modules.
 fn is_build_logic(path: &str) -> bool {
-    let (dir, name) = split(path);
-    is_build(name) && dir.split('/').any(|part| BUILD_LOGIC.contains(&part))
+    is_build(split(path).1) && in_build_logic(path)
+}
+
+fn in_build_logic(path: &str) -> bool {
+    split(path).0.split('/').any(|part| BUILD_LOGIC.contains(&part))
 }
 
 /// Reads `rootProject.name = "shop"`.

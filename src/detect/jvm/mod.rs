@@ -11,7 +11,7 @@ mod script;
 pub(super) use app::candidates;
 
 use super::files::Files;
-use super::places::split;
+use super::places::{is_of_tests, split};
 use super::rules::Declared;
 
 /// One module: a pom.xml, a build.gradle, or a script that build files share.
@@ -51,6 +51,7 @@ pub(super) fn is_manifest(path: &str, name: &str) -> bool {
         "application.properties" | "application.yml" | "application.yaml" => {
             split(path).0.ends_with("src/main/resources")
         }
+        _ if gradle::is_constants(path, name) => true,
         _ => name.ends_with(".gradle") || name.ends_with(".gradle.kts") || name.ends_with(".versions.toml"),
     }
 }
@@ -59,6 +60,9 @@ pub(super) fn is_manifest(path: &str, name: &str) -> bool {
 pub(super) fn read(files: &Files<'_>) -> Vec<JvmProject> {
     let mut projects = maven::read(files);
     projects.extend(gradle::read(files));
+    for project in projects.iter_mut().filter(|project| is_of_tests(&project.dir)) {
+        project.packages.iter_mut().for_each(Declared::for_tests);
+    }
     projects
 }
 

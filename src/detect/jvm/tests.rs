@@ -236,6 +236,23 @@ fn catalogs_of_settings_scripts_and_names_for_coordinates() {
         ("build.gradle", "dependencies { implementation deps.postgres\n implementation deps['postgres'] }"),
     ];
     assert_eq!(selected(&tree(&scripts).detect_by_catalog()), ["postgres"]);
+    let constants = [
+        (
+            "buildSrc/src/main/kotlin/Libs.kt",
+            "object Libs {\n  const val pg = \"org.postgresql:postgresql:${Versions.pg}\"\n}",
+        ),
+        ("build.gradle.kts", "dependencies {\n implementation(Libs.pg)\n}"),
+    ];
+    let detection = tree(&constants).detect_by_catalog();
+    assert_eq!(selected(&detection), ["postgres"]);
+    assert_eq!(detection.findings[0].evidence[0].file, "build.gradle.kts");
+}
+
+#[test]
+fn modules_of_tests_are_for_development() {
+    let text = "dependencies { api 'org.postgresql:postgresql' }";
+    let detection = tree(&[("shop-test-support/build.gradle", text)]).detect_by_catalog();
+    assert_eq!((selected(&detection), found(&detection)), (vec![], vec!["postgres"]));
 }
 
 #[test]

@@ -9,7 +9,7 @@ pub(super) use app::candidates;
 
 use super::confidence::Scope;
 use super::files::Files;
-use super::places::split;
+use super::places::{is_of_tests, split};
 use super::rules::Declared;
 use super::toml::{Kind, Toml};
 use crate::catalog::Ecosystem;
@@ -59,8 +59,12 @@ pub(super) fn read(files: &Files<'_>) -> Vec<Crate> {
     let packages: Vec<Vec<Declared>> = manifests
         .iter()
         .map(|(path, toml)| {
-            let shared = nearest(&shared, split(path).0);
-            declared_by(path, toml, shared)
+            let dir = split(path).0;
+            let mut packages = declared_by(path, toml, nearest(&shared, dir));
+            if is_of_tests(dir) {
+                packages.iter_mut().for_each(Declared::for_tests);
+            }
+            packages
         })
         .collect();
     let crates = manifests.into_iter().zip(packages);
