@@ -87,6 +87,6 @@ fn manifest(file: &str, service: &str) -> String {
 }
 
 fn as_alternative(pieces: &[Evidence], chosen: &str) -> Vec<Evidence> {
-    let note = |piece: &Evidence| format!("{}; an alternative to {chosen} in the same manifest", piece.note);
+    let note = |piece: &Evidence| format!("{}; an alternative to {chosen}", piece.note);
     pieces.iter().map(|piece| Evidence { note: note(piece), ..piece.clone() }).collect()
 }
