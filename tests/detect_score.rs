@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 use kilter::catalog::{Ecosystem, OneOf, Rules};
 use kilter::detect::{Detection, DiskTree, ServiceRules, catalog_rules, detect};
+use kilter::diag::Problem;
 use kilter::exec::{Invocation, find_program};
 use kilter::fsx;
 
@@ -24,7 +25,10 @@ struct Extra {
 }
 
 /// Ecosystems of `truth.tsv` whose manifests kilter reads.
-const READ: [&str; 6] = ["node", "python", "go", "ruby", "php", "elixir"];
+const READ: [&str; 9] = ["node", "python", "go", "ruby", "php", "elixir", "jvm", "dotnet", "rust"];
+
+/// Files of which the corpus has a copy with lines that are cut off in a string: kilter warns of them, as it should.
+const CUT: [&str; 1] = ["`backend/ktlint/build.gradle` is malformed: a string does not end"];
 
 /// `../shared/detect`, also seen from a linked worktree of the repository.
 pub(crate) fn data() -> PathBuf {
@@ -153,7 +157,8 @@ fn real_projects_get_what_they_start() {
     }));
     let detections = detections(&rules);
     for (repo, detection) in &detections {
-        assert!(detection.warnings.is_empty(), "{repo}: {:?}", detection.warnings);
+        let warnings = detection.warnings.iter().filter(|warning| !CUT.iter().any(|file| warning.what.contains(file)));
+        assert_eq!(warnings.collect::<Vec<_>>(), Vec::<&Problem>::new(), "{repo}");
     }
     let all: BTreeSet<&str> = rules.iter().map(|rule| canonical(rule.name)).collect();
     let first: BTreeSet<&str> = ["postgres", "redis", "mailpit", "temporal"].into();

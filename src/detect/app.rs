@@ -47,31 +47,43 @@ impl Other {
     }
 }
 
-/// Describes the app of a project; everything but findings and warnings.
+/// A candidate with what Dockerfile.dev has to know about it.
+pub(super) struct Ready {
+    pub candidate: Candidate,
+    pub stack: Stack,
+}
+
+/// Describes the app of a project; everything but findings and warnings. `ready` are the apps of the languages whose readers
+/// know all of that by themselves.
 pub(super) fn describe(
     files: &Files<'_>,
     node: &[NodePackage],
     python: &[PythonManifest],
     go: &[GoModule],
     other: &Other,
+    ready: Vec<Ready>,
 ) -> Detection {
     let mut candidates: Vec<Candidate> = node.iter().map(|package| node::candidate(files, package, node)).collect();
     candidates.extend(python::candidates(files, python));
     candidates.extend(super::go::candidates(files, go));
     candidates.extend(other.candidates(files));
-    let root_name = candidates.iter().filter(|c| c.dir.is_empty()).find_map(|c| c.name.clone());
+    let mut candidates: Vec<(Candidate, Option<Stack>)> = candidates.into_iter().map(|app| (app, None)).collect();
+    candidates.extend(ready.into_iter().map(|ready| (ready.candidate, Some(ready.stack))));
+    let root_name = candidates.iter().filter(|(c, _)| c.dir.is_empty()).find_map(|(c, _)| c.name.clone());
     let alone = candidates.len() == 1;
-    candidates.sort_by_cached_key(rank);
-    let Some(app) = candidates.into_iter().next() else { return unknown(files) };
-    let stack = match app.ecosystem {
+    candidates.sort_by_cached_key(|(candidate, _)| rank(candidate));
+    let Some((app, own)) = candidates.into_iter().next() else { return unknown(files) };
+    let stack = own.or_else(|| match app.ecosystem {
         Ecosystem::Node => node::stack(files, node, &app.dir),
         Ecosystem::Python => python::stack(files, python, &app.dir),
         Ecosystem::Go => super::go::stack(files, &app.dir),
         Ecosystem::Ruby => ruby::stack(files, &other.ruby, &app.dir),
         Ecosystem::Elixir => elixir::stack(files, &other.elixir, &app.dir),
         _ => None,
-    };
-    let production = stack.as_ref().and_then(|stack| super::production::of(files, node, &app, stack));
+    });
+    // What kilter knows of Node's production is not Deno's.
+    let built = stack.as_ref().filter(|stack| stack.manager != "deno");
+    let production = built.and_then(|stack| super::production::of(files, node, &app, stack));
     let procfile = procfile(files, &app.dir, app.dev.is_some()).map(|web| match app.ecosystem {
         Ecosystem::Ruby => Found { value: ruby::reachable(&web.value), ..web },
         _ => web,
@@ -136,13 +148,15 @@ fn unknown(files: &Files<'_>) -> Detection {
 /// Orders candidates, the app first: one that can be started; at the root; in `apps`; in a directory with a name that
 /// apps have; one that serves; the shallowest; by name. At the root a package.json with a dev script but no web framework
 /// often builds the assets of a server in another language, which then comes first; beside Rails, Laravel, Symfony and Phoenix
-/// even one with a web framework does, as that is what their own generators write.
+/// even one with a web framework does, as that is what their own generators write. So does a server in a language that has no use
+/// for a package.json of its own: where both serve, the one of Node is its page.
 fn rank(candidate: &Candidate) -> impl Ord + use<> {
     let language = match candidate.ecosystem {
-        Ecosystem::Ruby | Ecosystem::Php | Ecosystem::Elixir if candidate.dir.is_empty() => 0,
+        Ecosystem::Ruby | Ecosystem::Php | Ecosystem::Elixir if !candidate.dir.is_empty() => 3,
         Ecosystem::Node => 1,
         Ecosystem::Python => 2,
-        _ => 3,
+        Ecosystem::Go => 3,
+        _ => 0,
     };
     let depth = candidate.dir.matches('/').count();
     (candidate.dev.is_none(), place(&candidate.dir), !candidate.serves, depth, language, candidate.dir.clone())

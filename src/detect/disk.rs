@@ -7,7 +7,7 @@ use ignore::{DirEntry, WalkBuilder, WalkState};
 
 use super::model::Tree;
 use super::python::is_requirements;
-use super::{compose, elixir, env_files, php, ruby};
+use super::{compose, deno, dotnet, elixir, env_files, jvm, php, ruby, rust};
 use crate::diag::{Error, Result};
 use crate::fsx;
 
@@ -147,14 +147,18 @@ fn manifest(root: &Path, entry: &DirEntry) -> Option<String> {
     let path = entry.path().strip_prefix(root).ok()?.to_str()?;
     let text = name.ends_with(".txt") || name.ends_with(".in");
     let listed = NAMES.contains(&name) || name.ends_with(".prisma") || (text && is_requirements(path));
-    (listed || is_other(path)).then(|| path.to_owned())
+    (listed || is_other(path, name)).then(|| path.to_owned())
 }
 
 /// Tells whether a path is a manifest of one of the readers that know their own.
-fn is_other(path: &str) -> bool {
-    [ruby::is_manifest, php::is_manifest, elixir::is_manifest, compose::is_manifest, env_files::is_manifest]
-        .iter()
-        .any(|is_manifest| is_manifest(path))
+fn is_other(path: &str, name: &str) -> bool {
+    let by_path =
+        [ruby::is_manifest, php::is_manifest, elixir::is_manifest, compose::is_manifest, env_files::is_manifest];
+    by_path.iter().any(|is_manifest| is_manifest(path))
+        || jvm::is_manifest(path, name)
+        || dotnet::is_manifest(path, name)
+        || rust::is_manifest(path, name)
+        || deno::is_manifest(name)
 }
 
 #[cfg(test)]

@@ -106,14 +106,16 @@ fn decided_instead<'a>(service: usize, evidence: &Pieces, rules: &[ServiceRules<
 /// makes this one sure. A service that some manifest names alone has a use of its own.
 fn chosen_instead<'a>(service: usize, evidence: &Pieces, rules: &[ServiceRules<'a>]) -> Option<&'a str> {
     let one_of = rules[service].one_of?;
-    let files = |pieces: &[Evidence]| -> Vec<String> { sure(pieces).map(|piece| piece.file.clone()).collect() };
-    let mine = files(evidence.get(&service)?);
+    let manifests = |service: usize, pieces: &[Evidence]| -> Vec<String> {
+        sure(pieces).map(|piece| manifest(&piece.file, &rules[service])).collect()
+    };
+    let mine = manifests(service, evidence.get(&service)?);
     if mine.is_empty() {
         return None;
     }
     let mut better: Vec<_> = evidence
         .iter()
-        .filter_map(|(other, pieces)| rules[*other].one_of.map(|their| (their, *other, files(pieces))))
+        .filter_map(|(other, pieces)| rules[*other].one_of.map(|their| (their, *other, manifests(*other, pieces))))
         .filter(|(their, _, _)| their.kind == one_of.kind && their.rank < one_of.rank)
         .collect();
     better.sort_by_key(|(their, _, _)| their.rank);
@@ -127,6 +129,16 @@ fn chosen_instead<'a>(service: usize, evidence: &Pieces, rules: &[ServiceRules<'
         .iter()
         .find(|(_, _, files)| mine.iter().any(|file| files.contains(file)))
         .map(|(_, other, _)| rules[*other].name)
+}
+
+/// Names the manifest that a piece of evidence stands in. Modules that are named after the service they speak to
+/// (`Shop.Migrations.Postgres` beside `Shop.Migrations.MySql`) are the providers of one app, which takes one of them: they
+/// are like one manifest.
+fn manifest(file: &str, service: &ServiceRules<'_>) -> String {
+    let others = service.one_of.iter().flat_map(|one_of| &one_of.names).map(String::as_str);
+    let module = file.rsplit('/').take(2).collect::<Vec<_>>().join("/").to_ascii_lowercase().replace(['-', '_'], "");
+    let named = others.chain([service.name]).any(|name| module.contains(name));
+    if named { "the providers".to_owned() } else { file.to_owned() }
 }
 
 fn as_alternative(pieces: &[Evidence], other: &str, why: &str) -> Vec<Evidence> {

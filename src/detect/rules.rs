@@ -40,6 +40,15 @@ pub(super) struct Declared {
     pub line: usize,
 }
 
+impl Declared {
+    /// Takes back what the manifest says of the app, where the manifest is one of tests.
+    pub(super) fn for_tests(&mut self) {
+        if matches!(self.scope, Scope::Runtime | Scope::Production) {
+            self.scope = Scope::Dev;
+        }
+    }
+}
+
 /// How much a package says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rank {
@@ -84,6 +93,9 @@ impl<'a> Index<'a> {
         };
         let rule = Rule { service, rank, extra };
         match name.strip_suffix('*') {
+            Some(prefix) if ecosystem == Ecosystem::Dotnet => {
+                self.prefixes.push((ecosystem, prefix.to_ascii_lowercase(), rule));
+            }
             Some(prefix) => self.prefixes.push((ecosystem, prefix.into(), rule)),
             None => self.whole.entry((ecosystem, canonical(ecosystem, name))).or_default().push(rule),
         }
@@ -166,6 +178,8 @@ pub(super) fn canonical(ecosystem: Ecosystem, name: &str) -> String {
         },
         // https://getcomposer.org/doc/04-schema.md#name
         Ecosystem::Php => name.to_ascii_lowercase(),
+        // https://learn.microsoft.com/en-us/nuget/reference/nuspec#id
+        Ecosystem::Dotnet => name.to_ascii_lowercase(),
         _ => name.into(),
     }
 }

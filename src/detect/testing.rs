@@ -32,6 +32,11 @@ impl MemoryTree {
             .collect();
         super::detect(self, &rules)
     }
+
+    /// Detects with the rules of the real catalog.
+    pub(super) fn detect_by_catalog(&self) -> Detection {
+        super::detect(self, &super::catalog_rules())
+    }
 }
 
 /// A project of these files.

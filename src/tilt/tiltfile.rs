@@ -23,7 +23,7 @@ use super::objects::{Census, Object, STAYS, TiltService};
 use super::reach::{served, with_port};
 use crate::catalog::{self, Requirement};
 use crate::detect::Stack;
-use crate::image::CONTEXT_IGNORE;
+use crate::image::{CONTEXT_IGNORE, built_here};
 use crate::plan::{APP, AppPlan, Plan, PortPlan, SLOTS, SUPERVISOR, ServicePlan, restarts};
 
 /// What kilter itself writes into a project, which no image needs: some of it changes with each render, and an edit of the
@@ -136,7 +136,8 @@ fn image(out: &mut String, input: &TiltInput<'_>, app: &AppPlan) {
     line(out, "\ndocker_build(");
     let _ = writeln!(out, "    {},\n    project,\n    dockerfile={dockerfile},", quote(input.app_image));
     let secrets: Vec<String> = input.plan.secret_files.iter().map(|path| pattern(path)).collect();
-    let ignored = CONTEXT_IGNORE.iter().chain(&KILTERS).copied().chain(secrets.iter().map(String::as_str));
+    let ours = CONTEXT_IGNORE.iter().chain(built_here(input.stack)).chain(&KILTERS);
+    let ignored = ours.copied().chain(secrets.iter().map(String::as_str));
     let ignored: Vec<String> = ignored.map(quote).collect();
     let _ = writeln!(out, "    ignore=[{}],", ignored.join(", "));
     if let Some(dev) = &app.dev {
