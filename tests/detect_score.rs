@@ -8,21 +8,12 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use indexmap::IndexMap;
-use kilter::catalog::{Ecosystem, OneOf, Rules};
 use kilter::detect::{Detection, DiskTree, ServiceRules, catalog_rules, detect};
 use kilter::diag::Problem;
 use kilter::exec::{Invocation, find_program};
 use kilter::fsx;
 
 use crate::support;
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Extra {
-    detect: IndexMap<Ecosystem, Rules>,
-    one_of: Option<OneOf>,
-}
 
 /// Ecosystems of `truth.tsv` whose manifests kilter reads.
 const READ: [&str; 9] = ["node", "python", "go", "ruby", "php", "elixir", "jvm", "dotnet", "rust"];
@@ -36,15 +27,11 @@ pub(crate) fn data() -> PathBuf {
     places.into_iter().find(|dir| dir.join("truth.tsv").is_file()).unwrap_or_default()
 }
 
-/// Rules for services that the catalog does not have yet.
-fn extra_rules() -> BTreeMap<String, Extra> {
-    serde_yaml::from_str(include_str!("fixtures/detect-rules.yaml")).unwrap()
-}
-
 /// The name that `truth.tsv` uses for a catalog service.
 fn canonical(name: &str) -> &str {
     match name {
-        "garage" | "rustfs" => "minio",
+        "garage" | "rustfs" | "floci" => "minio",
+        "jaeger" | "signoz" => "otel",
         name => name,
     }
 }
@@ -147,14 +134,7 @@ fn real_projects_get_what_they_start() {
         support::skip("the score of detection: the projects to measure on are not beside this repository");
         return;
     }
-    let extra = extra_rules();
-    let mut rules = catalog_rules();
-    let known: BTreeSet<&str> = rules.iter().map(|rule| rule.name).collect();
-    rules.extend(extra.iter().filter(|(name, _)| !known.contains(name.as_str())).map(|(name, extra)| ServiceRules {
-        name,
-        detect: &extra.detect,
-        one_of: extra.one_of.as_ref(),
-    }));
+    let rules = catalog_rules();
     let detections = detections(&rules);
     for (repo, detection) in &detections {
         let warnings = detection.warnings.iter().filter(|warning| !CUT.iter().any(|file| warning.what.contains(file)));

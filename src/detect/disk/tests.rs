@@ -54,6 +54,9 @@ fn manifests_of_every_ecosystem_are_noted_and_real_environments_are_not() {
         [".env", ".env.local", ".github/compose.yml", "config/secrets.yml", "lib/gem.rb", "vendor/composer.json"];
     let files: Vec<(&str, &str)> = noted.iter().chain(&others).map(|path| (*path, "")).collect();
     assert_eq!(DiskTree::open(project(&files).path()).unwrap().paths(), noted);
+}
+
+#[test]
 fn manifests_of_every_language_are_noted_and_their_sources_are_not() {
     let manifests = [
         "Directory.Build.props",

@@ -58,6 +58,9 @@ fn rails_and_phoenix_run_on_the_images_of_their_languages() {
         "{text}"
     );
     assert!(text.ends_with("CMD [\"mix\", \"phx.server\"]\n"), "{text}");
+}
+
+#[test]
 fn languages_that_build_into_the_project() {
     for (ecosystem, manager, install, dev, base) in [
         (
