@@ -210,7 +210,7 @@ mod tests {
         assert_eq!(read(&least).0.ports[0].protocol, Protocol::Tcp);
         for (pointer, key, value) in [
             ("", "tier", json!(1)),
-            ("", "detect", json!({"rust": {"strong": ["x"]}})),
+            ("", "detect", json!({"zig": {"strong": ["x"]}})),
             ("/ports/0", "internal", json!(true)),
             ("/ports/0", "protocol", json!("udp")),
         ] {
