@@ -47,7 +47,7 @@ fn a_key_is_refused_in_the_environment() {
 }
 
 #[test]
-fn keys_that_a_product_would_not_take_are_refused() {
+fn what_a_product_would_not_take_is_refused() {
     let Some(helm) = support::helm() else { return };
     for (name, auth) in [
         ("meilisearch", json!({"masterKey": "fifteen-letters"})),
@@ -61,6 +61,8 @@ fn keys_that_a_product_would_not_take_are_refused() {
         let said = run(&helm, &chart(name), "x", &json!({"auth": auth}));
         assert!(!said.ok() && said.stderr.contains("auth"), "{name}: {auth}: {}", said.stderr);
     }
+    let said = run(&helm, &chart("keycloak"), "x", &json!({"realms": [{"enabled": true}]}));
+    assert!(!said.ok() && said.stderr.contains("realm"), "{}", said.stderr);
 }
 
 #[test]
@@ -84,6 +86,7 @@ fn keycloak_imports_the_realms_it_is_given_from_a_secret() {
         {"realm": "staff"}]);
     let given = objects(&helm, &chart, "x", &json!({"realms": realms}));
     let files = find(&given, "Secret", "x-realms")["stringData"].as_object().unwrap();
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["shop-realm.json", "staff-realm.json"]);
     let read = files.values().map(|text| serde_json::from_str(text.as_str().unwrap()).unwrap());
     assert_eq!(read.collect::<Vec<Value>>(), *realms.as_array().unwrap());
     assert_eq!(containers(workload(&plain, "x"))[0]["args"], json!(["start-dev"]));
