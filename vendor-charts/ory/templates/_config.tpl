@@ -194,6 +194,8 @@ errors:
   handlers:
     json:
       enabled: true
+      config:
+        verbose: true
 {{- end }}
 
 {{/* The files of /kilter, name → text. */}}
