@@ -149,7 +149,8 @@ fn assignments(statements: &[Statement], variables: &mut HashMap<String, Option<
     }
 }
 
-/// Returns `group:artifact` of a text that is a coordinate (<https://docs.gradle.org/current/userguide/declaring_dependencies_basics.html>).
+/// Returns `group:artifact` of a text that is a coordinate
+/// (<https://docs.gradle.org/current/userguide/declaring_dependencies_basics.html>).
 fn coordinate(text: &str) -> Option<String> {
     let mut parts = text.split(':');
     let (group, artifact) = (parts.next()?, parts.next()?);
