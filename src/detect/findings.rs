@@ -53,7 +53,7 @@ fn chosen_instead<'a>(
     let one_of = rules[service].one_of?;
     let sure = |service: usize, pieces: &[Evidence]| -> Vec<String> {
         let pieces = pieces.iter().filter(|piece| piece.confidence >= SELECT);
-        pieces.map(|piece| manifest(&piece.file, rules[service].name)).collect()
+        pieces.map(|piece| manifest(piece, rules[service].name)).collect()
     };
     let mine = sure(service, evidence.get(&service)?);
     if mine.is_empty() {
@@ -75,15 +75,12 @@ fn chosen_instead<'a>(
 /// Names the manifest that a piece of evidence stands in. Modules that are named after the service they speak to
 /// (`Shop.Migrations.Postgres` beside `Shop.Migrations.MySql`) are the providers of one app, which takes one of them: they
 /// are like one manifest.
-fn manifest(file: &str, service: &str) -> String {
-    let names: &[&str] = match service {
-        "postgres" => &["postgres", "npgsql", "pgsql"],
-        "mysql" => &["mysql", "mariadb"],
-        "mssql" => &["mssql", "sqlserver"],
-        name => &[name],
-    };
-    let module = file.rsplit('/').take(2).collect::<Vec<_>>().join("/").to_ascii_lowercase().replace(['-', '_'], "");
-    if names.iter().any(|name| module.contains(name)) { "the providers".to_owned() } else { file.to_owned() }
+fn manifest(piece: &Evidence, service: &str) -> String {
+    let plain = |text: &str| text.to_ascii_lowercase().replace(['-', '_'], "");
+    let module = plain(&piece.file.rsplit('/').take(2).collect::<Vec<_>>().join("/"));
+    let last = plain(piece.package.rsplit(['.', ':', '/']).next().unwrap_or_default());
+    let is_named = module.contains(service) || (last.len() >= 5 && module.contains(&last));
+    if is_named { "the providers".to_owned() } else { piece.file.clone() }
 }
 
 fn as_alternative(pieces: &[Evidence], chosen: &str) -> Vec<Evidence> {
