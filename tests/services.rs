@@ -46,7 +46,7 @@ fn all_four_shapes_of_an_entry_render() {
     let Some(_) = helm() else { return };
     let project = Project::new("shop").file(
         "kilter.yaml",
-        "services:\n  - redis\n  - {name: db, from: postgres, image: 'postgres:16'}\n  - {name: imgproxy, image: 'darthsim/imgproxy:v3.30', port: 8080}\n  - {name: x, chart: ./charts/x, values: {greeting: hi}}\n",
+        "services:\n  - redis\n  - {name: db, from: postgres, image: 'postgres:16'}\n  - {name: resizer, image: 'darthsim/imgproxy:v3.30', port: 8080}\n  - {name: x, chart: ./charts/x, values: {greeting: hi}}\n",
     );
     write(&project.root().join("charts/x"), &small("x", "0.1.0"));
     project.kilter(&["render"]).succeeds();
@@ -54,8 +54,8 @@ fn all_four_shapes_of_an_entry_render() {
         object(&project, "db", "StatefulSet")["spec"]["template"]["spec"]["containers"][0]["image"],
         "postgres:16"
     );
-    let imgproxy = object(&project, "imgproxy", "Deployment");
-    assert_eq!(imgproxy["spec"]["template"]["spec"]["containers"][0]["ports"][0]["containerPort"], 8080);
+    let resizer = object(&project, "resizer", "Deployment");
+    assert_eq!(resizer["spec"]["template"]["spec"]["containers"][0]["ports"][0]["containerPort"], 8080);
     let map = object(&project, "x", "ConfigMap");
     assert_eq!((&map["data"]["greeting"], &map["metadata"]["namespace"]), (&"hi".into(), &"shop-dev".into()));
     let origins: Vec<String> = project
@@ -209,13 +209,13 @@ fn a_server_that_tells_its_clients_where_to_go_on_is_told_the_host_port() {
 fn an_inline_service_gives_the_app_what_its_templates_say() {
     let Some(_) = helm() else { return };
     let project = rendered(
-        "services:\n  - name: imgproxy\n    image: darthsim/imgproxy:v3.30\n    port: 8080\n    env: {IMGPROXY_BIND: ':8080'}\n    provides:\n      IMGPROXY_URL: http://imgproxy.{{ .Namespace }}.svc:8080\n      IMGPROXY_HOST: '{{ .Name }}:{{ .Port.main }}'\n",
+        "services:\n  - name: resizer\n    image: darthsim/imgproxy:v3.30\n    port: 8080\n    env: {IMGPROXY_BIND: ':8080'}\n    provides:\n      IMGPROXY_URL: http://resizer.{{ .Namespace }}.svc:8080\n      IMGPROXY_HOST: '{{ .Name }}:{{ .Port.main }}'\n",
     );
     let env = env(&project);
     let local = env["services"][0]["ports"][0]["localhost"].as_str().unwrap();
-    assert_eq!(env["inCluster"]["IMGPROXY_URL"], "http://imgproxy.shop-dev.svc:8080");
+    assert_eq!(env["inCluster"]["IMGPROXY_URL"], "http://resizer.shop-dev.svc:8080");
     assert_eq!(env["localhost"]["IMGPROXY_URL"], format!("http://{local}"));
-    assert_eq!(env["inCluster"]["IMGPROXY_HOST"], "imgproxy:8080");
+    assert_eq!(env["inCluster"]["IMGPROXY_HOST"], "resizer:8080");
 }
 
 #[test]

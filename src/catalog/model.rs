@@ -162,9 +162,6 @@ pub struct OneOf {
     pub kind: String,
     /// Of several in one manifest the one with the lowest rank is selected.
     pub rank: u32,
-    /// Other words than the service's own name for it, in lower case and without dashes: modules made for it carry them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub names: Vec<String>,
 }
 
 #[cfg(test)]

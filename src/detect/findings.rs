@@ -107,7 +107,7 @@ fn decided_instead<'a>(service: usize, evidence: &Pieces, rules: &[ServiceRules<
 fn chosen_instead<'a>(service: usize, evidence: &Pieces, rules: &[ServiceRules<'a>]) -> Option<&'a str> {
     let one_of = rules[service].one_of?;
     let manifests = |service: usize, pieces: &[Evidence]| -> Vec<String> {
-        sure(pieces).map(|piece| manifest(&piece.file, &rules[service])).collect()
+        sure(pieces).map(|piece| manifest(piece, rules[service].name)).collect()
     };
     let mine = manifests(service, evidence.get(&service)?);
     if mine.is_empty() {
@@ -134,11 +134,12 @@ fn chosen_instead<'a>(service: usize, evidence: &Pieces, rules: &[ServiceRules<'
 /// Names the manifest that a piece of evidence stands in. Modules that are named after the service they speak to
 /// (`Shop.Migrations.Postgres` beside `Shop.Migrations.MySql`) are the providers of one app, which takes one of them: they
 /// are like one manifest.
-fn manifest(file: &str, service: &ServiceRules<'_>) -> String {
-    let others = service.one_of.iter().flat_map(|one_of| &one_of.names).map(String::as_str);
-    let module = file.rsplit('/').take(2).collect::<Vec<_>>().join("/").to_ascii_lowercase().replace(['-', '_'], "");
-    let named = others.chain([service.name]).any(|name| module.contains(name));
-    if named { "the providers".to_owned() } else { file.to_owned() }
+fn manifest(piece: &Evidence, service: &str) -> String {
+    let plain = |text: &str| text.to_ascii_lowercase().replace(['-', '_'], "");
+    let module = plain(&piece.file.rsplit('/').take(2).collect::<Vec<_>>().join("/"));
+    let last = plain(piece.package.rsplit(['.', ':', '/']).next().unwrap_or_default());
+    let is_named = module.contains(service) || (last.len() >= 5 && module.contains(&last));
+    if is_named { "the providers".to_owned() } else { piece.file.clone() }
 }
 
 fn as_alternative(pieces: &[Evidence], other: &str, why: &str) -> Vec<Evidence> {

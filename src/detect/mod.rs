@@ -41,9 +41,9 @@ mod versions;
 mod xml;
 
 #[cfg(test)]
-mod robust;
-#[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use command::is_plain as is_plain_command;
 pub(crate) use command::port as port_of_command;

@@ -1,7 +1,7 @@
 //! JSON with comments and with commas behind the last entry.
 
-/// Puts blanks in place of comments and such commas, so that what is left is JSON with every byte where it was. A text that is no
-/// such JSON is not better afterwards.
+/// Puts blanks in place of comments and such commas, so that what is left is JSON with every byte where it was. A text
+/// that is no such JSON is not better afterwards.
 pub(super) fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

@@ -94,7 +94,8 @@ fn package(file: &str, name: &str, scope: Scope, line: usize) -> Declared {
     Declared { ecosystem: Ecosystem::Dotnet, name: name.into(), extras: Vec::new(), scope, file: file.into(), line }
 }
 
-/// Reads a project file or a shared one (<https://learn.microsoft.com/en-us/nuget/consume-packages/package-references-in-project-files>).
+/// Reads a project file or a shared one
+/// (<https://learn.microsoft.com/en-us/nuget/consume-packages/package-references-in-project-files>).
 fn msbuild(files: &Files<'_>, path: &str) -> Option<DotnetProject> {
     let text = files.read(path)?;
     let xml = Xml::parse(files, path, &text)?;
@@ -190,8 +191,9 @@ fn scope(reference: Node<'_, '_>) -> Scope {
     scope
 }
 
-/// Reads the list of NuGet before package references (<https://learn.microsoft.com/en-us/nuget/reference/packages-config>). It holds
-/// what packages need themselves, too; that is not told apart.
+/// Reads the list of NuGet before package references
+/// (<https://learn.microsoft.com/en-us/nuget/reference/packages-config>). It holds what packages need themselves, too;
+/// that is not told apart.
 fn packages_config(files: &Files<'_>, path: &str) -> Option<DotnetProject> {
     let text = files.read(path)?;
     let xml = Xml::parse(files, path, &text)?;

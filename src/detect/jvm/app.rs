@@ -162,8 +162,8 @@ fn wrapper(files: &Files<'_>, dir: &str, name: &str) -> Option<String> {
     }
 }
 
-/// Returns the base image: a JDK for a project with a wrapper, else the image of the program that builds it. A build for an older
-/// Java than any that is kept gets the next one.
+/// Returns the base image: a JDK for a project with a wrapper, else the image of the program that builds it. A build
+/// for an older Java than any that is kept gets the next one.
 fn image(project: &JvmProject, wrapped: bool) -> Found<String> {
     let asked = project.java.and_then(|(asked, line)| {
         let release = JAVA_RELEASES.into_iter().find(|release| *release >= asked)?;

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::calls::{behind_call, call, dotted, value_at};
 use super::configurations::{camel, configuration};
 use super::libraries::Catalogs;
 use super::script::{self, Statement, Token};
@@ -149,7 +150,8 @@ fn assignments(statements: &[Statement], variables: &mut HashMap<String, Option<
     }
 }
 
-/// Returns `group:artifact` of a text that is a coordinate (<https://docs.gradle.org/current/userguide/declaring_dependencies_basics.html>).
+/// Returns `group:artifact` of a text that is a coordinate
+/// (<https://docs.gradle.org/current/userguide/declaring_dependencies_basics.html>).
 fn coordinate(text: &str) -> Option<String> {
     let mut parts = text.split(':');
     let (group, artifact) = (parts.next()?, parts.next()?);
@@ -322,59 +324,6 @@ fn below(statement: &Statement, scope: &Scope) -> Scope {
     let names = statement.tokens.iter().filter_map(|token| token.word().or_else(|| token.text()));
     let tests = names.flat_map(camel).any(|word| ["test", "tests", "testing"].contains(&word.as_str()));
     if tests && statement.first() != "dependencies" { Scope::Dev } else { scope.clone() }
-}
-
-/// Splits a statement into the configuration and its arguments: `implementation x`, `"implementation"(x)`,
-/// `add("implementation", x)`. Anything that is no such call is none.
-fn call(tokens: &[Token]) -> Option<(&str, &[Token])> {
-    const NO_CALL: [&str; 6] = ["def", "val", "var", "return", "println", "import"];
-    let (first, rest) = tokens.split_first()?;
-    if first.word() == Some("add") && rest.first().is_some_and(|token| token.is('(')) {
-        return Some((rest.get(1)?.text()?, rest.get(2..)?));
-    }
-    let name = first.word().or_else(|| first.text())?;
-    let follows = rest.first()?;
-    let is_call = follows.is('(') || follows.is('[') || follows.word().is_some() || follows.text().is_some();
-    (is_call && !NO_CALL.contains(&name)).then_some((name, rest))
-}
-
-/// Returns the string of `: 'x'` or `= "x"`.
-fn value_at(tokens: &[Token], at: usize) -> Option<&str> {
-    let sign = tokens.get(at)?;
-    if sign.is(':') || sign.is('=') { tokens.get(at + 1)?.text() } else { None }
-}
-
-/// Reads `a.b.c` from a place on; returns the names and the place behind them.
-fn dotted(tokens: &[Token], start: usize) -> (Vec<&str>, usize) {
-    let mut path: Vec<&str> = tokens.get(start).and_then(Token::word).into_iter().collect();
-    let mut at = start + 1;
-    while let (Some(dot), Some(name)) = (tokens.get(at), tokens.get(at + 1).and_then(Token::word)) {
-        if !dot.is('.') {
-            break;
-        }
-        path.push(name);
-        at += 2;
-    }
-    (path, at)
-}
-
-/// Returns the place behind the parentheses of a call, or behind the names that stand in place of them.
-fn behind_call(tokens: &[Token], start: usize) -> usize {
-    if !tokens.get(start).is_some_and(|token| token.is('(')) {
-        return dotted(tokens, start - 1).1;
-    }
-    let mut depth = 0_usize;
-    for (at, token) in tokens.iter().enumerate().skip(start) {
-        if token.is('(') {
-            depth += 1;
-        } else if token.is(')') {
-            depth -= 1;
-            if depth == 0 {
-                return at + 1;
-            }
-        }
-    }
-    tokens.len()
 }
 
 /// Hands the plugins of a script on to the modules that apply it by the name of its file

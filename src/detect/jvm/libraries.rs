@@ -1,5 +1,6 @@
-//! Gradle's version catalogs: what `libs.postgresql` in a build file stands for. They stand in `gradle/libs.versions.toml`, or in a
-//! block of settings.gradle (<https://docs.gradle.org/current/userguide/version_catalogs.html>). A catalog alone declares nothing.
+//! Gradle's version catalogs: what `libs.postgresql` in a build file stands for. They stand in
+//! `gradle/libs.versions.toml`, or in a block of settings.gradle
+//! (<https://docs.gradle.org/current/userguide/version_catalogs.html>). A catalog alone declares nothing.
 
 use std::collections::HashMap;
 

@@ -206,7 +206,8 @@ fn project(pom: &Pom, poms: &HashMap<&str, &Pom>) -> JvmProject {
     }
 }
 
-/// Tells the scope: what the dependency says, else what is managed for it (<https://maven.apache.org/guides/introduction/introduction-to-dependency-mechanism.html>).
+/// Tells the scope: what the dependency says, else what is managed for it
+/// (<https://maven.apache.org/guides/introduction/introduction-to-dependency-mechanism.html>).
 fn scope(dependency: &Dependency, name: &str, lineage: &[&Pom]) -> Scope {
     let managed = lineage.iter().find_map(|pom| pom.managed.get(name));
     let said = dependency.scope.as_deref().or_else(|| managed.and_then(|(scope, _)| scope.as_deref()));

@@ -1,6 +1,7 @@
 //! The JVM: Maven's pom.xml, Gradle's build files and version catalogs. A package is `group:artifact`.
 
 mod app;
+mod calls;
 mod config;
 mod configurations;
 mod gradle;
