@@ -63,7 +63,7 @@ fn all_four_shapes_of_an_entry_render() {
         .lines()
         .filter_map(|line| Some(line.split_once("\"origin\": \"")?.1.split('"').next()?.to_owned()))
         .collect();
-    assert_eq!(origins, ["catalog", "inline", "catalog", "chart"]);
+    assert_eq!(origins, ["catalog", "catalog", "inline", "chart"]);
 }
 
 #[test]
