@@ -11,6 +11,9 @@ use sha2::{Digest as _, Sha256};
 /// what kilter renders.
 const CATALOG: &str = "catalog.yaml";
 
+/// What is said about names that are no service.
+const ABSENT: &str = "absent.yaml";
+
 fn main() {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     let charts = root.join("vendor-charts");
@@ -25,6 +28,8 @@ fn main() {
         }
     }
     table.push_str("];\n");
+    let absent: serde_json::Value = read_yaml(&charts.join(ABSENT));
+    writeln!(table, "/// `{ABSENT}` as JSON.\npub static ABSENT: &str = {:?};", absent.to_string()).expect("a string");
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it")).join("charts.rs");
     fs::write(out, table).expect("OUT_DIR is writable");
 }

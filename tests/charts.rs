@@ -3,6 +3,7 @@
 mod app;
 mod contract;
 mod golden;
+mod keys;
 mod objects;
 mod overrides;
 mod own;

@@ -8,23 +8,18 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use indexmap::IndexMap;
-use kilter::catalog::{Ecosystem, OneOf, Rules};
 use kilter::detect::{Detection, DiskTree, ServiceRules, catalog_rules, detect};
+use kilter::diag::Problem;
 use kilter::exec::{Invocation, find_program};
 use kilter::fsx;
 
 use crate::support;
 
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Extra {
-    detect: IndexMap<Ecosystem, Rules>,
-    one_of: Option<OneOf>,
-}
-
 /// Ecosystems of `truth.tsv` whose manifests kilter reads.
-const READ: [&str; 3] = ["node", "python", "go"];
+const READ: [&str; 9] = ["node", "python", "go", "ruby", "php", "elixir", "jvm", "dotnet", "rust"];
+
+/// Files of which the corpus has a copy with lines that are cut off in a string: kilter warns of them, as it should.
+const CUT: [&str; 1] = ["`backend/ktlint/build.gradle` is malformed: a string does not end"];
 
 /// `../shared/detect`, also seen from a linked worktree of the repository.
 pub(crate) fn data() -> PathBuf {
@@ -32,17 +27,18 @@ pub(crate) fn data() -> PathBuf {
     places.into_iter().find(|dir| dir.join("truth.tsv").is_file()).unwrap_or_default()
 }
 
-/// Rules for services that the catalog does not have yet.
-fn extra_rules() -> BTreeMap<String, Extra> {
-    serde_yaml::from_str(include_str!("fixtures/detect-rules.yaml")).unwrap()
-}
-
 /// The name that `truth.tsv` uses for a catalog service.
 fn canonical(name: &str) -> &str {
     match name {
-        "garage" | "rustfs" => "minio",
+        "garage" | "rustfs" | "floci" => "minio",
+        "jaeger" | "signoz" => "otel",
         name => name,
     }
+}
+
+/// The name under which the scorer counts a service of `truth.tsv`.
+fn family(name: &str) -> &str {
+    if name == "mariadb" { "mysql" } else { name }
 }
 
 /// `truth.tsv` as a header and one map per row.
@@ -61,7 +57,7 @@ fn restricted_truth(dir: &Path, services: &BTreeSet<&str>) {
     for row in rows {
         let cells = header.iter().map(|column| {
             let cell = &row[column];
-            let known = |entry: &&str| services.contains(entry.split('=').next().unwrap_or_default());
+            let known = |entry: &&str| services.contains(family(entry.split('=').next().unwrap_or_default()));
             let (split, join) = match column.as_str() {
                 "truth" => (" ", " "),
                 "optional" | "visible_strong" | "visible_weak" | "decoys" => ("; ", "; "),
@@ -138,17 +134,11 @@ fn real_projects_get_what_they_start() {
         support::skip("the score of detection: the projects to measure on are not beside this repository");
         return;
     }
-    let extra = extra_rules();
-    let mut rules = catalog_rules();
-    let known: BTreeSet<&str> = rules.iter().map(|rule| rule.name).collect();
-    rules.extend(extra.iter().filter(|(name, _)| !known.contains(name.as_str())).map(|(name, extra)| ServiceRules {
-        name,
-        detect: &extra.detect,
-        one_of: extra.one_of.as_ref(),
-    }));
+    let rules = catalog_rules();
     let detections = detections(&rules);
     for (repo, detection) in &detections {
-        assert!(detection.warnings.is_empty(), "{repo}: {:?}", detection.warnings);
+        let warnings = detection.warnings.iter().filter(|warning| !CUT.iter().any(|file| warning.what.contains(file)));
+        assert_eq!(warnings.collect::<Vec<_>>(), Vec::<&Problem>::new(), "{repo}");
     }
     let all: BTreeSet<&str> = rules.iter().map(|rule| canonical(rule.name)).collect();
     let first: BTreeSet<&str> = ["postgres", "redis", "mailpit", "temporal"].into();

@@ -46,7 +46,7 @@ fn all_four_shapes_of_an_entry_render() {
     let Some(_) = helm() else { return };
     let project = Project::new("shop").file(
         "kilter.yaml",
-        "services:\n  - redis\n  - {name: db, from: postgres, image: 'postgres:16'}\n  - {name: imgproxy, image: 'darthsim/imgproxy:v3.30', port: 8080}\n  - {name: x, chart: ./charts/x, values: {greeting: hi}}\n",
+        "services:\n  - redis\n  - {name: db, from: postgres, image: 'postgres:16'}\n  - {name: resizer, image: 'darthsim/imgproxy:v3.30', port: 8080}\n  - {name: x, chart: ./charts/x, values: {greeting: hi}}\n",
     );
     write(&project.root().join("charts/x"), &small("x", "0.1.0"));
     project.kilter(&["render"]).succeeds();
@@ -54,8 +54,8 @@ fn all_four_shapes_of_an_entry_render() {
         object(&project, "db", "StatefulSet")["spec"]["template"]["spec"]["containers"][0]["image"],
         "postgres:16"
     );
-    let imgproxy = object(&project, "imgproxy", "Deployment");
-    assert_eq!(imgproxy["spec"]["template"]["spec"]["containers"][0]["ports"][0]["containerPort"], 8080);
+    let resizer = object(&project, "resizer", "Deployment");
+    assert_eq!(resizer["spec"]["template"]["spec"]["containers"][0]["ports"][0]["containerPort"], 8080);
     let map = object(&project, "x", "ConfigMap");
     assert_eq!((&map["data"]["greeting"], &map["metadata"]["namespace"]), (&"hi".into(), &"shop-dev".into()));
     let origins: Vec<String> = project
@@ -63,7 +63,7 @@ fn all_four_shapes_of_an_entry_render() {
         .lines()
         .filter_map(|line| Some(line.split_once("\"origin\": \"")?.1.split('"').next()?.to_owned()))
         .collect();
-    assert_eq!(origins, ["catalog", "inline", "catalog", "chart"]);
+    assert_eq!(origins, ["catalog", "catalog", "inline", "chart"]);
 }
 
 #[test]
@@ -184,16 +184,38 @@ fn another_port_moves_service_and_urls() {
 }
 
 #[test]
+fn a_server_that_tells_its_clients_where_to_go_on_is_told_the_host_port() {
+    let Some(_) = helm() else { return };
+    let project = rendered("services: [redis, {name: events, from: kafka}]\n");
+    let env = env(&project);
+    let ports = env["services"][1]["ports"].as_array().unwrap();
+    assert_eq!((&ports[0]["name"], &ports[1]["name"]), (&"kafka".into(), &"host".into()));
+    assert_eq!(ports[0]["localhost"], ports[1]["localhost"], "one stands for both on this machine");
+    assert_eq!(env["inCluster"]["KAFKA_BROKERS"], "events.shop-dev.svc:9092");
+    assert_eq!(env["localhost"]["KAFKA_BROKERS"], ports[1]["localhost"]);
+    let service = object(&project, "events", "Service");
+    let slot = service["spec"]["ports"][1]["nodePort"].as_u64().unwrap() - 30_000;
+    let tiltfile = artifact(&project, "Tiltfile");
+    let told = format!(
+        "'metadata': {{'name': \"events-host-ports\", 'namespace': \"shop-dev\"}}, 'data': {{\"host\": str(host_port({slot}))}}"
+    );
+    assert!(tiltfile.contains(&told), "{tiltfile}");
+    assert!(tiltfile.contains("\"events-host-ports:configmap\"]"), "{tiltfile}");
+    assert!(!tiltfile.contains("redis-host-ports"), "{tiltfile}");
+    assert!(!artifact(&project, "manifests/events.yaml").contains(ports[1]["localhost"].as_str().unwrap()));
+}
+
+#[test]
 fn an_inline_service_gives_the_app_what_its_templates_say() {
     let Some(_) = helm() else { return };
     let project = rendered(
-        "services:\n  - name: imgproxy\n    image: darthsim/imgproxy:v3.30\n    port: 8080\n    env: {IMGPROXY_BIND: ':8080'}\n    provides:\n      IMGPROXY_URL: http://imgproxy.{{ .Namespace }}.svc:8080\n      IMGPROXY_HOST: '{{ .Name }}:{{ .Port.main }}'\n",
+        "services:\n  - name: resizer\n    image: darthsim/imgproxy:v3.30\n    port: 8080\n    env: {IMGPROXY_BIND: ':8080'}\n    provides:\n      IMGPROXY_URL: http://resizer.{{ .Namespace }}.svc:8080\n      IMGPROXY_HOST: '{{ .Name }}:{{ .Port.main }}'\n",
     );
     let env = env(&project);
     let local = env["services"][0]["ports"][0]["localhost"].as_str().unwrap();
-    assert_eq!(env["inCluster"]["IMGPROXY_URL"], "http://imgproxy.shop-dev.svc:8080");
+    assert_eq!(env["inCluster"]["IMGPROXY_URL"], "http://resizer.shop-dev.svc:8080");
     assert_eq!(env["localhost"]["IMGPROXY_URL"], format!("http://{local}"));
-    assert_eq!(env["inCluster"]["IMGPROXY_HOST"], "imgproxy:8080");
+    assert_eq!(env["inCluster"]["IMGPROXY_HOST"], "resizer:8080");
 }
 
 #[test]

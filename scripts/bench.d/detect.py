@@ -16,6 +16,10 @@ import time
 from pathlib import Path
 
 
+# The name that the truth has for a service of the catalog: of all S3 stores one.
+CANONICAL = {"garage": "minio", "rustfs": "minio"}
+
+
 def predict(kilter, folder, home):
     """Returns (selected, proposed) of one project, or the last words of a kilter that failed."""
     env = {"PATH": "/usr/bin:/bin", "HOME": home, "NO_COLOR": "1"}
@@ -23,8 +27,8 @@ def predict(kilter, folder, home):
     done = subprocess.run(argv, cwd=folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
     if done.returncode != 0:
         return done.stderr.decode(errors="replace").strip().splitlines()[:1] or [f"exit status {done.returncode}"]
-    services = json.loads(done.stdout)["services"]
-    return ([s["name"] for s in services if s["selected"]], [s["name"] for s in services])
+    services = [(CANONICAL.get(s["name"], s["name"]), s["selected"]) for s in json.loads(done.stdout)["services"]]
+    return ([name for name, selected in services if selected], [name for name, _ in services])
 
 
 def main():

@@ -1,9 +1,11 @@
 //! The catalog: the folders of `vendor-charts/`, compiled in with their digests. A service is a folder; everything the
 //! rest of kilter knows about it is in its `catalog.yaml`.
 
+mod absent;
 mod model;
 mod resources;
 
+pub use absent::absent;
 pub use model::{CatalogService, Credential, Ecosystem, OneOf, PortSpec, Protocol, Requirement, Rules};
 pub use resources::Resources;
 

@@ -64,6 +64,11 @@ pub struct PortSpec {
     /// Whether a person opens it in a browser.
     #[serde(default)]
     pub ui: bool,
+    /// Name of the port that stands for this one on the developer's machine, where a server tells its clients an address to go
+    /// on at: pods are told another than clients on this machine. What the server is to tell these, the host port, is in the
+    /// ConfigMap `<release>-host-ports` under the name of that port; the chart refers to it as optional.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub localhost: Option<String>,
 }
 
 /// What is spoken on a port.

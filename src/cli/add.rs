@@ -233,7 +233,9 @@ fn chosen(args: &Args, ctx: &Context, project: &Project) -> Result<Vec<ServiceEn
     }
     let there: Vec<&str> = project.loaded.config.services.iter().flatten().map(ServiceEntry::name).collect();
     let found = project.detect()?.findings;
-    let names: Vec<&str> = catalog::services().keys().copied().filter(|name| !there.contains(name)).collect();
+    let mut names: Vec<&str> = catalog::services().keys().copied().filter(|name| !there.contains(name)).collect();
+    // What the project uses first: the list is longer than a screen.
+    names.sort_by_key(|name| !found.iter().any(|finding| finding.name == *name));
     let items: Vec<(String, bool)> = names
         .iter()
         .map(|name| {

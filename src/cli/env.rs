@@ -146,7 +146,7 @@ fn everything(plan: &Plan, instance: &Instance, local: &IndexMap<String, String>
             json!({
                 "name": port.name,
                 "inCluster": format!("{}:{}", service.fill.host(), port.port),
-                "localhost": format!("127.0.0.1:{}", instance.host_port(port.slot)),
+                "localhost": format!("127.0.0.1:{}", instance.host_port(service.local_slot(port))),
             })
         });
         services.push(json!({
@@ -181,7 +181,7 @@ fn table(ctx: &Context, plan: &Plan, instance: &Instance, local: &IndexMap<Strin
             ui.result(&format!("  {variable}\n    localhost   {local}\n    in cluster  {inside}"));
         }
         for port in service.ports.iter().filter(|_| service.provides.is_empty()) {
-            ui.result(&format!("  {} 127.0.0.1:{}", port.name, instance.host_port(port.slot)));
+            ui.result(&format!("  {} 127.0.0.1:{}", port.name, instance.host_port(service.local_slot(port))));
         }
         for (name, url) in uis(service, instance) {
             ui.result(&format!("  {name}  {url}"));

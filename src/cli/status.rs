@@ -147,6 +147,6 @@ fn address(dev: &Dev, service: &str) -> String {
             .as_ref()
             .map_or_else(String::new, |app| format!("http://127.0.0.1:{}", dev.instance.host_port(app.slot)));
     }
-    let ports = dev.plan.service(service).and_then(|service| service.ports.first());
-    ports.map_or_else(String::new, |port| format!("127.0.0.1:{}", dev.instance.host_port(port.slot)))
+    let first = dev.plan.service(service).and_then(|service| Some(service.local_slot(service.ports.first()?)));
+    first.map_or_else(String::new, |slot| format!("127.0.0.1:{}", dev.instance.host_port(slot)))
 }

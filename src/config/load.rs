@@ -8,6 +8,22 @@ use super::source::{self, Source};
 use super::{check, read, rules};
 use crate::diag::{Error, Kind, Place, Result, Subject};
 
+/// What the names of services in a kilter.yaml are held against.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// The services of the catalog.
+    pub services: &'a [&'a str],
+    /// Says about a name that is none of them why it is not and what to take, where that is known.
+    pub absent: fn(&str) -> Option<String>,
+}
+
+impl<'a, const N: usize> From<&'a [&'a str; N]> for Known<'a> {
+    /// Services alone: nothing is known about other names.
+    fn from(services: &'a [&'a str; N]) -> Self {
+        Self { services, absent: |_| None }
+    }
+}
+
 /// A `kilter.yaml` that is right.
 #[derive(Debug, Clone)]
 pub struct Loaded {
@@ -62,19 +78,19 @@ impl Loaded {
     }
 }
 
-/// Reads and checks a `kilter.yaml`; `file` is its name for messages, `catalog` the names of the catalog's services.
+/// Reads and checks a `kilter.yaml`; `file` is its name for messages, `catalog` what services there are.
 /// An empty text is a valid project.
 ///
 /// # Errors
 /// Every problem of the file at once, in the order of the file. Text that is not YAML has one problem: the first.
-pub fn load(file: &str, text: &str, catalog: &[&str]) -> Result<Loaded> {
+pub fn load<'a>(file: &str, text: &str, catalog: impl Into<Known<'a>>) -> Result<Loaded> {
     source::text_of(file, text.as_bytes())?;
     let source = Source::new(file, text);
     let tree = read::parse(&source, false)?;
     let (value, found) = check::check(&source, &tree.root);
     let mut problems = tree.problems;
     problems.extend(found);
-    problems.extend(rules::check(&source, &tree.root, catalog));
+    problems.extend(rules::check(&source, &tree.root, catalog.into()));
     if !problems.is_empty() {
         problems.sort_by_key(|problem| problem.place.as_ref().map(|place| (place.line, place.column)));
         problems.dedup();

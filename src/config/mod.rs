@@ -17,7 +17,7 @@ mod source;
 mod syntax;
 mod words;
 
-pub use load::{Loaded, load};
+pub use load::{Known, Loaded, load};
 pub use node::{Key, Node, NodeKind, PathItem, Scalar, Style};
 pub use scalar::Typed;
 pub use schema::schema_json;

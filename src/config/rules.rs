@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::load::Known;
 use super::node::{Key, Node};
 use super::services;
 use super::source::Source;
@@ -20,7 +21,7 @@ const PLATFORMS: [&str; 4] = ["linux-amd64", "linux-arm64", "darwin-amd64", "dar
 const MAX_SECRET_NAME: usize = 253;
 
 /// Checks every rule and returns every problem.
-pub(super) fn check(source: &Source, root: &Node, catalog: &[&str]) -> Vec<Problem> {
+pub(super) fn check(source: &Source, root: &Node, catalog: Known<'_>) -> Vec<Problem> {
     let mut rules = Rules { source, problems: Vec::new() };
     services::check(&mut rules, root, catalog);
     rules.env(root.get("env"));

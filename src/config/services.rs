@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::load::Known;
 use super::node::{Key, Node, NodeKind};
 use super::rules::{APP, Rules, near_or_all};
 
@@ -13,7 +14,7 @@ const INLINE: &str = "For a service that kilter does not know, write its image a
 const PLACEHOLDERS: [&str; 6] = [".Name", ".Namespace", ".Host", ".Project", ".Password", ".Database"];
 
 /// Checks every entry of `services:`.
-pub(super) fn check(rules: &mut Rules<'_>, root: &Node, catalog: &[&str]) {
+pub(super) fn check(rules: &mut Rules<'_>, root: &Node, catalog: Known<'_>) {
     let mut seen: HashMap<&str, usize> = HashMap::new();
     for entry in root.get("services").map_or(&[][..], Node::items) {
         let name = if matches!(entry.kind, NodeKind::Map(_)) { entry.get("name") } else { Some(entry) };
@@ -38,11 +39,11 @@ pub(super) fn check(rules: &mut Rules<'_>, root: &Node, catalog: &[&str]) {
 }
 
 /// A service that is a name alone.
-fn short(rules: &mut Rules<'_>, entry: &Node, text: &str, catalog: &[&str]) {
-    if catalog.contains(&text) {
+fn short(rules: &mut Rules<'_>, entry: &Node, text: &str, catalog: Known<'_>) {
+    if catalog.services.contains(&text) {
         return;
     }
-    if let Some((name, tag)) = text.split_once(':').filter(|(name, _)| catalog.contains(name)) {
+    if let Some((name, tag)) = text.split_once(':').filter(|(name, _)| catalog.services.contains(name)) {
         let help = format!("Write `{{name: {name}, image: {name}:{tag}}}` for an image of your choice.");
         rules.value(entry, None, format!("unknown service `{text}`"), help);
         return;
@@ -50,15 +51,18 @@ fn short(rules: &mut Rules<'_>, entry: &Node, text: &str, catalog: &[&str]) {
     rules.value(entry, None, format!("unknown service `{text}`"), unknown_help(text, catalog));
 }
 
-fn unknown_help(text: &str, catalog: &[&str]) -> String {
-    match crate::ids::did_you_mean(text, catalog.iter().copied()) {
+fn unknown_help(text: &str, catalog: Known<'_>) -> String {
+    if let Some(said) = (catalog.absent)(text) {
+        return format!("{said} {INLINE}");
+    }
+    match crate::ids::did_you_mean(text, catalog.services.iter().copied()) {
         Some(near) => format!("Did you mean `{near}`? {INLINE}"),
         None => format!("`kilter catalog` lists the services. {INLINE}"),
     }
 }
 
 /// A service with details.
-fn details(rules: &mut Rules<'_>, entry: &Node, catalog: &[&str]) {
+fn details(rules: &mut Rules<'_>, entry: &Node, catalog: Known<'_>) {
     rules.env(entry.get("env"));
     rules.env(entry.get("provides"));
     for (key, value) in entry.get("provides").map_or(&[][..], Node::entries) {
@@ -71,12 +75,13 @@ fn details(rules: &mut Rules<'_>, entry: &Node, catalog: &[&str]) {
                 "`from` and `chart` exclude each other".into(),
                 "Keep `from` for a service of the catalog, or `chart` for a chart.",
             );
-        } else if let Some(text) = from.as_text().filter(|text| !catalog.contains(text)) {
+        } else if let Some(text) = from.as_text().filter(|text| !catalog.services.contains(text)) {
+            let near = || near_or_all(text, catalog.services, "The catalog has");
             rules.value(
                 from,
                 Some(from_key),
                 format!("unknown service `{text}`"),
-                near_or_all(text, catalog, "The catalog has"),
+                (catalog.absent)(text).unwrap_or_else(near),
             );
         }
     }
@@ -122,9 +127,9 @@ fn template(rules: &mut Rules<'_>, key: &Key, value: &Node) {
 }
 
 /// A service that is neither a chart nor says `from`: of the catalog by its name, or inline.
-fn inline(rules: &mut Rules<'_>, entry: &Node, catalog: &[&str]) {
+fn inline(rules: &mut Rules<'_>, entry: &Node, catalog: Known<'_>) {
     let Some((node, text)) = entry.get("name").and_then(|name| Some((name, name.as_text()?))) else { return };
-    if catalog.contains(&text) {
+    if catalog.services.contains(&text) {
         return;
     }
     match (entry.get("image").is_some(), entry.get("port").is_some()) {

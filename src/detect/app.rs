@@ -2,12 +2,15 @@
 
 use super::command;
 use super::dockerfile;
+use super::elixir::{self, MixProject};
 use super::files::Files;
 use super::go::GoModule;
 use super::model::{Detection, Found, Stack};
 use super::node::{self, NodePackage};
+use super::php::{self, PhpPackage};
 use super::places::{join, place};
 use super::python::{self, PythonManifest};
+use super::ruby::{self, RubyManifest};
 use crate::catalog::Ecosystem;
 
 /// An app of one directory, as one ecosystem sees it.
@@ -28,30 +31,67 @@ pub(super) struct Candidate {
     pub serves: bool,
 }
 
-/// Describes the app of a project; everything but findings and warnings.
+/// The manifests of the languages in which the server is usually the whole app.
+pub(super) struct Other {
+    pub ruby: Vec<RubyManifest>,
+    pub php: Vec<PhpPackage>,
+    pub elixir: Vec<MixProject>,
+}
+
+impl Other {
+    fn candidates(&self, files: &Files<'_>) -> Vec<Candidate> {
+        let mut candidates = ruby::candidates(files, &self.ruby);
+        candidates.extend(php::candidates(files, &self.php));
+        candidates.extend(elixir::candidates(files, &self.elixir));
+        candidates
+    }
+}
+
+/// A candidate with what Dockerfile.dev has to know about it.
+pub(super) struct Ready {
+    pub candidate: Candidate,
+    pub stack: Stack,
+}
+
+/// Describes the app of a project; everything but findings and warnings. `ready` are the apps of the languages whose readers
+/// know all of that by themselves.
 pub(super) fn describe(
     files: &Files<'_>,
     node: &[NodePackage],
     python: &[PythonManifest],
     go: &[GoModule],
+    other: &Other,
+    ready: Vec<Ready>,
 ) -> Detection {
     let mut candidates: Vec<Candidate> = node.iter().map(|package| node::candidate(files, package, node)).collect();
     candidates.extend(python::candidates(files, python));
     candidates.extend(super::go::candidates(files, go));
-    let root_name = candidates.iter().filter(|c| c.dir.is_empty()).find_map(|c| c.name.clone());
+    candidates.extend(other.candidates(files));
+    let mut candidates: Vec<(Candidate, Option<Stack>)> = candidates.into_iter().map(|app| (app, None)).collect();
+    candidates.extend(ready.into_iter().map(|ready| (ready.candidate, Some(ready.stack))));
+    let root_name = candidates.iter().filter(|(c, _)| c.dir.is_empty()).find_map(|(c, _)| c.name.clone());
     let alone = candidates.len() == 1;
-    candidates.sort_by_cached_key(rank);
-    let Some(app) = candidates.into_iter().next() else { return unknown(files) };
-    let stack = match app.ecosystem {
+    candidates.sort_by_cached_key(|(candidate, _)| rank(candidate));
+    let Some((app, own)) = candidates.into_iter().next() else { return unknown(files) };
+    let stack = own.or_else(|| match app.ecosystem {
         Ecosystem::Node => node::stack(files, node, &app.dir),
         Ecosystem::Python => python::stack(files, python, &app.dir),
         Ecosystem::Go => super::go::stack(files, &app.dir),
+        Ecosystem::Ruby => ruby::stack(files, &other.ruby, &app.dir),
+        Ecosystem::Elixir => elixir::stack(files, &other.elixir, &app.dir),
         _ => None,
-    };
-    let production = stack.as_ref().and_then(|stack| super::production::of(files, node, &app, stack));
-    let procfile = procfile(files, &app.dir, app.dev.is_some());
+    });
+    // What kilter knows of Node's production is not Deno's.
+    let built = stack.as_ref().filter(|stack| stack.manager != "deno");
+    let production = built.and_then(|stack| super::production::of(files, node, &app, stack));
+    let procfile = procfile(files, &app.dir, app.dev.is_some()).map(|web| match app.ecosystem {
+        Ecosystem::Ruby => Found { value: ruby::reachable(&web.value), ..web },
+        _ => web,
+    });
     let from_procfile = procfile.is_some();
     let dev = procfile.or(app.dev).map(|dev| located(dev, &app.dir, alone));
+    // Without an image of its language the command would run in that of another one, where it cannot.
+    let dev = dev.filter(|_| app.image.is_some());
     let port = port(files, &app.dir, dev.as_ref().filter(|_| from_procfile), app.port, app.fixed_port);
     let health = dockerfile::of_app(files, &app.dir).find_map(|(path, text)| dockerfile::health(&path, &text));
     let reloads = match &dev {
@@ -72,6 +112,31 @@ pub(super) fn describe(
     }
 }
 
+/// Returns the names that a project gives itself: the parts of `@acme/shop`, without those that every project has.
+pub(super) fn own_names(detection: &Detection) -> Vec<String> {
+    const USUAL: [&str; 16] = [
+        "api",
+        "app",
+        "application",
+        "backend",
+        "client",
+        "frontend",
+        "main",
+        "monorepo",
+        "platform",
+        "project",
+        "root",
+        "server",
+        "site",
+        "web",
+        "website",
+        "workspace",
+    ];
+    let name = detection.name.as_ref().map(|name| name.value.to_ascii_lowercase()).unwrap_or_default();
+    let parts = name.split(['@', '/']).filter(|part| part.len() > 2 && !USUAL.contains(part));
+    parts.map(str::to_owned).collect()
+}
+
 /// A project without a known manifest: what its Procfile and Dockerfile say.
 fn unknown(files: &Files<'_>) -> Detection {
     let dev = procfile(files, "", false);
@@ -82,12 +147,16 @@ fn unknown(files: &Files<'_>) -> Detection {
 
 /// Orders candidates, the app first: one that can be started; at the root; in `apps`; in a directory with a name that
 /// apps have; one that serves; the shallowest; by name. At the root a package.json with a dev script but no web framework
-/// often builds the assets of a server in another language, which then comes first.
+/// often builds the assets of a server in another language, which then comes first; beside Rails, Laravel, Symfony and Phoenix
+/// even one with a web framework does, as that is what their own generators write. So does a server in a language that has no use
+/// for a package.json of its own: where both serve, the one of Node is its page.
 fn rank(candidate: &Candidate) -> impl Ord + use<> {
     let language = match candidate.ecosystem {
-        Ecosystem::Node => 0,
-        Ecosystem::Python => 1,
-        _ => 2,
+        Ecosystem::Ruby | Ecosystem::Php | Ecosystem::Elixir if !candidate.dir.is_empty() => 3,
+        Ecosystem::Node => 1,
+        Ecosystem::Python => 2,
+        Ecosystem::Go => 3,
+        _ => 0,
     };
     let depth = candidate.dir.matches('/').count();
     (candidate.dev.is_none(), place(&candidate.dir), !candidate.serves, depth, language, candidate.dir.clone())

@@ -114,6 +114,9 @@ pub(super) fn reloads(command: &str) -> bool {
         || (runs(command, "tsx") && runs(command, "watch"))
         || (runs(command, "runserver") && !command.contains("--noreload"))
         || (runs(command, "fastapi") && runs(command, "dev"))
+        || (runs(command, "dotnet") && runs(command, "watch"))
+        // https://quarkus.io/guides/dev-mode-differences
+        || words(command).any(|word| word == "quarkus:dev" || word == "quarkusDev")
 }
 
 /// Tells whether a command loads changed files by itself. It may be another than the one that was detected, of which
@@ -134,9 +137,9 @@ pub(crate) fn reloads_as(command: &str, detected: bool) -> bool {
         "flask",
         "java",
     ];
-    reloads(command)
-        || ((detected || super::node::starts_dev_server(command))
-            && !PLAIN.iter().any(|program| runs(command, program)))
+    // `deno task` is a task runner.
+    let plain = PLAIN.iter().any(|program| runs(command, program)) && !command.starts_with("deno task ");
+    reloads(command) || ((detected || super::node::starts_dev_server(command)) && !plain)
 }
 
 /// Quotes a word for `/bin/sh` where it needs it.
@@ -213,6 +216,8 @@ mod tests {
             "fastapi dev",
             "streamlit run app.py",
             "air -c .air.toml",
+            "dotnet watch --non-interactive run -- --urls http://0.0.0.0:5000",
+            "./mvnw quarkus:dev -Dquarkus.http.host=0.0.0.0",
         ] {
             assert!(reloads(command) && reloads_as(command, false), "{command}");
         }
@@ -233,6 +238,7 @@ mod tests {
     #[test]
     fn another_command_than_the_detected_one_may_load_files_in_another_way() {
         assert!(reloads_as("pnpm --filter web dev", true) && reloads_as("make dev", true));
+        assert!(reloads_as("deno task dev", true) && !reloads_as("deno run main.ts", true));
         assert!(reloads_as("yarn vite --port 3001", false) && reloads_as("npx next dev", false));
         assert!(!reloads_as("node server.js", true) && !reloads_as("cd web && python3 -m x", true));
         assert!(!reloads_as("npm start", false) && !reloads_as("./serve", false));

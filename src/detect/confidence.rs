@@ -3,6 +3,8 @@
 //! One piece: what the package is ([`STRONG`], [`WEAK`], [`TESTS`]) times where it stands ([`Scope::factor`]).
 //! Several pieces: the surest counts and the others do not add to it, because two clients of one protocol come from one
 //! decision (an S3 SDK and its presigner are not twice the evidence); so hints never add up to a selection.
+//! What a project's own compose file starts by default counts like a client in an ordinary place, as it is no guess at all;
+//! it also decides between several services of one kind ([`super::decide`]).
 //! Of several services of one kind in one manifest (`pg` beside `mysql2`) one is the project's and the others are options:
 //! those get at most [`ALTERNATIVE`].
 //!
@@ -38,6 +40,10 @@ pub(super) enum Scope {
     Optional,
     /// An extra or group of this name, which a user chooses.
     Extra(String),
+    /// In an example of an environment file, as a value that is meant to be taken over.
+    Example,
+    /// Beside the way the project is usually run; the words say in which way, for example `in the profile tools`.
+    Aside(String),
 }
 
 impl Scope {
@@ -46,7 +52,8 @@ impl Scope {
         match self {
             Self::Runtime => 1.0,
             Self::Production => 0.9,
-            Self::Dev | Self::Optional => 0.65,
+            Self::Example => 0.8,
+            Self::Dev | Self::Optional | Self::Aside(_) => 0.65,
             Self::Extra(_) => 0.6,
         }
     }
@@ -102,7 +109,8 @@ mod tests {
     fn only_ordinary_and_production_places_select_a_client() {
         assert!(STRONG * Scope::Runtime.factor() >= SELECT);
         assert!(STRONG * Scope::Production.factor() >= SELECT);
-        for scope in [Scope::Dev, Scope::Optional, Scope::Extra("postgres".into())] {
+        assert!(STRONG * Scope::Example.factor() >= SELECT);
+        for scope in [Scope::Dev, Scope::Optional, Scope::Extra("postgres".into()), Scope::Aside("x".into())] {
             assert!(STRONG * scope.factor() < SELECT, "{scope:?}");
         }
         const { assert!(WEAK < SELECT && ALTERNATIVE < SELECT && TESTS >= SELECT) }

@@ -7,6 +7,7 @@ use ignore::{DirEntry, WalkBuilder, WalkState};
 
 use super::model::Tree;
 use super::python::is_requirements;
+use super::{compose, deno, dotnet, elixir, env_files, jvm, php, ruby, rust};
 use crate::diag::{Error, Result};
 use crate::fsx;
 
@@ -134,7 +135,7 @@ fn is_entered(entry: &DirEntry) -> bool {
         return true;
     }
     let name = entry.file_name().to_string_lossy();
-    !name.starts_with('.') && !NEVER.contains(&name.as_ref())
+    (!name.starts_with('.') || compose::is_entered(&name)) && !NEVER.contains(&name.as_ref())
 }
 
 /// Returns the path of an ordinary file that can be a manifest, relative to the root. A name that is not UTF-8 is none.
@@ -143,12 +144,21 @@ fn manifest(root: &Path, entry: &DirEntry) -> Option<String> {
         return None;
     }
     let name = entry.file_name().to_str()?;
-    let listed = NAMES.contains(&name) || name.ends_with(".prisma");
-    if !listed && !name.ends_with(".txt") && !name.ends_with(".in") {
-        return None;
-    }
     let path = entry.path().strip_prefix(root).ok()?.to_str()?;
-    (listed || is_requirements(path)).then(|| path.to_owned())
+    let text = name.ends_with(".txt") || name.ends_with(".in");
+    let listed = NAMES.contains(&name) || name.ends_with(".prisma") || (text && is_requirements(path));
+    (listed || is_other(path, name)).then(|| path.to_owned())
+}
+
+/// Tells whether a path is a manifest of one of the readers that know their own.
+fn is_other(path: &str, name: &str) -> bool {
+    let by_path =
+        [ruby::is_manifest, php::is_manifest, elixir::is_manifest, compose::is_manifest, env_files::is_manifest];
+    by_path.iter().any(|is_manifest| is_manifest(path))
+        || jvm::is_manifest(path, name)
+        || dotnet::is_manifest(path, name)
+        || rust::is_manifest(path, name)
+        || deno::is_manifest(name)
 }
 
 #[cfg(test)]

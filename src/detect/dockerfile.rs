@@ -60,6 +60,24 @@ fn url_path(text: &str, host: &str) -> Option<String> {
     (path.len() > 1 && path.starts_with('/') && path.chars().all(plain)).then(|| path.to_owned())
 }
 
+/// Returns the image that the last stage begins with, through the stages before it; `None` for one that is given from outside.
+pub(super) fn base(text: &str) -> Option<String> {
+    let mut stages: Vec<(Option<String>, String)> = Vec::new();
+    for (_, instruction) in instructions(text) {
+        let mut words = instruction.split_whitespace();
+        if !words.next().is_some_and(|word| word.eq_ignore_ascii_case("FROM")) {
+            continue;
+        }
+        let mut words = words.skip_while(|word| word.starts_with("--"));
+        let Some(image) = words.next() else { continue };
+        let name = words.nth(1).map(str::to_ascii_lowercase);
+        let stage = stages.iter().find(|(name, _)| name.as_deref() == Some(&image.to_ascii_lowercase()));
+        let image = stage.map_or(image, |(_, image)| image).to_owned();
+        stages.push((name, image));
+    }
+    stages.pop().map(|(_, image)| image).filter(|image| !image.starts_with('$'))
+}
+
 /// Returns the instructions with their first lines; continued lines are joined.
 fn instructions(text: &str) -> impl Iterator<Item = (usize, String)> {
     let mut out: Vec<(usize, String)> = Vec::new();
@@ -85,6 +103,13 @@ fn instructions(text: &str) -> impl Iterator<Item = (usize, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_base_is_that_of_the_last_stage() {
+        let text = "FROM --platform=linux/amd64 golang:1 AS build\nRUN x\nFROM postgres:17 as DB\nFROM db\n";
+        assert_eq!(base(text).as_deref(), Some("postgres:17"));
+        assert_eq!((base("RUN x\nFROM\n"), base("ARG A\nFROM $A\n")), (None, None));
+    }
 
     #[test]
     fn the_last_stage_is_the_app() {

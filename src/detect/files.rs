@@ -98,3 +98,18 @@ pub(super) fn position(text: &str, offset: usize) -> (usize, usize) {
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     (line, column)
 }
+
+/// The offsets of all line ends of a text.
+pub(super) struct Lines(Vec<usize>);
+
+impl Lines {
+    /// Looks for the line ends.
+    pub(super) fn new(text: &str) -> Self {
+        Self(text.match_indices('\n').map(|(at, _)| at).collect())
+    }
+
+    /// Returns the line, from 1, of a byte offset.
+    pub(super) fn of(&self, offset: usize) -> usize {
+        self.0.partition_point(|end| *end < offset) + 1
+    }
+}

@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::confidence::{ALTERNATIVE, SELECT};
+use super::decide::{Decision, decision, is_within};
 use super::model::{Evidence, Finding};
 use super::rules::{Declared, Index, ServiceRules};
+
+/// Evidence by service, services by their place in the rules.
+type Pieces = BTreeMap<usize, Vec<Evidence>>;
 
 /// Asks the rules about every declared package; returns the services, the surest first.
 pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Finding> {
     let index = Index::new(rules);
-    let mut evidence: BTreeMap<usize, Vec<Evidence>> = BTreeMap::new();
+    let mut evidence = Pieces::new();
     for package in declared {
         for (service, piece) in index.evidence(package) {
             evidence.entry(service).or_default().push(piece);
@@ -18,12 +22,16 @@ pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Fin
     for pieces in evidence.values_mut() {
         tidy(pieces);
     }
+    let evidence = without_answered_questions(&evidence, rules);
     let mut findings: Vec<Finding> = evidence
         .iter()
         .map(|(service, pieces)| {
             let surest = pieces[0].confidence;
-            let (confidence, pieces) = match chosen_instead(*service, &evidence, rules) {
-                Some(chosen) => (surest.min(ALTERNATIVE), as_alternative(pieces, chosen)),
+            let decided =
+                decided_instead(*service, &evidence, rules).map(|other| (other, ", which the project sets up"));
+            let chosen = || chosen_instead(*service, &evidence, rules).map(|other| (other, " in the same manifest"));
+            let (confidence, pieces) = match decided.or_else(chosen) {
+                Some((other, why)) => (surest.min(ALTERNATIVE), as_alternative(pieces, other, why)),
                 None => (surest, pieces.clone()),
             };
             Finding::new(rules[*service].name, confidence, pieces)
@@ -43,35 +51,98 @@ fn tidy(pieces: &mut Vec<Evidence>) {
     pieces.retain(|piece| seen.insert((piece.file.clone(), piece.package.clone())));
 }
 
+/// Returns the pieces that make a service sure.
+fn sure(pieces: &[Evidence]) -> impl Iterator<Item = &Evidence> {
+    pieces.iter().filter(|piece| piece.confidence >= SELECT)
+}
+
+/// Tells whether two services are of one kind, of which a project uses one.
+fn same_kind(rules: &[ServiceRules<'_>], one: usize, other: usize) -> bool {
+    one != other && rules[one].one_of.is_some_and(|a| rules[other].one_of.is_some_and(|b| a.kind == b.kind))
+}
+
+/// Leaves out the questions that have an answer. A package that hints at several services of one kind (Laravel works with
+/// MySQL and with PostgreSQL) asks which it is; whatever makes one of them sure answers.
+fn without_answered_questions(evidence: &Pieces, rules: &[ServiceRules<'_>]) -> Pieces {
+    let others = |service: usize| evidence.iter().filter(move |(other, _)| same_kind(rules, service, **other));
+    let answered = |service: usize| {
+        others(service).map(|(_, pieces)| pieces).chain(evidence.get(&service)).any(|p| sure(p).next().is_some())
+    };
+    let asks = |service: usize, piece: &Evidence| {
+        let same = |other: &Evidence| {
+            other.confidence < SELECT && (&other.file, &other.package) == (&piece.file, &piece.package)
+        };
+        piece.confidence < SELECT && others(service).any(|(_, pieces)| pieces.iter().any(same))
+    };
+    let kept = evidence.iter().map(|(service, pieces)| {
+        let kept = pieces.iter().filter(|piece| !(asks(*service, piece) && answered(*service)));
+        (*service, kept.cloned().collect::<Vec<_>>())
+    });
+    kept.filter(|(_, pieces)| !pieces.is_empty()).collect()
+}
+
+/// Returns the service of the same kind that the project itself decided for, where all that makes this one sure lies.
+fn decided_instead<'a>(service: usize, evidence: &Pieces, rules: &[ServiceRules<'a>]) -> Option<&'a str> {
+    let mine: Vec<&Evidence> = sure(evidence.get(&service)?).collect();
+    let weight = mine.iter().filter_map(|piece| decision(piece)).map(|own| own.weight).max().unwrap_or(0);
+    if mine.is_empty() {
+        return None;
+    }
+    let mut others = evidence.iter().filter(|(other, _)| same_kind(rules, service, **other));
+    others
+        .find(|(_, pieces)| {
+            let heavier: Vec<_> = pieces.iter().filter_map(decision).filter(|their| their.weight > weight).collect();
+            // What is only named chooses between the options of one manifest; what is started needs no such manifest.
+            let option = |file: &str| pieces.iter().any(|piece| piece.file == file);
+            mine.iter().all(|piece| {
+                let decides = |their: &Decision<'_>| their.weight > 1 || option(&piece.file);
+                heavier.iter().any(|their| decides(their) && is_within(&piece.file, their.directory))
+            })
+        })
+        .map(|(other, _)| rules[*other].name)
+}
+
 /// Returns the service that is selected in place of this one: of the same kind, of a lower rank, in every manifest that
 /// makes this one sure. A service that some manifest names alone has a use of its own.
-fn chosen_instead<'a>(
-    service: usize,
-    evidence: &BTreeMap<usize, Vec<Evidence>>,
-    rules: &[ServiceRules<'a>],
-) -> Option<&'a str> {
+fn chosen_instead<'a>(service: usize, evidence: &Pieces, rules: &[ServiceRules<'a>]) -> Option<&'a str> {
     let one_of = rules[service].one_of?;
-    let sure = |pieces: &[Evidence]| -> Vec<String> {
-        pieces.iter().filter(|piece| piece.confidence >= SELECT).map(|piece| piece.file.clone()).collect()
+    let manifests = |service: usize, pieces: &[Evidence]| -> Vec<String> {
+        sure(pieces).map(|piece| manifest(piece, rules[service].name)).collect()
     };
-    let mine = sure(evidence.get(&service)?);
+    let mine = manifests(service, evidence.get(&service)?);
     if mine.is_empty() {
         return None;
     }
     let mut better: Vec<_> = evidence
         .iter()
-        .filter_map(|(other, pieces)| rules[*other].one_of.map(|their| (their, *other, sure(pieces))))
+        .filter_map(|(other, pieces)| rules[*other].one_of.map(|their| (their, *other, manifests(*other, pieces))))
         .filter(|(their, _, _)| their.kind == one_of.kind && their.rank < one_of.rank)
         .collect();
     better.sort_by_key(|(their, _, _)| their.rank);
-    mine.iter().all(|file| better.iter().any(|(_, _, files)| files.contains(file))).then_some(())?;
+    // In a compose file every service is started: none of them is an option.
+    let is_started =
+        |file: &String| evidence[&service].iter().any(|piece| piece.file == *file && decision(piece).is_some());
+    mine.iter()
+        .all(|file| !is_started(file) && better.iter().any(|(_, _, files)| files.contains(file)))
+        .then_some(())?;
     better
         .iter()
         .find(|(_, _, files)| mine.iter().any(|file| files.contains(file)))
         .map(|(_, other, _)| rules[*other].name)
 }
 
-fn as_alternative(pieces: &[Evidence], chosen: &str) -> Vec<Evidence> {
-    let note = |piece: &Evidence| format!("{}; an alternative to {chosen} in the same manifest", piece.note);
+/// Names the manifest that a piece of evidence stands in. Modules that are named after the service they speak to
+/// (`Shop.Migrations.Postgres` beside `Shop.Migrations.MySql`) are the providers of one app, which takes one of them: they
+/// are like one manifest.
+fn manifest(piece: &Evidence, service: &str) -> String {
+    let plain = |text: &str| text.to_ascii_lowercase().replace(['-', '_'], "");
+    let module = plain(&piece.file.rsplit('/').take(2).collect::<Vec<_>>().join("/"));
+    let last = plain(piece.package.rsplit(['.', ':', '/']).next().unwrap_or_default());
+    let is_named = module.contains(service) || (last.len() >= 5 && module.contains(&last));
+    if is_named { "the providers".to_owned() } else { piece.file.clone() }
+}
+
+fn as_alternative(pieces: &[Evidence], other: &str, why: &str) -> Vec<Evidence> {
+    let note = |piece: &Evidence| format!("{}; an alternative to {other}{why}", piece.note);
     pieces.iter().map(|piece| Evidence { note: note(piece), ..piece.clone() }).collect()
 }

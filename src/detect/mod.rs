@@ -10,26 +10,40 @@
 
 mod app;
 mod command;
+mod compose;
 mod confidence;
+mod decide;
+mod deno;
 mod disk;
 mod dockerfile;
+mod dotnet;
+mod elixir;
+mod env_files;
 mod files;
 mod findings;
 mod go;
 mod json;
+mod jvm;
+mod lex;
 mod model;
 mod moved;
 mod node;
+mod php;
 mod places;
 mod prisma;
 mod production;
 mod python;
+mod ruby;
 mod rules;
+mod rust;
 mod toml;
 mod versions;
+mod xml;
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use command::is_plain as is_plain_command;
 pub(crate) use command::port as port_of_command;
@@ -56,7 +70,22 @@ pub fn detect(tree: &dyn Tree, rules: &[ServiceRules<'_>]) -> Detection {
     declared.extend(python::declared(&python));
     declared.extend(go::declared(&go));
     declared.extend(prisma::declared(&files));
-    let mut detection = app::describe(&files, &node, &python, &go);
+    let (jvm, dotnet, rust, deno) = (jvm::read(&files), dotnet::read(&files), rust::read(&files), deno::read(&files));
+    let other = app::Other { ruby: ruby::read(&files), php: php::read(&files), elixir: elixir::read(&files) };
+    declared.extend(jvm::declared(&jvm));
+    declared.extend(dotnet::declared(&dotnet));
+    declared.extend(rust::declared(&rust));
+    declared.extend(deno::declared(&deno));
+    declared.extend(ruby::declared(&files, &other.ruby));
+    declared.extend(php::declared(&other.php));
+    declared.extend(elixir::declared(&other.elixir));
+    declared.extend(env_files::declared(&files));
+    let mut ready = jvm::candidates(&files, &jvm);
+    ready.extend(dotnet::candidates(&files, &dotnet));
+    ready.extend(rust::candidates(&files, &rust));
+    ready.extend(deno::candidates(&files, &deno));
+    let mut detection = app::describe(&files, &node, &python, &go, &other, ready);
+    declared.extend(compose::declared(&files, &app::own_names(&detection)));
     detection.findings = findings::find(&declared, rules);
     detection.warnings = files.into_warnings();
     detection

@@ -98,7 +98,8 @@ pub struct Detection {
 pub struct Stack {
     /// Language.
     pub ecosystem: Ecosystem,
-    /// Package manager: `npm`, `pnpm`, `yarn`, `bun`, `pip`, `uv`, `poetry`, `pipenv`, `go`.
+    /// Package manager: `npm`, `pnpm`, `yarn`, `bun`, `pip`, `uv`, `poetry`, `pipenv`, `go`, `bundler`, `mix`, `maven`,
+    /// `gradle`, `dotnet`, `cargo`, `deno`.
     pub manager: String,
     /// Files that name the dependencies, relative to the root, copied before everything else, so that a source edit does
     /// not install again. Empty: the installation needs the sources, so everything is copied first.

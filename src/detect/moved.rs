@@ -20,6 +20,8 @@ fn at_the_root(ecosystem: Ecosystem) -> &'static [&'static str] {
         ],
         Ecosystem::Python => &["uv.lock", "poetry.lock", "Pipfile.lock"],
         Ecosystem::Go => &["go.sum", "go.work"],
+        Ecosystem::Ruby => &["Gemfile.lock", "gems.locked"],
+        Ecosystem::Elixir => &["mix.lock"],
         _ => &[],
     }
 }
@@ -29,6 +31,7 @@ fn of_a_member(ecosystem: Ecosystem) -> Option<&'static str> {
     match ecosystem {
         Ecosystem::Node => Some("package.json"),
         Ecosystem::Python => Some("pyproject.toml"),
+        Ecosystem::Elixir => Some("mix.exs"),
         _ => None,
     }
 }

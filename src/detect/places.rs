@@ -61,6 +61,13 @@ pub(super) fn is_side(path: &str) -> bool {
     })
 }
 
+/// Tells whether a directory is that of a module of tests, by the words of its name: `test-support`, `shop-it`, `load-tests`.
+pub(super) fn is_of_tests(directory: &str) -> bool {
+    const WORDS: [&str; 9] = ["test", "tests", "testing", "testkit", "testlib", "it", "jmh", "benchmark", "benchmarks"];
+    let name = split(directory).1.to_ascii_lowercase();
+    name.split(['-', '_', '.']).any(|word| WORDS.contains(&word))
+}
+
 /// Splits a path into its directory (empty for the root) and its file name.
 pub(super) fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
@@ -96,5 +103,7 @@ mod tests {
         {
             assert!(!is_side(app), "{app}");
         }
+        assert!(["shop-test-support", "a/it", "load_tests"].iter().all(|dir| is_of_tests(dir)));
+        assert!(["", "contest", "tests/api", "audit"].iter().all(|dir| !is_of_tests(dir)));
     }
 }

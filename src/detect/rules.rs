@@ -40,6 +40,15 @@ pub(super) struct Declared {
     pub line: usize,
 }
 
+impl Declared {
+    /// Takes back what the manifest says of the app, where the manifest is one of tests.
+    pub(super) fn for_tests(&mut self) {
+        if matches!(self.scope, Scope::Runtime | Scope::Production) {
+            self.scope = Scope::Dev;
+        }
+    }
+}
+
 /// How much a package says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rank {
@@ -84,6 +93,9 @@ impl<'a> Index<'a> {
         };
         let rule = Rule { service, rank, extra };
         match name.strip_suffix('*') {
+            Some(prefix) if ecosystem == Ecosystem::Dotnet => {
+                self.prefixes.push((ecosystem, prefix.to_ascii_lowercase(), rule));
+            }
             Some(prefix) => self.prefixes.push((ecosystem, prefix.into(), rule)),
             None => self.whole.entry((ecosystem, canonical(ecosystem, name))).or_default().push(rule),
         }
@@ -112,11 +124,19 @@ impl<'a> Index<'a> {
 
 fn evidence(declared: &Declared, rule: &Rule, service: &str) -> Evidence {
     let package = match &rule.extra {
+        // The rule is about the scheme; what a person looks for is the variable that holds it.
+        None if declared.ecosystem == Ecosystem::Env => declared.extras.first().unwrap_or(&declared.name).clone(),
         Some(extra) => format!("{}[{extra}]", declared.name),
         None => declared.name.clone(),
     };
     let (confidence, what) = match rule.rank {
         _ if declared.ecosystem == Ecosystem::Prisma => (STRONG, format!("the datasource's provider is {service}")),
+        Rank::Strong if declared.ecosystem == Ecosystem::Compose => {
+            (STRONG * declared.scope.factor(), format!("{package} runs {service}"))
+        }
+        Rank::Strong if declared.ecosystem == Ecosystem::Env => {
+            (STRONG * declared.scope.factor(), format!("{package} holds an address of {service}"))
+        }
         Rank::Strong => (STRONG * declared.scope.factor(), format!("{package} works with {service}")),
         Rank::Weak => (WEAK * declared.scope.factor(), format!("{package} hints at {service}")),
         Rank::Tests => (TESTS, format!("the tests start {service} with {package}")),
@@ -128,6 +148,8 @@ fn evidence(declared: &Declared, rule: &Rule, service: &str) -> Evidence {
         Scope::Dev => ", for development only".into(),
         Scope::Optional => ", optional".into(),
         Scope::Extra(name) => format!(", in the optional group {name}"),
+        Scope::Example => ", in an example environment".into(),
+        Scope::Aside(how) => format!(", {how}"),
     };
     Evidence {
         file: declared.file.clone(),
@@ -154,6 +176,10 @@ pub(super) fn canonical(ecosystem: Ecosystem, name: &str) -> String {
             }
             _ => name.into(),
         },
+        // https://getcomposer.org/doc/04-schema.md#name
+        Ecosystem::Php => name.to_ascii_lowercase(),
+        // https://learn.microsoft.com/en-us/nuget/reference/nuspec#id
+        Ecosystem::Dotnet => name.to_ascii_lowercase(),
         _ => name.into(),
     }
 }
@@ -169,5 +195,19 @@ mod tests {
         assert_eq!(canonical(Ecosystem::Go, "github.com/jackc/pgx/v5"), "github.com/jackc/pgx");
         assert_eq!(canonical(Ecosystem::Go, "github.com/acme/vault"), "github.com/acme/vault");
         assert_eq!(canonical(Ecosystem::Node, "@acme/PG"), "@acme/PG");
+    }
+
+    #[test]
+    fn no_package_of_the_catalog_is_sure_of_two_services_or_ranked_twice() {
+        let mut sure: HashMap<(Ecosystem, String), &str> = HashMap::new();
+        for service in catalog_rules() {
+            for (ecosystem, rules) in service.detect {
+                for name in &rules.strong {
+                    let other = sure.insert((*ecosystem, canonical(*ecosystem, name)), service.name);
+                    assert_eq!(other, None, "{ecosystem:?} {name}: {}", service.name);
+                    assert!(!rules.weak.contains(name) && !rules.tests.contains(name), "{ecosystem:?} {name}");
+                }
+            }
+        }
     }
 }

@@ -32,6 +32,11 @@ impl MemoryTree {
             .collect();
         super::detect(self, &rules)
     }
+
+    /// Detects with the rules of the real catalog.
+    pub(super) fn detect_by_catalog(&self) -> Detection {
+        super::detect(self, &super::catalog_rules())
+    }
 }
 
 /// A project of these files.
@@ -65,6 +70,11 @@ postgres:
     python: {strong: [psycopg, psycopg2-binary, asyncpg, 'sqlalchemy[postgresql]'], tests: [pytest-postgresql]}
     go: {strong: [github.com/jackc/pgx, github.com/lib/pq]}
     prisma: {strong: [postgresql, postgres]}
+    ruby: {strong: [pg, 'adapter: postgresql', 'adapter: postgis']}
+    php: {strong: [ext-pdo_pgsql], weak: [laravel/framework]}
+    elixir: {strong: [postgrex]}
+    compose: {strong: [postgres, pgvector/pgvector]}
+    env: {strong: ['postgres://', 'postgresql://']}
 mysql:
   oneOf: {kind: relational database, rank: 2}
   detect:
@@ -72,13 +82,38 @@ mysql:
     python: {strong: [mysqlclient]}
     go: {strong: [github.com/go-sql-driver/mysql]}
     prisma: {strong: [mysql]}
+    ruby: {strong: [mysql2, 'adapter: mysql2']}
+    php: {strong: [ext-pdo_mysql], weak: [laravel/framework]}
+    elixir: {strong: [myxql]}
+    compose: {strong: [mysql]}
+    env: {strong: ['mysql://', 'mysql2://']}
+mongodb:
+  detect:
+    ruby: {strong: [mongoid]}
+    elixir: {strong: [mongodb_driver]}
+    env: {weak: [MONGO_URL]}
+nats:
+  detect:
+    ruby: {strong: [nats-pure]}
+    elixir: {strong: [gnat]}
+    compose: {strong: [nats]}
 redis:
   detect:
     node: {strong: [redis, ioredis, bullmq], weak: ['@upstash/redis']}
     python: {strong: [redis, 'celery[redis]'], weak: [celery]}
     go: {strong: [github.com/redis/go-redis]}
+    ruby: {strong: [redis, sidekiq, 'adapter: redis']}
+    php: {strong: [predis/predis, ext-redis]}
+    elixir: {strong: [redix]}
+    compose: {strong: [redis, ghcr.io/itsmechlark/features/redis-server]}
+    env: {strong: ['redis://'], weak: [REDIS_URL]}
 rabbitmq:
   detect:
+    ruby: {strong: [bunny]}
+    php: {strong: [ext-amqp]}
+    elixir: {strong: [amqp]}
+    compose: {strong: [rabbitmq]}
+    env: {strong: ['amqp://']}
     python: {weak: [celery, amqp]}
 chroma:
   detect:
@@ -86,6 +121,8 @@ chroma:
 mailpit:
   detect:
     node: {weak: [nodemailer]}
+    ruby: {weak: [mailcatcher]}
+    compose: {strong: [axllent/mailpit]}
 otel:
   detect:
     node: {weak: ['@opentelemetry/exporter-*']}
@@ -102,7 +139,7 @@ otel:
 }
 
 /// Pieces that manifests are made of, so that random texts get past the first check of each reader.
-const PIECES: [&str; 40] = [
+const PIECES: [&str; 64] = [
     "{",
     "}",
     "[",
@@ -143,6 +180,30 @@ const PIECES: [&str; 40] = [
     "HEALTHCHECK CMD http://localhost:",
     "web: ",
     "\"workspaces\": [\"!",
+    "gem 'pg'",
+    "gem \"",
+    "group :test do\n",
+    "\nend\n",
+    "if ENV[",
+    "%w[",
+    "<<~TEXT\n",
+    "\nTEXT\n",
+    "=begin\n",
+    "{:postgrex, \"",
+    ", only: [:dev",
+    "~w(",
+    "\"\"\"",
+    "services:\n  db:\n    image: ",
+    "\n    build: {dockerfile_inline: 'FROM ",
+    "&a [*a, *a]",
+    "<<: *a\n",
+    "!reset ",
+    "/* ",
+    "adapter: <%= ENV['",
+    "REDIS_URL=redis://",
+    "\"require\": {",
+    "FROM postgres AS ",
+    "- ",
 ];
 
 proptest::proptest! {
@@ -152,10 +213,14 @@ proptest::proptest! {
         let object = format!("{{\"scripts\": {{\"dev\": {}}}, \"engines\": {{\"node\": {0}}}}}", serde_json::Value::from(text.as_str()));
         let names = [
             "package.json", "pnpm-workspace.yaml", "pyproject.toml", "Pipfile", "setup.cfg", "requirements.txt", "go.mod", "a.prisma",
-            "Dockerfile", "Procfile", "Procfile.dev", ".env.example", ".nvmrc", ".python-version",
+            "Dockerfile", "Procfile", "Procfile.dev", ".env.example", ".nvmrc", ".python-version", "Gemfile", "a.gemspec", "composer.json",
+            "mix.exs", "compose.yml", ".devcontainer/devcontainer.json", "config/database.yml", ".ruby-version", ".tool-versions",
+            "artisan", "bin/rails",
         ];
         let mut files: Vec<(&str, &str)> = names.iter().map(|name| (*name, text.as_str())).collect();
         files.push(("apps/a/package.json", &object));
+        let rails = format!("gem 'rails'\n{text}");
+        files.push(("apps/b/Gemfile", &rails));
         let detection = tree(&files).detect();
         let text = crate::image::dockerfile_dev(
             detection.stack.as_ref(),

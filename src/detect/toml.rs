@@ -2,7 +2,7 @@
 
 use toml::de::{DeTable, DeValue};
 
-use super::files::{Files, position};
+use super::files::{Files, Lines, position};
 
 /// A value and the line it starts on.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +18,7 @@ pub(super) enum Kind {
     List(Vec<Toml>),
     /// Keys with their lines, in order of the file's keys.
     Table(Vec<(String, usize, Toml)>),
+    True,
     Other,
 }
 
@@ -26,7 +27,7 @@ impl Toml {
     pub(super) fn parse(files: &Files<'_>, path: &str, text: &str) -> Option<Self> {
         match DeTable::parse(text) {
             Ok(table) => {
-                let lines = Lines(text.match_indices('\n').map(|(at, _)| at).collect());
+                let lines = Lines::new(text);
                 Some(Self { line: 1, kind: Kind::Table(entries(&lines, table.get_ref())) })
             }
             Err(error) => {
@@ -75,18 +76,10 @@ impl Toml {
                 values.iter().map(|value| Self::of(lines, lines.of(value.span().start), value.get_ref())).collect(),
             ),
             DeValue::Table(table) => Kind::Table(entries(lines, table)),
+            DeValue::Boolean(true) => Kind::True,
             _ => Kind::Other,
         };
         Self { line, kind }
-    }
-}
-
-/// The offsets of all line ends.
-struct Lines(Vec<usize>);
-
-impl Lines {
-    fn of(&self, offset: usize) -> usize {
-        self.0.partition_point(|end| *end < offset) + 1
     }
 }
 

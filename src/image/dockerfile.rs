@@ -32,6 +32,38 @@ pub const CONTEXT_IGNORE: [&str; 20] = [
     "**/.DS_Store",
 ];
 
+/// What the build context leaves out beside [`CONTEXT_IGNORE`] for a language that builds into the project: what was built
+/// here names paths and programs of this machine.
+pub fn built_here(stack: Option<&Stack>) -> &'static [&'static str] {
+    match stack.map(|stack| stack.ecosystem) {
+        Some(Ecosystem::Jvm) => &[
+            "**/.gradle",
+            "**/build/classes",
+            "**/build/generated",
+            "**/build/kotlin",
+            "**/build/libs",
+            "**/build/resources",
+            "**/build/tmp",
+            "**/target/classes",
+            "**/target/generated-sources",
+            "**/target/maven-status",
+            "**/target/test-classes",
+            "**/target/*.jar",
+        ],
+        Some(Ecosystem::Dotnet) => &[
+            "**/bin/Debug",
+            "**/bin/Release",
+            "**/obj/Debug",
+            "**/obj/Release",
+            "**/obj/project.assets.json",
+            "**/obj/project.nuget.cache",
+            "**/obj/*.nuget.*",
+        ],
+        Some(Ecosystem::Rust) => &["target", "**/target/debug", "**/target/release"],
+        _ => &[],
+    }
+}
+
 /// Writes Dockerfile.dev: the dependencies in layers of their own, then the sources, then the dev command.
 ///
 /// `stack` says how to install, nothing when the project is of no known kind; `base` is the base image; `dev` a line for
@@ -85,8 +117,9 @@ pub(super) fn reference(base: &str) -> String {
     base.chars().filter(|c| c.is_ascii_alphanumeric() || "._-/:@+".contains(*c)).collect()
 }
 
-/// Settings of the package managers. Python packages go to a virtual environment beside `/app`, where live update of the
-/// sources cannot touch them; uv, Poetry and Pipenv all install into the active one.
+/// Settings of the package managers and builds. Python packages go to a virtual environment beside `/app`, where live update of the
+/// sources cannot touch them; uv, Poetry and Pipenv all install into the active one. What Mix compiles goes beside `/app`, too: a
+/// `_build` of the developer's machine among the sources is for another one (<https://hexdocs.pm/mix/Mix.html#module-environment-variables>).
 pub(super) fn settings(stack: Option<&Stack>) -> Vec<String> {
     let lines: &[&str] = match stack.map(|stack| (stack.ecosystem, stack.manager.as_str())) {
         Some((Ecosystem::Node, "pnpm" | "yarn")) => &["ENV COREPACK_ENABLE_DOWNLOAD_PROMPT=0"],
@@ -94,6 +127,14 @@ pub(super) fn settings(stack: Option<&Stack>) -> Vec<String> {
             "ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1",
             "ENV VIRTUAL_ENV=/opt/venv UV_PROJECT_ENVIRONMENT=/opt/venv PATH=/opt/venv/bin:$PATH",
         ],
+        Some((Ecosystem::Elixir, _)) => &["ENV MIX_BUILD_ROOT=/opt/_build"],
+        // Without a launch profile the environment would be production's; files that are synced send no events to watchers.
+        Some((Ecosystem::Dotnet, _)) => &[
+            "ENV ASPNETCORE_ENVIRONMENT=Development DOTNET_ENVIRONMENT=Development DOTNET_USE_POLLING_FILE_WATCHER=1",
+            "ENV DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1",
+        ],
+        // Beside `/app`, where live update of the sources cannot touch it.
+        Some((Ecosystem::Rust, _)) => &["ENV CARGO_TARGET_DIR=/opt/target"],
         _ => &[],
     };
     lines.iter().map(|line| (*line).to_owned()).collect()

@@ -4,6 +4,6 @@ mod dockerfile;
 mod production;
 mod push;
 
-pub use dockerfile::{CONTEXT_IGNORE, dockerfile_dev};
+pub use dockerfile::{CONTEXT_IGNORE, built_here, dockerfile_dev};
 pub use production::{dockerfile_production, production_ignore};
 pub use push::{Built, Job, build, push};

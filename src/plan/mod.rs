@@ -137,6 +137,8 @@ pub struct PortPlan {
     pub ui: bool,
     /// Slot: NodePort 30000 + slot, host port block + slot.
     pub slot: u16,
+    /// Name of the port of the service that stands for it on this machine, when it is another.
+    pub localhost: Option<String>,
 }
 
 impl Plan {

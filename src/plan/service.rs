@@ -1,7 +1,5 @@
 //! One entry of `services:` made complete.
 
-use std::collections::BTreeMap;
-
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -164,7 +162,7 @@ fn short(digest: &Digest) -> String {
 }
 
 fn main_port(port: u16) -> PortPlan {
-    PortPlan { name: MAIN_PORT.into(), port, protocol: Protocol::Tcp, ui: false, slot: 0 }
+    PortPlan { name: MAIN_PORT.into(), port, protocol: Protocol::Tcp, ui: false, slot: 0, localhost: None }
 }
 
 fn inline(spec: &ServiceSpec, mut service: ServicePlan) -> ServicePlan {
@@ -186,7 +184,14 @@ fn from_catalog(
     service.ports = about
         .ports
         .iter()
-        .map(|p| PortPlan { name: p.name.clone(), port: p.port, protocol: p.protocol, ui: p.ui, slot: 0 })
+        .map(|p| PortPlan {
+            name: p.name.clone(),
+            port: p.port,
+            protocol: p.protocol,
+            ui: p.ui,
+            slot: 0,
+            localhost: p.localhost.clone(),
+        })
         .collect();
     let locked_image = locked.and_then(|locked| locked.image.clone());
     let default_image = locked_image.unwrap_or_else(|| about.image.clone());
@@ -245,9 +250,22 @@ impl ServicePlan {
 
     /// Returns the addresses on this machine, given the host port of each slot.
     pub fn on_localhost(&self, host_port: impl Fn(u16) -> u16) -> Addresses {
-        let ports: BTreeMap<_, _> =
-            self.ports.iter().map(|port| (port.name.clone(), (port.port, host_port(port.slot)))).collect();
-        Addresses::Localhost(ports)
+        let ports = self.ports.iter();
+        let ports = ports.map(|port| (port.name.clone(), (port.port, host_port(self.local_slot(port)))));
+        Addresses::Localhost(ports.collect())
+    }
+
+    /// Returns the slot of the port that stands for a port on this machine: its own, but for a server that tells its clients
+    /// where to go on.
+    pub fn local_slot(&self, port: &PortPlan) -> u16 {
+        let stands_in = port.localhost.as_ref().and_then(|name| self.ports.iter().find(|port| port.name == *name));
+        stands_in.unwrap_or(port).slot
+    }
+
+    /// Returns the ports whose host ports the service's own pods have to be told.
+    pub fn told_ports(&self) -> Vec<&PortPlan> {
+        let told = |port: &&PortPlan| self.ports.iter().any(|other| other.localhost.as_ref() == Some(&port.name));
+        self.ports.iter().filter(told).collect()
     }
 
     /// Returns the variables the app gets, filled in for one kind of address.

@@ -152,7 +152,8 @@ mod tests {
 
     fn served_at(manifest: &str, release: &str, name: &str, port: u16) -> Option<(String, u16)> {
         let service = TiltService { name: "x".into(), objects: objects(manifest.as_bytes()) };
-        let wanted = PortPlan { name: name.into(), port, protocol: Protocol::Http, ui: false, slot: 0 };
+        let wanted =
+            PortPlan { name: name.into(), port, protocol: Protocol::Http, ui: false, slot: 0, localhost: None };
         served(&service, release, &wanted).map(|(object, port)| (object.kind.clone(), port))
     }
 

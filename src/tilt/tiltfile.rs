@@ -23,8 +23,8 @@ use super::objects::{Census, Object, STAYS, TiltService};
 use super::reach::{served, with_port};
 use crate::catalog::{self, Requirement};
 use crate::detect::Stack;
-use crate::image::CONTEXT_IGNORE;
-use crate::plan::{APP, AppPlan, Plan, PortPlan, SLOTS, SUPERVISOR, restarts};
+use crate::image::{CONTEXT_IGNORE, built_here};
+use crate::plan::{APP, AppPlan, Plan, PortPlan, SLOTS, SUPERVISOR, ServicePlan, restarts};
 
 /// What kilter itself writes into a project, which no image needs: some of it changes with each render, and an edit of the
 /// rest is no edit of the app.
@@ -136,7 +136,8 @@ fn image(out: &mut String, input: &TiltInput<'_>, app: &AppPlan) {
     line(out, "\ndocker_build(");
     let _ = writeln!(out, "    {},\n    project,\n    dockerfile={dockerfile},", quote(input.app_image));
     let secrets: Vec<String> = input.plan.secret_files.iter().map(|path| pattern(path)).collect();
-    let ignored = CONTEXT_IGNORE.iter().chain(&KILTERS).copied().chain(secrets.iter().map(String::as_str));
+    let ours = CONTEXT_IGNORE.iter().chain(built_here(input.stack)).chain(&KILTERS);
+    let ignored = ours.copied().chain(secrets.iter().map(String::as_str));
     let ignored: Vec<String> = ignored.map(quote).collect();
     let _ = writeln!(out, "    ignore=[{}],", ignored.join(", "));
     if let Some(dev) = &app.dev {
@@ -180,11 +181,12 @@ fn pattern(path: &str) -> String {
 fn resources(out: &mut String, plan: &Plan, service: &TiltService, census: &Census, names: &mut BTreeSet<String>) {
     let again = if census.repeats(service) { ", allow_duplicates=True" } else { "" };
     let _ = writeln!(out, "\nmanifest({}{again})", quote(&service.name));
+    let told = host_ports(out, plan, &service.name);
     let label = if service.name == APP { "app" } else { "services" };
     let links = option("links", &links(plan, &service.name));
     let known = plan.services.iter().map(|service| (service.name.as_str(), service.catalog.as_deref()));
     let waits = waits(known, &service.name, requires(plan, &service.name));
-    let beside: Vec<String> = census.beside(service).iter().map(|object| quote(object)).collect();
+    let beside: Vec<String> = census.beside(service).iter().chain(&told).map(|object| quote(object)).collect();
     let beside = option("objects", &beside);
     let workloads = service.objects.iter().filter(|object| object.is_workload());
     let workloads: Vec<_> = workloads.filter_map(|workload| Some((workload, census.resource(workload)?))).collect();
@@ -213,6 +215,21 @@ fn resources(out: &mut String, plan: &Plan, service: &TiltService, census: &Cens
     }
 }
 
+/// Writes the ConfigMap that tells a server the host ports at which its clients on this machine are to go on: it has to tell them
+/// itself, and nothing of one machine is in its manifest. Returns what Tilt calls the object.
+fn host_ports(out: &mut String, plan: &Plan, service: &str) -> Option<String> {
+    let told = plan.service(service).map(ServicePlan::told_ports).filter(|told| !told.is_empty())?;
+    let data = told.iter().map(|port| format!("{}: str(host_port({}))", quote(&port.name), port.slot));
+    let (name, data) = (format!("{service}-host-ports"), data.collect::<Vec<_>>().join(", "));
+    let _ = writeln!(
+        out,
+        "k8s_yaml(encode_yaml({{'apiVersion': 'v1', 'kind': 'ConfigMap', 'metadata': {{'name': {}, 'namespace': {}}}, 'data': {{{data}}}}}))",
+        quote(&name),
+        quote(&plan.namespace)
+    );
+    Some(format!("{name}:configmap"))
+}
+
 /// Writes a list as an argument, or nothing for an empty one.
 fn option(name: &str, items: &[String]) -> String {
     if items.is_empty() { String::new() } else { format!(", {name}=[{}]", items.join(", ")) }
@@ -238,6 +255,7 @@ fn ports(plan: &Plan, service: &str) -> Vec<PortPlan> {
             protocol: catalog::Protocol::Http,
             ui: true,
             slot: app.slot,
+            localhost: None,
         };
         return plan.app.iter().map(http).collect();
     }

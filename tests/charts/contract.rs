@@ -170,17 +170,20 @@ pub(super) fn fixed_maps(properties: &Value, values: &Value) -> Vec<String> {
     pointers
 }
 
-/// Tells whether an image's tag is one that is made once: a full version.
+/// Tells whether an image's tag is one that is made once: a full version, or, as Microsoft counts, a year and a cumulative update.
 pub(super) fn exact(image: &str) -> bool {
     let Some((_, tag)) = image.rsplit_once(':') else { return false };
-    let version = tag.trim_start_matches('v').split('-').next().unwrap();
-    let numbers: Vec<_> = version.split('.').collect();
-    numbers.len() >= 2 && numbers.iter().all(|number| number.parse::<u32>().is_ok())
+    let mut parts = tag.trim_start_matches('v').split('-');
+    let numbers: Vec<_> = parts.next().unwrap().split('.').collect();
+    let is_number = |text: &str| text.parse::<u32>().is_ok();
+    let update = parts.next().and_then(|part| part.strip_prefix("CU")).is_some_and(is_number);
+    (numbers.len() >= 2 || update) && numbers.iter().all(|number| is_number(number))
 }
 
 #[test]
 fn an_exact_tag_is_a_full_version() {
     assert!(exact("postgres:18.6") && exact("axllent/mailpit:v1.30.5") && exact("localhost:5000/a/b:2.14.5-alpine"));
+    assert!(exact("mcr.microsoft.com/mssql/server:2025-CU9-ubuntu-22.04") && !exact("mssql/server:2025-latest"));
     assert!(!exact("postgres") && !exact("postgres:18") && !exact("a:latest") && !exact("localhost:5000/a"));
 }
 
@@ -191,11 +194,16 @@ fn catalog_files_agree_with_their_charts() {
         assert_eq!(chart.values["image"], catalog.image.as_str(), "{name}");
         assert!(exact(&catalog.image), "{name}: {}", catalog.image);
         let ports: BTreeSet<_> = catalog.ports.iter().map(|port| (port.name.clone(), u64::from(port.port))).collect();
+        let names: BTreeSet<_> = catalog.ports.iter().map(|port| &port.name).collect();
         let of_values = chart.values["ports"].as_object().unwrap().iter();
         assert_eq!(ports, of_values.map(|(port, number)| (port.clone(), number.as_u64().unwrap())).collect(), "{name}");
         assert!(catalog.docs.starts_with("https://"), "{name}");
         assert!(!catalog.provides.is_empty(), "{name} provides nothing");
         assert!(!catalog.detect.is_empty(), "{name} is never detected");
+        for port in &catalog.ports {
+            let stands_in = port.localhost.as_ref().is_none_or(|other| *other != port.name && names.contains(other));
+            assert!(stands_in, "{name}: {} is {:?} on this machine", port.name, port.localhost);
+        }
         for needed in &catalog.requires {
             assert!(kilter::catalog::service(&needed.service).is_some(), "{name}: {}", needed.service);
         }

@@ -68,8 +68,18 @@ pub(super) fn rich(chart: &Chart) -> Value {
         "redis" | "valkey" => json!({"config": {"maxmemory": "100mb"}}),
         "nats" => json!({"config": {"max_payload": 8_388_608, "jetstream": {"max_file_store": 1_073_741_824}}}),
         "rabbitmq" => json!({"config": {"heartbeat": 30}}),
-        "mysql" => json!({"config": {"max-connections": 50}}),
+        "mysql" | "mariadb" => json!({"config": {"max-connections": 50}}),
+        "memcached" => json!({"config": {"max-item-size": "2m"}}),
+        "kafka" => json!({"config": {"num.partitions": 3, "log.retention.bytes": 1_073_741_824}}),
+        "clickhouse" => {
+            json!({"config": {"max_connections": 100, "query_log": {"ttl": "event_date + INTERVAL 1 DAY"}}})
+        }
+        "elasticsearch" | "opensearch" => json!({"config": {"action.destructive_requires_name": false}}),
         "temporal" => json!({"namespaces": ["reports"]}),
+        "ory" => json!({"kratos": {"schemas": {"customer": {"type": "object"}}, "dsn": "postgres://shop@db/kratos"},
+            "hydra": {"config": {"ttl": {"access_token": "1h"}}}, "oathkeeper": {"rules": [{"id": "all"}]}}),
+        "signoz" => json!({"collector": {"config": {"processors": {"batch": {"timeout": "2s"}}}}}),
+        "floci" => json!({"scripts": {"queues.sh": "aws sqs create-queue --queue-name mail\n"}}),
         "inline-service" => json!({"storage": {"path": "/data"}, "command": ["/whoami"], "args": ["--verbose"]}),
         "dev-app" => json!({"health": "/healthz", "command": ["sh", "-c", "npm run dev"], "secrets": ["shop-keys"],
             "waitFor": ["postgres:5432", "redis:6379"], "components": [{"name": "worker", "command": ["node", "worker.js"], "env": {"QUEUE": "mail"}},
@@ -114,6 +124,9 @@ fn check_workload(chart: &str, workload: &Value) {
     for container in containers(workload) {
         check_container(chart, container);
     }
+    for container in pod["initContainers"].as_array().into_iter().flatten() {
+        check_init_container(chart, container);
+    }
     for claim in workload["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten() {
         assert_eq!(claim["metadata"]["name"], "data", "{chart}");
         assert_eq!(&claim["metadata"]["labels"], selector, "{chart}: a claim can't change, so its labels must not");
@@ -122,21 +135,41 @@ fn check_workload(chart: &str, workload: &Value) {
     }
 }
 
+/// One that ends before the others start, or a sidecar (`restartPolicy: Always`): the next one starts once it serves.
+fn check_init_container(chart: &str, container: &Value) {
+    let name = container["name"].as_str().unwrap();
+    let sidecar = container["restartPolicy"] == "Always";
+    assert!(
+        fields(container).all(|field| CONTAINER.contains(&field) || sidecar && field == "restartPolicy"),
+        "{chart}/{name}"
+    );
+    for probe in ["startupProbe", "readinessProbe"] {
+        assert_eq!(container.get(probe).is_some(), sidecar, "{chart}/{name}: {probe}");
+    }
+    check_frame(chart, container);
+}
+
 fn check_container(chart: &str, container: &Value) {
     let name = container["name"].as_str().unwrap();
     assert!(fields(container).all(|field| CONTAINER.contains(&field)), "{chart}/{name}");
-    assert_eq!(container["imagePullPolicy"], "IfNotPresent", "{chart}/{name}");
-    assert_eq!(container["securityContext"]["allowPrivilegeEscalation"], false, "{chart}/{name}");
-    for pointer in ["/resources/requests/cpu", "/resources/requests/memory", "/resources/limits/memory"] {
-        assert!(container.pointer(pointer).is_some(), "{chart}/{name} without {pointer}");
-    }
-    assert!(container["resources"]["limits"].get("cpu").is_none(), "{chart}/{name}: a limit on CPU only slows it down");
+    check_frame(chart, container);
     let listens = container["ports"].as_array().is_some_and(|ports| !ports.is_empty());
     assert!(listens || chart == "dev-app", "{chart}/{name} listens nowhere");
     if listens {
         let probe = container["readinessProbe"].as_object().unwrap_or_else(|| panic!("{chart}/{name} without a probe"));
         assert!(["exec", "httpGet", "tcpSocket", "grpc"].iter().any(|how| probe.contains_key(*how)), "{chart}/{name}");
     }
+}
+
+/// What every container has: a pull policy, no way to more rights, what it takes.
+fn check_frame(chart: &str, container: &Value) {
+    let name = container["name"].as_str().unwrap();
+    assert_eq!(container["imagePullPolicy"], "IfNotPresent", "{chart}/{name}");
+    assert_eq!(container["securityContext"]["allowPrivilegeEscalation"], false, "{chart}/{name}");
+    for pointer in ["/resources/requests/cpu", "/resources/requests/memory", "/resources/limits/memory"] {
+        assert!(container.pointer(pointer).is_some(), "{chart}/{name} without {pointer}");
+    }
+    assert!(container["resources"]["limits"].get("cpu").is_none(), "{chart}/{name}: a limit on CPU only slows it down");
 }
 
 /// Checks that every `command`, `args`, label, annotation and value of a map of text is text: the API server refuses the rest.
@@ -205,7 +238,8 @@ fn services_of_the_catalog_have_the_ports_it_says_and_exact_images() {
         assert_eq!(ports.collect::<Vec<_>>(), said.collect::<Vec<_>>(), "{}: in the catalog's order", chart.name);
         let workload = workload(&objects, "x");
         assert_eq!(containers(workload)[0]["image"], catalog.image.as_str(), "the first container is the main one");
-        for container in containers(workload) {
+        let init = workload["spec"]["template"]["spec"]["initContainers"].as_array();
+        for container in containers(workload).iter().chain(init.into_iter().flatten()) {
             let image = container["image"].as_str().unwrap();
             assert!(contract::exact(image), "{}: {image}", chart.name);
             assert_eq!(container["securityContext"]["capabilities"]["drop"], json!(["ALL"]), "{}", chart.name);

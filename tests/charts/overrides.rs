@@ -83,7 +83,7 @@ fn hostile_text_in_commands_and_credentials_survives() {
     let main = &containers(workload(&inline, "x"))[0];
     assert_eq!((literal(&main["command"]), literal(&main["args"])), (literal(&json_words()), literal(&json_words())));
     for password in HOSTILE.iter().filter(|text| !text.is_empty()) {
-        for name in ["postgres", "redis", "mysql", "rabbitmq"] {
+        for name in ["postgres", "redis", "mysql", "mariadb", "rabbitmq", "clickhouse"] {
             let objects = objects(&helm, &chart(name), "x", &json!({"auth": {"password": password}}));
             assert_eq!(find(&objects, "Secret", "x-auth")["stringData"]["password"], *password, "{name}");
         }
@@ -138,7 +138,13 @@ fn overrides_reach_the_manifest() {
 #[test]
 fn the_environment_a_person_gives_goes_over_the_charts_own() {
     let Some(helm) = support::helm() else { return };
-    for (name, variable) in [("postgres", "PGDATA"), ("mailpit", "MP_DATABASE"), ("rabbitmq", "ERL_MAX_PORTS")] {
+    for (name, variable) in [
+        ("postgres", "PGDATA"),
+        ("mailpit", "MP_DATABASE"),
+        ("rabbitmq", "ERL_MAX_PORTS"),
+        ("kafka", "KAFKA_HEAP_OPTS"),
+        ("opensearch", "OPENSEARCH_JAVA_OPTS"),
+    ] {
         for said in ["/elsewhere", ""] {
             let objects = objects(&helm, &chart(name), "x", &json!({"env": {variable: said}}));
             assert_eq!(env(&containers(workload(&objects, "x"))[0], variable).as_deref(), Some(said), "{name}");
@@ -155,6 +161,17 @@ fn what_auth_decides_is_refused_in_the_environment() {
         ("postgres", "POSTGRES_DB", "set auth.database under values"),
         ("mysql", "MYSQL_ROOT_PASSWORD", "set auth.password under values"),
         ("mysql", "MYSQL_DATABASE", "set auth.database under values"),
+        ("mariadb", "MARIADB_ROOT_PASSWORD", "set auth.password under values"),
+        ("mariadb", "MYSQL_ROOT_PASSWORD", "set auth.password under values"),
+        ("mariadb", "MARIADB_DATABASE", "set auth.database under values"),
+        ("mssql", "MSSQL_SA_PASSWORD", "set auth.password under values"),
+        ("mssql", "SA_PASSWORD", "set auth.password under values"),
+        ("mssql", "MSSQL_DB", "set auth.database under values"),
+        ("clickhouse", "CLICKHOUSE_USER", "the user is default"),
+        ("clickhouse", "CLICKHOUSE_PASSWORD", "set auth.password under values"),
+        ("clickhouse", "CLICKHOUSE_DB", "set auth.database under values"),
+        ("elasticsearch", "ELASTIC_PASSWORD", "set auth.password under values"),
+        ("kafka", "KILTER_HOST_PORT", "kilter gives it"),
         ("mongodb", "MONGO_INITDB_ROOT_PASSWORD", "set auth.password under values"),
         ("mongodb", "MONGO_INITDB_ROOT_USERNAME", "the user is root"),
         ("mongodb", "KILTER_KEYFILE", "it is made from auth.password"),
@@ -167,6 +184,19 @@ fn what_auth_decides_is_refused_in_the_environment() {
         ("garage", "GARAGE_DEFAULT_ACCESS_KEY", "set auth.accessKey under values"),
         ("garage", "GARAGE_DEFAULT_SECRET_KEY", "set auth.secretKey under values"),
         ("garage", "GARAGE_DEFAULT_BUCKET", "set auth.bucket under values"),
+        ("rustfs", "RUSTFS_ACCESS_KEY", "set auth.accessKey under values"),
+        ("rustfs", "RUSTFS_SECRET_KEY", "set auth.secretKey under values"),
+        ("rustfs", "RUSTFS_REGION", "set region under values"),
+        ("rustfs", "KILTER_BUCKET", "set auth.bucket under values"),
+        ("ory", "DSN", "set kratos.dsn under values"),
+        ("ory", "SECRETS_COOKIE", "it is made from auth.secret"),
+        ("ory", "SECRETS_CIPHER", "it is made from auth.secret"),
+        ("signoz", "SIGNOZ_USER_ROOT_EMAIL", "set auth.email under values"),
+        ("signoz", "SIGNOZ_USER_ROOT_PASSWORD", "set auth.password under values"),
+        ("signoz", "SIGNOZ_TOKENIZER_JWT_SECRET", "set auth.secret under values"),
+        ("azurite", "AZURITE_ACCOUNTS", "set auth.account and auth.key under values"),
+        ("floci", "FLOCI_DEFAULT_REGION", "set region under values"),
+        ("fake-gcs-server", "KILTER_BUCKET", "set bucket under values"),
     ] {
         let refusal = format!("left out; {instead}");
         for value in ["x", "", &refusal] {

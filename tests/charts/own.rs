@@ -55,6 +55,46 @@ fn redis_asks_for_no_password_when_there_is_none() {
 }
 
 #[test]
+fn kafka_tells_pods_and_this_machine_each_its_own_address() {
+    let Some(helm) = support::helm() else { return };
+    let objects = objects(&helm, &chart("kafka"), "events", &json!({"ports": {"kafka": 19_092}}));
+    let server = &containers(workload(&objects, "events"))[0];
+    let start = server["command"][2].as_str().unwrap();
+    assert!(start.contains(",CLUSTER://events.shop-dev.svc:19092,HOST://127.0.0.1:$KILTER_HOST_PORT\""), "{start}");
+    assert!(start.starts_with(": \"${KILTER_HOST_PORT:=9094}\"\n"), "what a forward by hand leads to: {start}");
+    let told = json!({"name": "events-host-ports", "key": "host", "optional": true});
+    assert_eq!(server["env"][0]["valueFrom"]["configMapKeyRef"], told);
+    let properties = find(&objects, "ConfigMap", "events-config")["data"]["server.properties"].as_str().unwrap();
+    assert!(properties.contains(",CLUSTER://:9092,HOST://:9094\n"), "{properties}");
+}
+
+#[test]
+fn sql_server_takes_the_password_that_kilter_derives_and_no_weaker_one() {
+    let schema = jsonschema::validator_for(&chart("mssql").schema).unwrap();
+    let taken = |password: &str| {
+        let mut values = chart("mssql").values;
+        values["auth"]["password"] = json!(password);
+        schema.is_valid(&values)
+    };
+    assert!(taken("Kilter-0123456789abcdef01234567") && taken("Kilter-abcdefabcdefabcdefabcdef") && taken("sMall123"));
+    assert!(!taken("0123456789abcdef01234567") && !taken("Ab-1") && !taken("ALLCAPITALS1"));
+}
+
+#[test]
+fn credentials_in_files_of_a_client_are_escaped_the_way_it_reads_them() {
+    let Some(helm) = support::helm() else { return };
+    for (name, file, line) in [
+        ("elasticsearch", "curl.conf", r#"user = "elastic:quote\" and \\""#),
+        ("mariadb", "client.cnf", r#"password="quote" and \\""#),
+    ] {
+        let values = json!({"auth": {"password": r#"quote" and \"#}});
+        let objects = objects(&helm, &chart(name), "x", &values);
+        let text = find(&objects, "Secret", "x-auth")["stringData"][file].as_str().unwrap();
+        assert!(text.lines().any(|found| found == line), "{name}: {text}");
+    }
+}
+
+#[test]
 fn an_inline_service_has_a_volume_only_when_it_says_where() {
     let Some(helm) = support::helm() else { return };
     let chart = chart("inline-service");
@@ -130,4 +170,83 @@ fn the_app_is_ready_by_its_path_or_its_port_or_at_once() {
     let bot = objects(&helm, &chart, "bot", &json!({"port": null}));
     assert_eq!(names(&bot), ["ConfigMap bot-env", "Deployment bot"]);
     assert!(containers(workload(&bot, "bot"))[0].get("readinessProbe").is_none());
+}
+
+#[test]
+fn ory_migrates_what_is_on_and_makes_the_databases_that_are_its_own() {
+    let Some(helm) = support::helm() else { return };
+    let started = |values: Value| {
+        let objects = objects(&helm, &chart("ory"), "auth", &values);
+        let pod = workload(&objects, "auth")["spec"]["template"]["spec"].clone();
+        let named = |key: &str| -> Vec<String> {
+            let all = pod[key].as_array().into_iter().flatten();
+            all.map(|container| container["name"].as_str().unwrap().to_owned()).collect()
+        };
+        let ports = find(&objects, "Service", "auth")["spec"]["ports"].as_array().unwrap().len();
+        (named("initContainers"), named("containers"), ports, pod)
+    };
+    let (init, main, ports, pod) = started(json!({}));
+    assert_eq!(init, ["database", "databases", "kratos-migrate", "hydra-migrate", "keto-migrate"]);
+    assert_eq!((main, ports), (["kratos", "hydra", "keto", "oathkeeper"].map(str::to_owned).to_vec(), 8));
+    let made = |pod: &Value| pod["initContainers"][1]["command"].as_array().unwrap()[4..].to_vec();
+    assert_eq!(made(&pod), ["kratos", "hydra", "keto"]);
+    let (init, main, ports, pod) =
+        started(json!({"kratos": {"dsn": "postgres://shop@db/kratos"}, "hydra": {"enabled": false}}));
+    assert_eq!(init, ["database", "databases", "kratos-migrate", "keto-migrate"]);
+    assert_eq!((main, ports), (["kratos", "keto", "oathkeeper"].map(str::to_owned).to_vec(), 6));
+    assert_eq!(made(&pod), ["keto"]);
+    let off = json!({"enabled": false});
+    let (init, main, ports, _) = started(json!({"kratos": off, "hydra": off, "keto": off}));
+    assert_eq!((init.len(), main, ports), (0, vec!["oathkeeper".to_owned()], 2));
+    let nothing = json!({"kratos": off, "hydra": off, "keto": off, "oathkeeper": off});
+    let said = super::render::run(&helm, &chart("ory"), "auth", &nothing);
+    assert!(!said.ok() && said.stderr.contains("every program of ory is off"), "{}", said.stderr);
+}
+
+#[test]
+fn ory_is_ready_by_what_each_program_can_say() {
+    let Some(helm) = support::helm() else { return };
+    let path = |values: Value, name: &str| {
+        let objects = objects(&helm, &chart("ory"), "auth", &values);
+        let all = containers(workload(&objects, "auth"));
+        let found = all.iter().find(|container| container["name"] == name).unwrap();
+        found["readinessProbe"]["httpGet"]["path"].as_str().unwrap().to_owned()
+    };
+    for name in ["kratos", "hydra", "keto"] {
+        assert_eq!(path(json!({}), name), "/health/ready");
+    }
+    assert_eq!(path(json!({}), "oathkeeper"), "/health/alive");
+    assert_eq!(path(json!({"oathkeeper": {"rules": [{"id": "all"}]}}), "oathkeeper"), "/health/ready");
+}
+
+#[test]
+fn ory_takes_the_identity_schemas_of_the_project() {
+    let Some(helm) = support::helm() else { return };
+    let files = |values: Value| {
+        let objects = objects(&helm, &chart("ory"), "auth", &values);
+        find(&objects, "ConfigMap", "auth-config")["data"].clone()
+    };
+    let own = files(json!({}));
+    let schema: Value = serde_json::from_str(own["default.schema.json"].as_str().unwrap()).unwrap();
+    assert_eq!(schema["properties"]["traits"]["required"], json!(["email"]));
+    let theirs = files(json!({"kratos": {"schemas": {"staff": {"title": "S"}, "customer": {"title": "C"}}}}));
+    assert!(theirs.get("default.schema.json").is_none());
+    let config: Value = serde_yaml::from_str(theirs["kratos.yaml"].as_str().unwrap()).unwrap();
+    assert_eq!(config["identity"]["default_schema_id"], "customer");
+    assert_eq!(config["identity"]["schemas"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn signoz_makes_its_tables_before_anything_reads_them() {
+    let Some(helm) = support::helm() else { return };
+    let objects = objects(&helm, &chart("signoz"), "telemetry", &json!({}));
+    let pod = &workload(&objects, "telemetry")["spec"]["template"]["spec"];
+    let init = pod["initContainers"].as_array().unwrap();
+    assert_eq!((&init[0]["name"], &init[0]["restartPolicy"]), (&json!("store"), &json!("Always")));
+    let steps = init[1]["command"][2].as_str().unwrap();
+    let at = |step: &str| steps.find(step).unwrap_or_else(|| panic!("{step} in {steps}"));
+    assert!(at("migrate bootstrap") < at("migrate sync up") && at("migrate sync up") < at("migrate async up"));
+    assert_eq!(init[1]["image"], containers(workload(&objects, "telemetry"))[1]["image"], "of one version");
+    let store = find(&objects, "ConfigMap", "telemetry-config")["data"]["store.xml"].as_str().unwrap();
+    assert!(!store.contains("listen_host"), "without it ClickHouse listens on the loopback alone: {store}");
 }

@@ -51,6 +51,23 @@ fn a_change_of_its_configuration_rolls_a_service() {
         ("nats", json!({"config": {"max_payload": 1_048_576}})),
         ("rabbitmq", json!({"config": {"heartbeat": 30}})),
         ("garage", json!({"region": "eu"})),
+        ("memcached", json!({"config": {"memory-limit": 32}})),
+        ("mariadb", json!({"auth": {"password": "another"}})),
+        ("kafka", json!({"config": {"num.partitions": 3}})),
+        ("kafka", json!({"ports": {"kafka": 19_092}})),
+        ("mssql", json!({"auth": {"database": "another"}})),
+        ("clickhouse", json!({"config": {"max_connections": 100}})),
+        ("elasticsearch", json!({"auth": {"password": "another"}})),
+        ("opensearch", json!({"config": {"action.destructive_requires_name": false}})),
+        ("rustfs", json!({"auth": {"secretKey": "another-one"}})),
+        ("ory", json!({"auth": {"secret": "another-secret-of-16"}})),
+        ("ory", json!({"keto": {"dsn": "postgres://elsewhere/keto"}})),
+        ("ory", json!({"oathkeeper": {"rules": [{"id": "all"}]}})),
+        ("ory", json!({"kratos": {"schemas": {"default": {"type": "object"}}}})),
+        ("signoz", json!({"auth": {"password": "Another-1-password"}})),
+        ("signoz", json!({"collector": {"config": {"processors": {"batch": {"timeout": "2s"}}}}})),
+        ("azurite", json!({"auth": {"key": "YW5vdGhlcg=="}})),
+        ("floci", json!({"scripts": {"a.sh": "true"}})),
     ];
     for (name, change) in changes {
         let chart = chart(name);

@@ -73,6 +73,26 @@ fn an_unknown_service() {
 }
 
 #[test]
+fn a_service_that_is_none_any_more() {
+    insta::assert_snapshot!(words("services: [minio]\n"), @r"
+    error: unknown service `minio`.
+      --> kilter.yaml:1:12
+       |
+    1  | services: [minio]
+       |            ^^^^^
+      = MinIO is no longer published as an image that one can pull. Take `garage` or `rustfs`. For a service that kilter does not know, write its image and port: `{name: NAME, image: IMAGE:TAG, port: PORT}`.
+    ");
+    insta::assert_snapshot!(words("services: [{name: files, from: minio}]\n"), @r"
+    error: unknown service `minio`.
+      --> kilter.yaml:1:32
+       |
+    1  | services: [{name: files, from: minio}]
+       |                                ^^^^^
+      = MinIO is no longer published as an image that one can pull. Take `garage` or `rustfs`.
+    ");
+}
+
+#[test]
 fn a_bad_name() {
     insta::assert_snapshot!(words("name: My Shop!\n"), @r"
     error: `My Shop!` is not a name: use lower-case letters, digits and `-`, with a letter or digit at both ends.

@@ -98,6 +98,16 @@ fn an_unknown_service_as_an_argument() {
     error: kilter's catalog has no service `nothing-like-it`.
       = List them: `kilter catalog`. Anything with an image and a port can be added: `kilter add NAME --image IMAGE --port PORT`.
     ");
+    insta::assert_snapshot!(refused(&quick("shop"), &["add", "minio"], 2), @r"
+    error: kilter's catalog has no service `minio`.
+      = MinIO is no longer published as an image that one can pull. Take `garage` or `rustfs`.
+      = For an image that you have: `kilter add minio --image IMAGE --port PORT`.
+    ");
+    insta::assert_snapshot!(refused(&quick("shop"), &["catalog", "show", "localstack"], 2), @r"
+    error: kilter's catalog has no service `localstack`.
+      = LocalStack starts with an account's token alone since March 2026. Take `floci`.
+      = For an image that you have: `kilter add localstack --image IMAGE --port PORT`.
+    ");
     insta::assert_snapshot!(quick("shop").kilter(&["render", "postgre"]).fails(2), @r"
     error: this project has no service `postgre`.
       = Did you mean `postgres`?

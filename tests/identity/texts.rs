@@ -152,6 +152,21 @@ fn with_a_context_tilt_forwards_the_ports() {
 }
 
 #[test]
+fn tilt_tells_a_server_the_host_port_before_it_starts() {
+    let (Some(_), Some(tilt)) = (support::helm(), tilt()) else { return };
+    let project = Project::new("shop").file("kilter.yaml", "services: [redis, kafka]\n");
+    let resources = rendered(&tilt, &project, "shop");
+    assert_eq!(resources.len(), 2, "{:?}", resources.keys());
+    let yaml = resources["kafka"]["DeployTarget"]["yaml"].as_str().unwrap();
+    let at = |text: &str| yaml.find(text).unwrap_or_else(|| panic!("no {text} in {yaml}"));
+    // Redis has slot 0, the port for pods slot 1.
+    assert!(
+        at("host: \"21002\"") < at("kind: StatefulSet") && at("name: kafka-host-ports") < at("kind: StatefulSet"),
+        "{yaml}"
+    );
+}
+
+#[test]
 fn where_node_ports_do_not_reach_this_machine_tilt_forwards_every_port() {
     let (Some(_), Some(tilt)) = (support::helm(), tilt()) else { return };
     let project = project("bookstore");

@@ -271,7 +271,7 @@ pub(crate) fn load(text: &str, lock: Option<&Lock>) -> Result<Loaded> {
     let locked = lock.iter().flat_map(|lock| lock.services.values()).filter(|s| s.origin == Origin::Catalog);
     let names: BTreeSet<&str> = catalog::services().keys().copied().chain(locked.map(|s| s.chart.as_str())).collect();
     let names: Vec<&str> = names.into_iter().collect();
-    config::load(KILTER_YAML, text, &names)
+    config::load(KILTER_YAML, text, config::Known { services: &names, absent: catalog::absent })
 }
 
 /// Reads kilter.yaml; `None` when there is none.
@@ -315,6 +315,11 @@ pub(crate) fn unknown_catalog_service(service: &str) -> Error {
     {
         let image = about.image.split([':', '@']).next().unwrap_or(name);
         return error.help(format!("For another image of `{name}`: `kilter add {name} --image {image}:{tag}`."));
+    }
+    if let Some(said) = catalog::absent(service) {
+        return error
+            .help(said)
+            .help(format!("For an image that you have: `kilter add {service} --image IMAGE --port PORT`."));
     }
     match crate::ids::did_you_mean(service, catalog::services().keys().copied()) {
         Some(near) => error.help(format!("Did you mean `{near}`?")),

@@ -37,6 +37,59 @@ fn only_manifests_are_noted_and_ignored_places_not_entered() {
 }
 
 #[test]
+fn manifests_of_every_ecosystem_are_noted_and_real_environments_are_not() {
+    let noted = [
+        ".devcontainer/devcontainer.json",
+        ".env.example",
+        "Gemfile",
+        "apps/web/mix.exs",
+        "bin/rails",
+        "composer.json",
+        "config/database.yml",
+        "docker-compose.dev.yml",
+        "docker/Dockerfile.postgres",
+        "shop.gemspec",
+    ];
+    let others =
+        [".env", ".env.local", ".github/compose.yml", "config/secrets.yml", "lib/gem.rb", "vendor/composer.json"];
+    let files: Vec<(&str, &str)> = noted.iter().chain(&others).map(|path| (*path, "")).collect();
+    assert_eq!(DiskTree::open(project(&files).path()).unwrap().paths(), noted);
+}
+
+#[test]
+fn manifests_of_every_language_are_noted_and_their_sources_are_not() {
+    let manifests = [
+        "Directory.Build.props",
+        "Shop.fsproj",
+        "app/src/main/resources/application.yml",
+        "buildSrc/src/main/kotlin/Libs.kt",
+        "deno.jsonc",
+        "gradle/libs.versions.toml",
+        "mvnw",
+        "pom.xml",
+        "settings.gradle.kts",
+        "src/bin/tool.rs",
+        "src/main.rs",
+        "web/Cargo.toml",
+        "web/Properties/launchSettings.json",
+        "web/packages.config",
+    ];
+    let others = [
+        "app/src/main/resources/messages.properties",
+        "app/src/main/kotlin/Libs.kt",
+        "application.yml",
+        "build/main.rs",
+        "src/lib.rs",
+        "launchSettings.json",
+        "src/Program.cs",
+        "target/Cargo.toml",
+    ];
+    let files: Vec<(&str, &str)> = manifests.iter().chain(&others).map(|path| (*path, "")).collect();
+    let dir = project(&files);
+    assert_eq!(DiskTree::open(dir.path()).unwrap().paths(), manifests);
+}
+
+#[test]
 fn what_lies_above_the_root_does_not_matter() {
     let dir = project(&[
         (".gitignore", "*\n"),

@@ -102,7 +102,7 @@ fn pyproject(toml: &Toml) -> Vec<(Requirement, Scope)> {
     table(toml.get(&["tool", "poetry", "dependencies"]), &Scope::Runtime, &mut found);
     table(toml.get(&["tool", "poetry", "dev-dependencies"]), &Scope::Dev, &mut found);
     for (name, _, group) in toml.get(&["tool", "poetry", "group"]).map(Toml::entries).unwrap_or_default() {
-        let optional = matches!(group.get(&["optional"]), Some(Toml { kind: super::toml::Kind::Other, .. }));
+        let optional = matches!(group.get(&["optional"]), Some(Toml { kind: super::toml::Kind::True, .. }));
         let scope = match Scope::of_group(name) {
             // A group of Poetry is installed unless it is said to be optional.
             Scope::Extra(_) if !optional => Scope::Runtime,

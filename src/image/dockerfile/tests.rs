@@ -34,6 +34,71 @@ fn a_go_module() {
 }
 
 #[test]
+fn rails_and_phoenix_run_on_the_images_of_their_languages() {
+    let ruby = stack(Ecosystem::Ruby, "bundler", &["Gemfile", "Gemfile.lock"], "bundle install");
+    let rails = "bin/rails server -b 0.0.0.0 -p 3000 --pid=/tmp/rails.pid";
+    let text = dockerfile_dev(Some(&ruby), "ruby:3.4", Some(rails), Some(3000));
+    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    let expected = [
+        "FROM ruby:3.4",
+        "WORKDIR /app",
+        "COPY Gemfile Gemfile.lock ./",
+        "RUN bundle install",
+        "COPY . ./",
+        "ENV PORT=3000",
+        "EXPOSE 3000",
+        "CMD [\"bin/rails\", \"server\", \"-b\", \"0.0.0.0\", \"-p\", \"3000\", \"--pid=/tmp/rails.pid\"]",
+    ];
+    assert_eq!(lines, expected);
+    let install = "mix local.hex --force && mix local.rebar --force && mix deps.get";
+    let elixir = stack(Ecosystem::Elixir, "mix", &["mix.exs", "mix.lock"], install);
+    let text = dockerfile_dev(Some(&elixir), "elixir:1.18", Some("mix phx.server"), Some(4000));
+    assert!(
+        text.contains("ENV MIX_BUILD_ROOT=/opt/_build\nWORKDIR /app\nCOPY mix.exs mix.lock ./\nRUN mix local.hex"),
+        "{text}"
+    );
+    assert!(text.ends_with("CMD [\"mix\", \"phx.server\"]\n"), "{text}");
+}
+
+#[test]
+fn languages_that_build_into_the_project() {
+    for (ecosystem, manager, install, dev, base) in [
+        (
+            Ecosystem::Jvm,
+            "maven",
+            "./mvnw -B -q -DskipTests compile",
+            "./mvnw spring-boot:run",
+            "eclipse-temurin:21-jdk",
+        ),
+        (Ecosystem::Jvm, "gradle", "./gradlew --no-daemon classes", "./gradlew bootRun", "eclipse-temurin:21-jdk"),
+        (Ecosystem::Rust, "cargo", "cargo build", "ROCKET_ADDRESS=0.0.0.0 cargo run", "rust:1"),
+        (
+            Ecosystem::Dotnet,
+            "dotnet",
+            "dotnet restore A.csproj",
+            "dotnet watch run",
+            "mcr.microsoft.com/dotnet/sdk:10.0",
+        ),
+        (Ecosystem::Node, "deno", "deno install", "deno task dev", "denoland/deno:2.6.1"),
+    ] {
+        let stack = stack(ecosystem, manager, &[], install);
+        let text = dockerfile_dev(Some(&stack), base, Some(dev), Some(8080));
+        let lines: Vec<&str> = text.lines().collect();
+        let at = |line: &str| lines.iter().position(|known| *known == line).unwrap_or_else(|| panic!("{line}\n{text}"));
+        assert!(at(&format!("FROM {base}")) < at("WORKDIR /app"), "{text}");
+        assert!(at("COPY . ./") < at(&format!("RUN {install}")), "{text}");
+        assert!(text.contains(&dev.split_whitespace().last().unwrap().to_owned()) && text.contains("CMD ["), "{text}");
+        assert!(!text.contains("corepack") && !text.contains("pip install"), "{text}");
+    }
+    let rust = stack(Ecosystem::Rust, "cargo", &[], "cargo build");
+    let text = dockerfile_dev(Some(&rust), "rust:1", Some("cargo run"), None);
+    assert!(text.contains("ENV CARGO_TARGET_DIR=/opt/target\n"), "{text}");
+    assert!(built_here(Some(&rust)).contains(&"target") && built_here(None).is_empty());
+    let node = stack(Ecosystem::Node, "npm", &["package.json"], "npm ci");
+    assert!(built_here(Some(&node)).is_empty());
+}
+
+#[test]
 fn nothing_known() {
     insta::assert_snapshot!(dockerfile_dev(None, "debian:13", Some("./serve \"$PORT\" && echo 'done'"), None));
     assert!(!dockerfile_dev(None, "debian:13", None, None).contains("CMD"));

@@ -1,0 +1,121 @@
+use crate::detect::testing::{found, selected, tree};
+
+const STACK: &str = "\
+x-default: &default
+  restart: always
+services:
+  # db: old
+  app:
+    depends_on:
+      mail:
+        condition: service_started
+    build: .
+  db:
+    <<: *default
+    image: ${PG:-docker.io/pgvector/pgvector:pg17}
+  cache:
+    image: redis:8
+    profiles: [tools]
+  queue:
+    image: rabbitmq:4-management
+    scale: 0
+  mail:
+    image: axllent/mailpit
+    profiles: [dev]
+  ports: !reset
+    image: nats
+";
+
+#[test]
+fn what_is_started_by_default_is_selected_and_the_rest_proposed() {
+    let detection = tree(&[("compose.yaml", STACK)]).detect();
+    assert_eq!(found(&detection), ["mailpit", "nats", "postgres", "rabbitmq", "redis"]);
+    assert_eq!(selected(&detection), ["mailpit", "nats", "postgres"]);
+    let of = |name: &str| detection.findings.iter().find(|finding| finding.name == name).unwrap().evidence[0].clone();
+    assert_eq!((of("postgres").line, of("postgres").package.as_str()), (12, "pgvector/pgvector"));
+    assert_eq!(of("postgres").note, "pgvector/pgvector runs postgres");
+    assert_eq!(of("mailpit").line, 20, "not where another service depends on it");
+    assert_eq!(of("redis").note, "redis runs redis, in the profile tools");
+    assert_eq!((of("rabbitmq").note.as_str(), of("rabbitmq").line), ("rabbitmq runs rabbitmq, with no replicas", 17));
+}
+
+#[test]
+fn variants_are_proposed_and_the_override_counts_as_docker_loads_it() {
+    let redis = "services:\n  cache:\n    image: redis\n";
+    for path in ["docker-compose.prod.yml", "docker-compose.test.yml", "docker-compose.arm.yml", "compose.override.yml"]
+    {
+        let detection = tree(&[(path, redis)]).detect();
+        assert_eq!((found(&detection), selected(&detection).len()), (vec!["redis"], 0), "{path}");
+    }
+    let with_base = tree(&[("compose.yml", "services: {}\n"), ("compose.override.yml", redis)]).detect();
+    assert_eq!(selected(&with_base), ["redis"]);
+    assert!(found(&tree(&[("examples/a/compose.yml", redis)]).detect()).is_empty());
+}
+
+#[test]
+fn a_file_that_runs_the_finished_product_is_a_hint() {
+    let product = "services:\n  app:\n    image: ghcr.io/acme/shop:latest\n  db:\n    image: postgres\n";
+    let package = ("package.json", r#"{"name": "@acme/shop"}"#);
+    let packaged = tree(&[package, ("docker-compose.yml", product)]).detect();
+    assert_eq!((found(&packaged), selected(&packaged).len()), (vec!["postgres"], 0));
+    assert_eq!(packaged.findings[0].evidence[0].note, "postgres runs postgres, beside the packaged product");
+    let built = product.replace("ghcr.io/acme/shop:latest", "acme/shop\n    build: .");
+    assert_eq!(selected(&tree(&[package, ("docker-compose.yml", &built)]).detect()), ["postgres"]);
+    let mounted = product.replace("latest", "latest\n    volumes: ['.:/app']");
+    assert_eq!(selected(&tree(&[package, ("docker-compose.yml", &mounted)]).detect()), ["postgres"]);
+    assert_eq!(selected(&tree(&[package, ("docker-compose.dev.yml", product)]).detect()), ["postgres"]);
+}
+
+#[test]
+fn a_service_that_is_built_is_what_its_dockerfile_begins_with() {
+    let compose = "services:\n  db:\n    build:\n      context: ./db\n      dockerfile: Dockerfile.pg\n  cache:\n    build: {dockerfile_inline: 'FROM redis:8'}\n  app:\n    build: .\n";
+    let files = [
+        ("docker/compose.yml", compose),
+        ("docker/db/Dockerfile.pg", "FROM postgres:17\nRUN x\n"),
+        ("docker/Dockerfile", "FROM node:22\n"),
+    ];
+    let detection = tree(&files).detect();
+    assert_eq!(selected(&detection), ["postgres", "redis"]);
+    assert_eq!(detection.findings[0].evidence[0].line, 2);
+}
+
+#[test]
+fn devcontainers_start_compose_files_and_features() {
+    let devcontainer = "{\n  // what it starts\n  \"dockerComposeFile\": [\"../docker-compose.yml\", \"docker-compose.sqlite.yml\"],\n  \"features\": {\n    \"ghcr.io/itsmechlark/features/redis-server:1\": {},\n  }\n}\n";
+    let variant = "services:\n  db:\n    image: postgres\n";
+    let files =
+        [(".devcontainer/devcontainer.json", devcontainer), (".devcontainer/docker-compose.sqlite.yml", variant)];
+    let detection = tree(&files).detect();
+    assert_eq!(selected(&detection), ["postgres", "redis"]);
+    assert_eq!(detection.findings[1].evidence[0].line, 5);
+    // Of several devcontainers a person chooses one.
+    let one = r#"{"dockerComposeFile": "compose.yml"}"#;
+    let files = [
+        (".devcontainer/a/devcontainer.json", one),
+        (".devcontainer/a/compose.yml", variant),
+        (".devcontainer/b/devcontainer.json", one),
+        (".devcontainer/b/compose.yml", "services:\n  db:\n    image: mysql\n"),
+    ];
+    let detection = tree(&files).detect();
+    assert_eq!((found(&detection), selected(&detection).len()), (vec!["mysql", "postgres"], 0));
+}
+
+#[test]
+fn malformed_files_are_warnings_with_a_line_and_the_rest_counts() {
+    let files = [
+        ("compose.yml", "services:\n  db:\n    image: [postgres\n"),
+        (
+            "a/docker-compose.dev.yml",
+            "services:\n  db: 3\n  cache:\n    image: 7\n    build: [x]\n  redis:\n    image: redis\n",
+        ),
+        ("b/docker-compose.dev.yml", "- a\n"),
+        (".devcontainer/devcontainer.json", "{\n  \"features\": x,\n}"),
+    ];
+    let detection = tree(&files).detect();
+    assert_eq!(selected(&detection), ["redis"]);
+    let places: Vec<_> =
+        detection.warnings.iter().map(|w| w.place.as_ref().map(|at| (at.file.as_str(), at.line)).unwrap()).collect();
+    assert_eq!(places.len(), 2, "{:?}", detection.warnings);
+    assert_eq!(places[0], (".devcontainer/devcontainer.json", 2));
+    assert_eq!(places[1].0, "compose.yml");
+}

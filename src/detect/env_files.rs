@@ -1,0 +1,194 @@
+//! Examples of environment files (`.env.example` and the like): the names of the variables, and of a value nothing but the
+//! scheme of an address. Real environment files (`.env`, `.env.local`) hold secrets and are never read.
+
+use super::confidence::Scope;
+use super::files::Files;
+use super::places::split;
+use super::rules::Declared;
+use crate::catalog::Ecosystem;
+
+/// Words that say that a file is an example.
+const EXAMPLE: [&str; 10] =
+    ["example", "examples", "sample", "template", "tmpl", "tpl", "dist", "defaults", "schema", "skeleton"];
+
+/// Words that may stand beside them: for whom the example is.
+const FOR: [&str; 20] = [
+    "",
+    "env",
+    "dev",
+    "development",
+    "local",
+    "docker",
+    "compose",
+    "devcontainer",
+    "web",
+    "server",
+    "api",
+    "app",
+    "backend",
+    "frontend",
+    "worker",
+    "db",
+    "test",
+    "prod",
+    "production",
+    "staging",
+];
+
+/// Tells whether a path is an example of an environment file: `.env.example`, `.env.docker.sample`, `env.dist`,
+/// `example.env`.
+pub(super) fn is_manifest(path: &str) -> bool {
+    let name = split(path).1;
+    // Nearly every file ends here, without a copy of its name.
+    if !name.contains("env") {
+        return false;
+    }
+    let name = name.to_ascii_lowercase();
+    let words: Vec<&str> = name.split(['.', '-', '_']).collect();
+    words.contains(&"env")
+        && words.iter().any(|word| EXAMPLE.contains(word))
+        && words.iter().all(|word| EXAMPLE.contains(word) || FOR.contains(word))
+}
+
+/// Returns the variables that the examples name.
+pub(super) fn declared(files: &Files<'_>) -> Vec<Declared> {
+    let paths = files.all().filter(|path| is_manifest(path));
+    paths.filter_map(|path| files.read(path).map(|text| variables(path, &text))).flatten().collect()
+}
+
+/// What stands in an example counts for development unless its name says another thing.
+fn scope(path: &str) -> Scope {
+    let name = split(path).1.to_ascii_lowercase();
+    let said = |word: &str| name.split(['.', '-', '_']).any(|part| part == word);
+    if said("test") {
+        Scope::Aside("in an example environment for tests".into())
+    } else if said("prod") || said("production") || said("staging") {
+        Scope::Aside("in an example environment for production".into())
+    } else {
+        Scope::Example
+    }
+}
+
+fn variables(path: &str, text: &str) -> Vec<Declared> {
+    let scope = scope(path);
+    let mut found = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        let code = line.trim_start_matches('#').trim_start();
+        let scope = if code.len() < line.len() {
+            Scope::Aside("commented out in an example environment".into())
+        } else {
+            scope.clone()
+        };
+        let Some((name, value)) = code.trim_start_matches("export ").split_once('=') else { continue };
+        let name = name.trim();
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            continue;
+        }
+        let mut push = |said: &str, extras: Vec<String>| {
+            found.push(Declared {
+                ecosystem: Ecosystem::Env,
+                name: said.to_owned(),
+                extras,
+                scope: scope.clone(),
+                file: path.into(),
+                line: number + 1,
+            });
+        };
+        push(name, Vec::new());
+        if let Some(scheme) = scheme(value) {
+            push(&scheme, vec![name.to_owned()]);
+        }
+    }
+    found
+}
+
+/// Returns the scheme of an address with its `://`: of `postgresql+asyncpg://…` and `jdbc:postgresql://…` the part that names
+/// the service. Nothing else of a value is looked at.
+fn scheme(value: &str) -> Option<String> {
+    let value = value.trim().trim_start_matches(['"', '\'']);
+    let (scheme, _) = value.split_once("://")?;
+    let scheme = scheme.strip_prefix("jdbc:").unwrap_or(scheme);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    if scheme.is_empty() || scheme.len() > 30 || !scheme.chars().all(plain) {
+        return None;
+    }
+    let scheme = scheme.to_ascii_lowercase();
+    // `mongodb+srv` is found in the DNS, which a service on the developer's machine is not.
+    let service = if scheme.ends_with("+srv") { &scheme } else { scheme.split('+').next().unwrap_or_default() };
+    Some(format!("{service}://"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::testing::{found, selected, tree};
+
+    #[test]
+    fn only_examples_are_read() {
+        for path in [
+            ".env.example",
+            "a/.env.sample",
+            ".env.template",
+            ".env.dist",
+            ".env.local.example",
+            ".env.example.docker",
+            "env.example",
+            "example.env",
+            ".env-example",
+            "docker/sample.env",
+        ] {
+            assert!(is_manifest(path), "{path}");
+        }
+        for path in [
+            ".env",
+            ".env.local",
+            ".env.production",
+            ".env.test",
+            "prod.env",
+            "env.example.ts",
+            "environment.example",
+            "env.js",
+            ".env.bak",
+        ] {
+            assert!(!is_manifest(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn names_are_proposed_and_addresses_selected() {
+        let text = "# the shop\nexport REDIS_URL=\nDATABASE_URL=\"postgresql+asyncpg://app:secret@localhost/app\"\n# AMQP=amqp://localhost\n#MONGO_URL=x\nX Y=redis://a\nA='https://x'\n";
+        let detection = tree(&[(".env.example", text)]).detect();
+        assert_eq!(found(&detection), ["mongodb", "postgres", "rabbitmq", "redis"]);
+        assert_eq!(selected(&detection), ["postgres"]);
+        let evidence = &detection.findings[0].evidence[0];
+        assert_eq!((evidence.package.as_str(), evidence.line, evidence.confidence), ("DATABASE_URL", 3, 0.76));
+        assert_eq!(evidence.note, "DATABASE_URL holds an address of postgres, in an example environment");
+        assert!(!format!("{detection:?}").contains("secret"));
+    }
+
+    #[test]
+    fn real_environments_and_those_for_tests_or_production_select_nothing() {
+        let url = "REDIS_URL=redis://localhost:6379\n";
+        assert!(found(&tree(&[(".env", url), (".env.local", url)]).detect()).is_empty());
+        for path in [".env.test.example", ".env.production.example"] {
+            let detection = tree(&[(path, url)]).detect();
+            assert_eq!((found(&detection), selected(&detection).len()), (vec!["redis"], 0), "{path}");
+        }
+    }
+
+    #[test]
+    fn schemes_of_addresses() {
+        for (value, expected) in [
+            ("postgres://a", Some("postgres://")),
+            (" 'jdbc:mysql://a'", Some("mysql://")),
+            ("mongodb+srv://a", Some("mongodb+srv://")),
+            ("REDISS://a", Some("rediss://")),
+            ("${X}://a", None),
+            ("password", None),
+            ("://", None),
+        ] {
+            assert_eq!(scheme(value).as_deref(), expected, "{value}");
+        }
+    }
+}

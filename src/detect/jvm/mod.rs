@@ -1,0 +1,96 @@
+//! The JVM: Maven's pom.xml, Gradle's build files and version catalogs. A package is `group:artifact`.
+
+mod app;
+mod calls;
+mod config;
+mod configurations;
+mod gradle;
+mod libraries;
+mod maven;
+mod script;
+
+pub(super) use app::candidates;
+
+use super::files::Files;
+use super::places::{is_of_tests, split};
+use super::rules::Declared;
+
+/// One module: a pom.xml, a build.gradle, or a script that build files share.
+pub(super) struct JvmProject {
+    /// Its directory, empty for the root.
+    pub dir: String,
+    pub file: String,
+    pub build: Build,
+    /// Name it gives itself, with the line.
+    pub name: Option<(String, usize)>,
+    pub packages: Vec<Declared>,
+    pub plugins: Vec<Plugin>,
+    /// Version of Java it is written for, with the line.
+    pub java: Option<(u32, usize)>,
+}
+
+/// Who builds a module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Build {
+    Maven,
+    Gradle,
+    /// A script of Gradle that other build files use; no module of its own.
+    Script,
+}
+
+/// A plugin of the build: Maven's artifact or Gradle's id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Plugin {
+    pub id: String,
+    pub line: usize,
+}
+
+/// Tells whether a file is one of the JVM's, or one whose presence or port says something about an app.
+pub(super) fn is_manifest(path: &str, name: &str) -> bool {
+    match name {
+        "pom.xml" | "mvnw" | "gradlew" => true,
+        "application.properties" | "application.yml" | "application.yaml" => {
+            split(path).0.ends_with("src/main/resources")
+        }
+        _ if gradle::is_constants(path, name) => true,
+        _ => name.ends_with(".gradle") || name.ends_with(".gradle.kts") || name.ends_with(".versions.toml"),
+    }
+}
+
+/// Reads every build file of the project.
+pub(super) fn read(files: &Files<'_>) -> Vec<JvmProject> {
+    let mut projects = maven::read(files);
+    projects.extend(gradle::read(files));
+    for project in projects.iter_mut().filter(|project| is_of_tests(&project.dir)) {
+        project.packages.iter_mut().for_each(Declared::for_tests);
+    }
+    projects
+}
+
+/// Returns what the modules declare.
+pub(super) fn declared(projects: &[JvmProject]) -> Vec<Declared> {
+    projects.iter().flat_map(|project| project.packages.iter().cloned()).collect()
+}
+
+/// Resolves a path that is relative to a directory; `None` when it leaves the project.
+fn relative(dir: &str, path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = if dir.is_empty() { Vec::new() } else { dir.split('/').collect() };
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// Reads a version of Java: `21`, `1.8`, `VERSION_17`.
+fn java_major(text: &str) -> Option<u32> {
+    let text = text.trim().trim_start_matches("VERSION_").replace('_', ".");
+    let text = text.strip_prefix("1.").unwrap_or(&text);
+    text.split('.').next()?.parse().ok().filter(|major| (5..100).contains(major))
+}
+
+#[cfg(test)]
+mod tests;

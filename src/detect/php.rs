@@ -1,0 +1,213 @@
+//! PHP: composer.json (<https://getcomposer.org/doc/04-schema.md>).
+
+use std::collections::HashSet;
+
+use super::app::Candidate;
+use super::confidence::Scope;
+use super::files::Files;
+use super::json::Json;
+use super::model::Found;
+use super::places::{join, split};
+use super::rules::{Declared, canonical};
+use crate::catalog::Ecosystem;
+
+/// Where composer.json names packages; extensions of PHP (`ext-redis`) are among them. What is suggested the app runs without.
+const SECTIONS: [(&str, Scope); 3] =
+    [("require", Scope::Runtime), ("require-dev", Scope::Dev), ("suggest", Scope::Optional)];
+
+/// One composer.json.
+pub(super) struct PhpPackage {
+    /// Its directory, empty for the root.
+    pub dir: String,
+    pub file: String,
+    pub json: Json,
+}
+
+/// Tells whether a path is a manifest of PHP, or says something by being there.
+pub(super) fn is_manifest(path: &str) -> bool {
+    let (directory, name) = split(path);
+    matches!(name, "composer.json" | "artisan") || (name == "console" && split(directory).1 == "bin")
+}
+
+/// Reads every composer.json, sorted by path. Below `vendor-bin` are the tools of development
+/// (<https://github.com/bamarni/composer-bin-plugin>).
+pub(super) fn read(files: &Files<'_>) -> Vec<PhpPackage> {
+    let of_tools = |path: &&str| split(path).0.split('/').any(|directory| directory == "vendor-bin");
+    files.named("composer.json").filter(|path| !of_tools(path)).filter_map(|path| one(files, path)).collect()
+}
+
+fn one(files: &Files<'_>, path: &str) -> Option<PhpPackage> {
+    let text = files.read(path)?;
+    let (line, column, message) = match Json::parse(&text) {
+        Ok(json) if json.value.is_object() => {
+            return Some(PhpPackage { dir: split(path).0.into(), file: path.into(), json });
+        }
+        Ok(_) => (1, 1, "it is not a JSON object".to_owned()),
+        Err(error) => error,
+    };
+    files.malformed(path, &text, line, column, &message);
+    None
+}
+
+/// Returns what the packages name, without one another.
+pub(super) fn declared(packages: &[PhpPackage]) -> Vec<Declared> {
+    let name = |package: &PhpPackage| package.json.value["name"].as_str().map(|name| canonical(Ecosystem::Php, name));
+    let own: HashSet<String> = packages.iter().filter_map(name).collect();
+    let mut declared = Vec::new();
+    for package in packages {
+        for (section, scope) in &SECTIONS {
+            let Some(entries) = package.json.value[*section].as_object() else { continue };
+            for key in entries.keys().filter(|key| !own.contains(&canonical(Ecosystem::Php, key))) {
+                declared.push(Declared {
+                    ecosystem: Ecosystem::Php,
+                    name: key.clone(),
+                    extras: Vec::new(),
+                    scope: scope.clone(),
+                    file: package.file.clone(),
+                    line: package.json.line(&[section, key]),
+                });
+            }
+        }
+    }
+    declared
+}
+
+/// Describes the app of every composer.json that has one of the big frameworks. Without an image: which extensions PHP has
+/// to be built with is in no manifest.
+pub(super) fn candidates(files: &Files<'_>, packages: &[PhpPackage]) -> Vec<Candidate> {
+    packages.iter().filter_map(|package| candidate(files, package)).collect()
+}
+
+fn candidate(files: &Files<'_>, package: &PhpPackage) -> Option<Candidate> {
+    let requires = |name: &str| package.json.value["require"].get(name).map(|_| package.json.line(&["require", name]));
+    let has = |name: &str| files.has(&join(&package.dir, name));
+    // https://laravel.com/docs/artisan, https://www.php.net/manual/en/features.commandline.webserver.php; a library for a
+    // framework names it, too, but has no console of its own.
+    let (framework, line, dev) = if let Some(line) = requires("laravel/framework").filter(|_| has("artisan")) {
+        ("laravel/framework", line, "php artisan serve --host=0.0.0.0 --port=8000")
+    } else {
+        let line = requires("symfony/framework-bundle").filter(|_| has("bin/console"))?;
+        ("symfony/framework-bundle", line, "php -S 0.0.0.0:8000 -t public")
+    };
+    let found = |value: &str| Found::new(value.to_owned(), &package.file, line, format!("usual with {framework}"));
+    let name = package.json.text(&["name"]).map(|(name, line)| {
+        let name = name.rsplit('/').next().unwrap_or_default().to_owned();
+        Found::new(name, &package.file, line, "the name in composer.json")
+    });
+    Some(Candidate {
+        dir: package.dir.clone(),
+        ecosystem: Ecosystem::Php,
+        // What `composer create-project` leaves behind is no name of the project.
+        name: name.filter(|name| !["laravel", "skeleton", "website-skeleton"].contains(&name.value.as_str())),
+        port: Some(Found::new(8000, &package.file, line, format!("usual with {framework}"))),
+        dev: Some(found(dev)),
+        fixed_port: true,
+        image: None,
+        // PHP reads its files anew for every request.
+        reloads: true,
+        serves: true,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Detection;
+    use crate::detect::testing::{found, selected, tree};
+
+    fn package(json: &str) -> Detection {
+        tree(&[("composer.json", json)]).detect()
+    }
+
+    #[test]
+    fn packages_and_extensions_with_their_scope_and_line() {
+        let detection = package(
+            "{\n \"require\": {\n  \"php\": \"^8.3\",\n  \"ext-pdo_pgsql\": \"*\",\n  \"Predis/Predis\": \"^2\"\n },\n \"require-dev\": {\"ext-amqp\": \"*\"}\n}",
+        );
+        assert_eq!(selected(&detection), ["postgres", "redis"]);
+        assert_eq!(found(&detection), ["postgres", "rabbitmq", "redis"]);
+        let evidence = &detection.findings[0].evidence[0];
+        assert_eq!((evidence.line, evidence.package.as_str(), evidence.confidence), (4, "ext-pdo_pgsql", 0.95));
+        assert_eq!(detection.findings[2].evidence[0].note, "ext-amqp works with rabbitmq, for development only");
+    }
+
+    #[test]
+    fn what_is_suggested_is_optional_and_what_is_replaced_is_nothing() {
+        let detection = package(
+            r#"{"suggest": {"ext-redis": "for the cache"}, "replace": {"ext-amqp": "*"}, "conflict": {"ext-pdo_mysql": "*"}}"#,
+        );
+        assert_eq!((found(&detection), selected(&detection).len()), (vec!["redis"], 0));
+    }
+
+    #[test]
+    fn a_framework_without_a_driver_is_a_question() {
+        let laravel = package(r#"{"require": {"laravel/framework": "^12"}}"#);
+        assert_eq!((found(&laravel), selected(&laravel).len()), (vec!["mysql", "postgres"], 0));
+        let answered = package(r#"{"require": {"laravel/framework": "^12", "ext-pdo_mysql": "*"}}"#);
+        assert_eq!((found(&answered), selected(&answered)), (vec!["mysql"], vec!["mysql"]));
+        assert_eq!(answered.findings[0].evidence.len(), 1);
+        let compose = ("compose.yml", "services:\n  db:\n    image: postgres:17\n");
+        let started = tree(&[("composer.json", r#"{"require": {"laravel/framework": "^12"}}"#), compose]).detect();
+        assert_eq!((found(&started), selected(&started)), (vec!["postgres"], vec!["postgres"]));
+        let perhaps = package(r#"{"require": {"laravel/framework": "^12"}, "suggest": {"ext-pdo_mysql": "*"}}"#);
+        assert_eq!(found(&perhaps), ["mysql", "postgres"], "a suggestion is no answer");
+    }
+
+    #[test]
+    fn tools_and_own_packages_do_not_count() {
+        let redis = r#"{"require": {"predis/predis": "*"}}"#;
+        let files = [
+            ("composer.json", r#"{"name": "Predis/predis"}"#),
+            ("packages/a/composer.json", redis),
+            ("vendor-bin/b/composer.json", r#"{"require": {"ext-redis": "*"}}"#),
+        ];
+        assert!(found(&tree(&files).detect()).is_empty());
+    }
+
+    #[test]
+    fn malformed_manifests_are_warnings_and_the_rest_counts() {
+        let files = [
+            ("composer.json", "{\n  \"require\": {\n    \"ext-redis\": ,\n"),
+            ("a/composer.json", r#"{"require": ["ext-redis"], "require-dev": {"ext-redis": 1}}"#),
+            ("b/composer.json", "[]"),
+        ];
+        let detection = tree(&files).detect();
+        assert_eq!(found(&detection), ["redis"]);
+        let what: Vec<_> = detection.warnings.iter().map(|warning| warning.what.as_str()).collect();
+        assert_eq!(
+            what,
+            ["`b/composer.json` is malformed: it is not a JSON object", "`composer.json` is malformed: expected value"]
+        );
+        assert_eq!(detection.warnings[1].place.as_ref().unwrap().line, 3);
+    }
+
+    #[test]
+    fn laravel_and_symfony_are_apps_without_an_image() {
+        for (manifest, console, dev) in [
+            (
+                r#"{"name": "acme/shop", "require": {"laravel/framework": "*"}}"#,
+                "artisan",
+                "php artisan serve --host=0.0.0.0 --port=8000",
+            ),
+            (
+                r#"{"name": "acme/shop", "require": {"symfony/framework-bundle": "*"}}"#,
+                "bin/console",
+                "php -S 0.0.0.0:8000 -t public",
+            ),
+        ] {
+            let project = tree(&[
+                ("composer.json", manifest),
+                (console, ""),
+                ("package.json", r#"{"scripts": {"dev": "vite"}}"#),
+            ]);
+            let files = Files::new(&project);
+            let candidate = candidates(&files, &read(&files)).pop().unwrap();
+            assert_eq!((candidate.dev.unwrap().value.as_str(), candidate.port.unwrap().value), (dev, 8000));
+            // In an image of Node the command would fail: without one there is none, and vite alone is not the app.
+            let detection = project.detect();
+            assert_eq!((detection.dev, detection.image, detection.stack), (None, None, None));
+            assert_eq!(detection.name.unwrap().value, "shop");
+        }
+        assert!(package(r#"{"require": {"laravel/framework": "*"}}"#).port.is_none(), "a library");
+    }
+}
