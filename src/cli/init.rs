@@ -136,10 +136,10 @@ fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, befo
     let old = project.text.clone().unwrap_or_default();
     let text = text(&project, &drafted)?;
     let diff = unified_diff("kilter.yaml", old.as_bytes(), text.as_bytes());
+    let project = checked(ctx, project, text.clone())?;
     if diff.is_empty() {
         ctx.ui.talk("kilter.yaml has all of that already; nothing to write.");
     } else if args.dry_run {
-        checked(ctx, project, text)?;
         ctx.ui.result(&diff);
     } else {
         ctx.ui.talk(&diff);
@@ -150,7 +150,7 @@ fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, befo
             ctx.ui.confirm("Write kilter.yaml?", "--yes")?;
         }
         let next = if before_up { "" } else { " Next: `kilter render`." };
-        write(ctx, project, text, next)?;
+        write(ctx, &project, &text, next)?;
     }
     if ctx.ui.json && !before_up {
         ctx.ui.json(&json);
@@ -171,13 +171,12 @@ fn checked(ctx: &Context, project: Project, text: String) -> Result<Project> {
 }
 
 /// Writes kilter.yaml, with the guide that goes with a new one.
-fn write(ctx: &Context, project: Project, text: String, next: &str) -> Result<()> {
-    let project = checked(ctx, project, text.clone())?;
+fn write(ctx: &Context, project: &Project, text: &str, next: &str) -> Result<()> {
     let (plan, ..) = project.plan(ctx)?;
     let _lock = project.take_lock(ctx)?;
     // Before kilter.yaml: after that is written, nobody asks for the guide again.
-    let guide = begin_guide(&project, &plan);
-    project.write_config(&text)?;
+    let guide = begin_guide(project, &plan);
+    project.write_config(text)?;
     let path = project.root.join("kilter.yaml");
     let above = ctx.directory()? != project.root;
     let shown = if above { path.display().to_string() } else { "kilter.yaml".to_owned() };

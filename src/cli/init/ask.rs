@@ -1,6 +1,6 @@
 //! What is to be written, asked of a person.
 
-use super::{Args, selected, text, write};
+use super::{Args, checked, selected, text, write};
 use crate::artifacts::unified_diff;
 use crate::cli::add::lesson;
 use crate::cli::ahead::Ahead;
@@ -57,7 +57,7 @@ pub(super) fn ask(
     if before_up || ctx.ui.json {
         let diff = unified_diff("kilter.yaml", old.as_deref().unwrap_or_default().as_bytes(), text.as_bytes());
         ctx.ui.talk(&diff);
-        return write(ctx, project, text, "");
+        return write(ctx, &checked(ctx, project, text.clone())?, &text, "");
     }
     let work = ctx.ui.work("rendering");
     ahead.finish();
