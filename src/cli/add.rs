@@ -28,7 +28,7 @@ pub(crate) struct Args {
     #[arg(value_name = "SERVICE", add = clap_complete::ArgValueCandidates::new(super::candidates::catalog))]
     services: Vec<String>,
     /// The catalog service it is an instance of, when it has another name.
-    #[arg(long, value_name = "SERVICE")]
+    #[arg(long, value_name = "SERVICE", add = clap_complete::ArgValueCandidates::new(super::candidates::catalog))]
     from: Option<String>,
     /// Image in place of the default, or the image of a service the catalog does not have.
     #[arg(long, value_name = "IMAGE")]

@@ -23,7 +23,7 @@ use crate::values;
 )]
 pub(crate) struct Args {
     /// What: `tiltfile`, `dockerfile`, `kind`, `values/SERVICE`, `chart/SERVICE` (or just SERVICE), `manifest/SERVICE`.
-    #[arg(value_name = "THING")]
+    #[arg(value_name = "THING", add = clap_complete::ArgValueCandidates::new(super::candidates::things))]
     thing: Option<String>,
     /// List what can be ejected, and its state.
     #[arg(long, conflicts_with_all = ["diff", "merge", "status"])]

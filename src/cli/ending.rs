@@ -77,8 +77,6 @@ pub(super) fn finish(ctx: &Context, project: Project, text: String, ending: &End
     ending.lesson.iter().for_each(|line| ctx.ui.talk(line));
     if !ending.services.is_empty() {
         ctx.ui.talk(format!("{} {}. {}", ending.verb, ending.services.join(", "), ending.advice).trim_end());
-    } else if !ending.advice.is_empty() {
-        ctx.ui.talk(ending.advice);
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ use crate::tilt::{Object, objects};
 #[command(after_help = "Examples:\n  kilter remove redis\n  kilter remove postgres --data --yes    # its volume, too")]
 pub(crate) struct Args {
     /// Which services.
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = clap_complete::ArgValueCandidates::new(super::candidates::services))]
     services: Vec<String>,
     /// Delete their data in the cluster, too: what runs of them, and its volumes.
     #[arg(long)]

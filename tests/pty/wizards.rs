@@ -102,6 +102,28 @@ fn add_to_its_end_and_the_same_by_flags() {
 }
 
 #[test]
+fn what_is_likely_is_rendered_while_one_reads_and_not_again() {
+    let project = cache();
+    let calls = project.outside("calls");
+    let script = format!("echo call >>'{}'; cat >/dev/null; printf 'kind: ConfigMap\\n'", calls.display());
+    let project = project.helm_script(&fake_helm(&script));
+    let rendered = || std::fs::read_to_string(&calls).unwrap_or_default().lines().count();
+    let mut terminal = Terminal::start(&project, kilter(&project, &["add"]));
+    terminal.sees("Which services?");
+    while rendered() < 2 {
+        std::thread::yield_now(); // the app and redis
+    }
+    assert!(files(&project.root()).keys().eq(["package.json"].iter()));
+    terminal.press(ENTER);
+    terminal.sees("redis: which image?");
+    terminal.press(RIGHT);
+    terminal.sees("Write kilter.yaml?");
+    terminal.press(ENTER);
+    let ended = terminal.end();
+    assert_eq!((ended.code, rendered()), (0, 2), "{}", ended.screen);
+}
+
+#[test]
 fn what_is_typed_searches_and_enter_marks() {
     let project = cache().file("kilter.yaml", "services: [mailpit]\n");
     let mut terminal = Terminal::start(&project, kilter(&project, &["add"]));

@@ -63,17 +63,16 @@ pub(super) fn ask(
     ahead.finish();
     drop(work);
     let _lock = project.take_lock(ctx)?;
-    let lesson = lesson(found, drafted.services.iter().map(String::as_str));
+    let mut lesson = lesson(found, drafted.services.iter().map(String::as_str));
+    if drafted.services.is_empty() {
+        lesson.push("Wrote kilter.yaml. Next: `kilter up`.".to_owned());
+    }
     let ending = Ending {
         old: old.clone(),
         services: drafted.services.clone(),
         verb: "Wrote kilter.yaml with",
         guide: true,
-        advice: if drafted.services.is_empty() {
-            "Wrote kilter.yaml. Next: `kilter up`."
-        } else {
-            "Next: `kilter up`."
-        },
+        advice: "Next: `kilter up`.",
         lesson,
         ..Ending::default()
     };
