@@ -4,10 +4,12 @@
 mod absent;
 mod model;
 mod resources;
+mod settings;
 
 pub use absent::absent;
 pub use model::{CatalogService, Credential, Ecosystem, OneOf, PortSpec, Protocol, Requirement, Rules};
 pub use resources::Resources;
+pub use settings::{Setting, SettingKind};
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;

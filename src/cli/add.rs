@@ -1,29 +1,34 @@
 //! `kilter add`.
 
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
+use serde_json::Value;
+
+use super::ahead::Ahead;
 use super::context::Context;
-use super::project::{Outcome, Prepared, Project, begin_guide, tell_guide, unknown_catalog_service};
+use super::ending::{Ending, finish};
+use super::project::{Project, load, unknown_catalog_service};
+use super::wizard::{self, AddFlow, Chosen, chosen, example, line, renders};
 use crate::artifacts::unified_diff;
-use crate::catalog;
+use crate::catalog::{self, SettingKind};
 use crate::config::edit::{Edit, add_service};
 use crate::config::model::{EnvValue, ServiceEntry, ServiceSpec};
+use crate::detect::Detection;
 use crate::diag::{Error, Result};
-use crate::exec::shell_word;
 
 /// Adds services to kilter.yaml, keeping its comments and layout, and renders them.
 ///
 /// Without a service on a terminal it asks which. Standard output lists the variables the app gets.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
 #[command(
-    after_help = "Examples:\n  kilter add postgres redis\n  kilter add postgres --image postgres:16 --set storage.size=5Gi\n  kilter add imgproxy --image darthsim/imgproxy:v3.30 --port 8080\n  kilter add reports-db --from postgres --provides DATABASE_URL=null"
+    after_help = "Examples:\n  kilter add postgres redis\n  kilter add postgres --image postgres:16 --storage 5Gi\n  kilter add postgres --set 'auth.databases={reports,audit}'\n  kilter add imgproxy --image darthsim/imgproxy:v3.30 --port 8080\n  kilter add reports-db --from postgres --provides DATABASE_URL=null"
 )]
 pub(crate) struct Args {
     /// Names of catalog services, or the name of one service that the options describe.
     #[arg(value_name = "SERVICE", add = clap_complete::ArgValueCandidates::new(super::candidates::catalog))]
     services: Vec<String>,
     /// The catalog service it is an instance of, when it has another name.
-    #[arg(long, value_name = "SERVICE")]
+    #[arg(long, value_name = "SERVICE", add = clap_complete::ArgValueCandidates::new(super::candidates::catalog))]
     from: Option<String>,
     /// Image in place of the default, or the image of a service the catalog does not have.
     #[arg(long, value_name = "IMAGE")]
@@ -37,7 +42,11 @@ pub(crate) struct Args {
     /// Exact version of a remote chart.
     #[arg(long, value_name = "VERSION", requires = "chart")]
     chart_version: Option<String>,
-    /// A value for the chart, `key.path=value`; true, false, null and whole numbers are taken as such.
+    /// Size of the volume of a catalog service, for example `5Gi`; the same as `--set storage.size=5Gi`.
+    #[arg(long, value_name = "SIZE")]
+    storage: Option<String>,
+    /// A value for the chart, `key.path=value`; true, false, null and whole numbers are taken as such, `{a,b}` is a list,
+    /// and what is in double quotes is text.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     values: Vec<String>,
     /// A variable of the service's own container.
@@ -55,9 +64,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
-    let entries = match args.services.as_slice() {
-        [] => chosen(args, ctx, &Project::open(ctx)?)?,
-        names => entries(args, names)?,
+    let (entries, lesson) = match args.services.as_slice() {
+        [] => ask(args, ctx)?,
+        names => (entries(args, names)?, Vec::new()),
     };
     let (project, _lock) = Project::open_locked(ctx)?;
     let old = project.text.clone();
@@ -73,94 +82,27 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
         }
     }
     let advice = "`kilter env` shows every address.";
-    finish(
-        ctx,
-        project,
-        text.unwrap_or_default(),
-        &Ending { old, added, dry_run: args.dry_run, verb: "Added", guide: true, advice },
-    )
+    let ending = Ending { old, services: added, dry_run: args.dry_run, verb: "Added", guide: true, advice, lesson };
+    finish(ctx, project, text.unwrap_or_default(), &ending)
 }
 
-/// How a command that edits kilter.yaml ends.
-pub(super) struct Ending {
-    /// The file before.
-    pub(super) old: Option<String>,
-    /// The services it is about.
-    pub(super) added: Vec<String>,
-    /// Whether nothing is written.
-    pub(super) dry_run: bool,
-    /// What is said of them.
-    pub(super) verb: &'static str,
-    /// Whether the project gets a guide for coding agents, if it has none.
-    pub(super) guide: bool,
-    /// What there is to know afterwards.
-    pub(super) advice: &'static str,
-}
-
-/// Renders the project as the new kilter.yaml has it; only when that works is anything written, kilter.yaml first.
-pub(super) fn finish(ctx: &Context, project: Project, text: String, ending: &Ending) -> Result<()> {
-    let old = ending.old.as_deref().unwrap_or_default();
-    let diff = unified_diff("kilter.yaml", old.as_bytes(), text.as_bytes());
-    // The lines that are shown may not be in the file: then this says so.
-    let project = project.with_text(text.clone()).map_err(|error| match old == text {
-        true => error,
-        false => error.help("kilter.yaml is as it was: these lines would have been written."),
-    })?;
-    let as_it_was = |error: Error| match old == text {
-        true => error,
-        false => error.help("Nothing was written; kilter.yaml is as it was."),
-    };
-    let mut prepared = Prepared::new(ctx, project).map_err(as_it_was)?;
-    if ending.dry_run {
-        match ctx.ui.json {
-            true => ctx.ui.json(&json!({"services": ending.added, "kilterYaml": text, "dryRun": true})),
-            false => ctx.ui.result(&diff),
-        }
-        return Ok(());
+impl Args {
+    /// Tells whether there are options that describe one service.
+    fn describe(&self) -> bool {
+        self.from.is_some()
+            || self.image.is_some()
+            || self.port.is_some()
+            || self.chart.is_some()
+            || self.storage.is_some()
+            || !self.values.is_empty()
+            || !self.env.is_empty()
+            || !self.provides.is_empty()
     }
-    prepared.claim(ctx).map_err(as_it_was)?;
-    let rendered = prepared.render(ctx).map_err(as_it_was)?;
-    let outcome = Outcome::new(ctx, &prepared, &rendered)?;
-    // Before kilter.yaml: after that is written, nobody asks for the guide again.
-    let guide = (ending.guide && !diff.is_empty()).then(|| begin_guide(&prepared.project, &prepared.plan));
-    if !diff.is_empty() {
-        prepared.project.write_config(&text)?;
-    }
-    outcome.write(&prepared)?;
-    let begun = guide.and_then(|guide| tell_guide(ctx, guide));
-    if ctx.ui.json {
-        let env: Map<String, Value> = prepared.plan.env.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect();
-        ctx.ui.json(&json!({"services": ending.added, "kilterYaml": text, "dryRun": false, "env": env}));
-        return Ok(());
-    }
-    if !diff.is_empty() {
-        ctx.ui.talk(&diff);
-    }
-    for name in &ending.added {
-        let Some(service) = prepared.plan.service(name) else { continue };
-        for (variable, value) in service.provided(&service.in_cluster()).map_err(Error::project)? {
-            ctx.ui.result(&format!("{variable}={value}"));
-        }
-    }
-    if let Some(begun) = begun {
-        ctx.ui.talk(begun);
-    }
-    if !ending.added.is_empty() {
-        ctx.ui.talk(format!("{} {}. {}", ending.verb, ending.added.join(", "), ending.advice).trim_end());
-    }
-    Ok(())
 }
 
 /// The entries that arguments and options describe.
 fn entries(args: &Args, names: &[String]) -> Result<Vec<ServiceEntry>> {
-    let detailed = args.from.is_some()
-        || args.image.is_some()
-        || args.port.is_some()
-        || args.chart.is_some()
-        || !args.values.is_empty()
-        || !args.env.is_empty()
-        || !args.provides.is_empty();
-    if !detailed {
+    if !args.describe() {
         if let Some(unknown) = names.iter().find(|name| catalog::service(name).is_none()) {
             return Err(unknown_catalog_service(unknown));
         }
@@ -170,7 +112,8 @@ fn entries(args: &Args, names: &[String]) -> Result<Vec<ServiceEntry>> {
         return Err(Error::usage("options that describe a service go with one service at a time")
             .help("Run `kilter add` once for each service."));
     };
-    let values = args.values.iter().try_fold(Value::Null, |mut values, set| {
+    let storage = args.storage.iter().map(|size| storage(name, args, size)).collect::<Result<Vec<String>>>()?;
+    let values = storage.iter().chain(&args.values).try_fold(Value::Null, |mut values, set| {
         crate::plan::merge(&mut values, &set_value(set)?);
         Ok::<_, Error>(values)
     })?;
@@ -192,6 +135,23 @@ fn entries(args: &Args, names: &[String]) -> Result<Vec<ServiceEntry>> {
         ..ServiceSpec::default()
     };
     Ok(vec![ServiceEntry::Detailed(Box::new(spec))])
+}
+
+/// The `--set` that `--storage` stands for.
+fn storage(name: &str, args: &Args, size: &str) -> Result<String> {
+    let chart = args.from.as_deref().unwrap_or(name);
+    let settings = match (&args.chart, catalog::chart(chart), catalog::service(chart)) {
+        (None, Some(chart), Some(about)) => chart.settings(about),
+        _ => Vec::new(),
+    };
+    match settings.iter().find(|setting| setting.kind == SettingKind::Storage) {
+        // Quoted, so that it is text whatever it looks like.
+        Some(setting) => Ok(format!("{}={}", setting.path, Value::from(size))),
+        None => {
+            Err(Error::usage(format!("kilter does not know where the chart of `{name}` takes the size of its volume"))
+                .help("Say it to the chart: `--set KEY=VALUE`."))
+        }
+    }
 }
 
 /// Reads the `NAME=VALUE` words of an option.
@@ -216,6 +176,13 @@ fn set_value(text: &str) -> Result<Value> {
         "true" => Value::Bool(true),
         "false" => Value::Bool(false),
         "null" => Value::Null,
+        _ if value.starts_with('{') && value.ends_with('}') => {
+            let items = value[1..value.len() - 1].split(',').map(str::trim).filter(|item| !item.is_empty());
+            items.map(Value::from).collect()
+        }
+        _ if value.len() > 1 && value.starts_with('"') && value.ends_with('"') => {
+            serde_json::from_str(value).unwrap_or_else(|_| Value::from(value))
+        }
         // Only what reads back the same: `007` and `+5` are text.
         _ => match value.parse::<i64>() {
             Ok(number) if number.to_string() == value => Value::from(number),
@@ -225,39 +192,145 @@ fn set_value(text: &str) -> Result<Value> {
     Ok(path.rsplit('.').fold(scalar, |inner, key| crate::plan::single(key, inner)))
 }
 
-/// Asks which services to add; what is detected and not there yet is ticked.
-fn chosen(args: &Args, ctx: &Context, project: &Project) -> Result<Vec<ServiceEntry>> {
+/// Asks what to add, with what was found in the project first.
+fn ask(args: &Args, ctx: &Context) -> Result<(Vec<ServiceEntry>, Vec<String>)> {
+    if args.describe() {
+        return Err(Error::usage("these options describe a service, and none is named")
+            .help("Name it: `kilter add SERVICE` with the options behind it."));
+    }
     if !ctx.ui.interactive || args.yes {
         return Err(Error::usage("no service is named, and nobody can be asked here")
             .help("Name the services: `kilter add postgres redis`. List them: `kilter catalog`."));
     }
-    let there: Vec<&str> = project.loaded.config.services.iter().flatten().map(ServiceEntry::name).collect();
-    let found = project.detect()?.findings;
-    let mut names: Vec<&str> = catalog::services().keys().copied().filter(|name| !there.contains(name)).collect();
-    // What the project uses first: the list is longer than a screen.
-    names.sort_by_key(|name| !found.iter().any(|finding| finding.name == *name));
-    let items: Vec<(String, bool)> = names
+    let work = ctx.ui.work("looking at the project");
+    let project = Project::open(ctx)?;
+    let found = project.detect()?;
+    drop(work);
+    let specs: Vec<ServiceSpec> = project.loaded.config.services.iter().flatten().map(ServiceEntry::spec).collect();
+    let there: Vec<String> = specs.iter().map(|spec| spec.name.clone()).collect();
+    let ahead = Ahead::start(ctx);
+    let flow = AddFlow {
+        project: project.name.as_str(),
+        there: &there,
+        given: &given(&specs, &project),
+        found: &found.findings,
+        page: &|chosen| page(&project, chosen),
+        watch: &|chosen| ahead.render(chosen_entries(chosen).unwrap_or_default()),
+    };
+    let answers = wizard::run(&ctx.ui, &flow)?;
+    let chosen = chosen(&answers);
+    ctx.ui.talk(&format!("The same without questions: `{}`", line(&chosen)));
+    let work = ctx.ui.work("rendering");
+    ahead.finish();
+    drop(work);
+    Ok((chosen_entries(&chosen)?, lesson(&found, chosen.iter().map(|one| one.name.as_str()))))
+}
+
+/// The variables that services of kilter.yaml give the app, each with who gives it.
+fn given(specs: &[ServiceSpec], project: &Project) -> BTreeMap<String, String> {
+    let mut given = BTreeMap::new();
+    for spec in specs {
+        let about = catalog::service(spec.from.as_deref().unwrap_or(&spec.name));
+        let of_catalog = about.into_iter().flat_map(|about| about.provides.keys());
+        let of_catalog = of_catalog.filter(|variable| !spec.provides.contains_key(*variable));
+        let own = spec.provides.iter().filter(|(_, template)| template.is_some()).map(|(variable, _)| variable);
+        given.extend(of_catalog.chain(own).map(|variable| (variable.clone(), spec.name.clone())));
+    }
+    // What `env` says decides.
+    given.retain(|variable, _| !project.loaded.config.env.contains_key(variable));
+    given
+}
+
+/// What is consented to: the diff, what will be rendered, and the command that does the same.
+fn page(project: &Project, chosen: &[Chosen]) -> Result<Vec<String>> {
+    let old = project.text.clone().unwrap_or_default();
+    let mut text = project.text.clone();
+    for entry in chosen_entries(chosen)? {
+        if let Edit::Changed(new) = add_service(text.as_deref(), &entry)? {
+            text = Some(new);
+        }
+    }
+    let text = text.unwrap_or_default();
+    load(&text, project.lock.as_ref())?;
+    let diff = unified_diff("kilter.yaml", old.as_bytes(), text.as_bytes());
+    let mut lines: Vec<String> = diff.lines().map(str::to_owned).collect();
+    lines.push(String::new());
+    lines.extend(renders(chosen));
+    lines.extend([String::new(), "The same without questions:".into(), format!("  {}", line(chosen))]);
+    Ok(lines)
+}
+
+/// The entries of what was chosen: those of the commands that choose the same.
+fn chosen_entries(chosen: &[Chosen]) -> Result<Vec<ServiceEntry>> {
+    let all: Result<Vec<Vec<ServiceEntry>>> = chosen
         .iter()
-        .map(|name| {
-            let finding = found.iter().find(|finding| finding.name == *name);
-            let why = finding.map(|f| format!("  ({} in {})", f.evidence[0].package, f.evidence[0].file));
-            let about = catalog::service(name).map(|about| about.description.clone()).unwrap_or_default();
-            (format!("{name}: {about}{}", why.unwrap_or_default()), finding.is_some_and(|f| f.selected))
+        .map(|one| {
+            let args = Args {
+                services: vec![one.name.clone()],
+                image: one.image.clone(),
+                storage: one.storage.clone(),
+                values: one.set.clone(),
+                ..Args::default()
+            };
+            entries(&args, &args.services)
         })
         .collect();
-    let picked = ctx.ui.pick("Which services? Space marks, Enter takes, Esc leaves.", &items)?;
-    let picked: Vec<&str> = picked.into_iter().map(|index| names[index]).collect();
-    if picked.is_empty() {
-        return Err(Error::refused("nothing was chosen, so nothing was written"));
+    Ok(all?.concat())
+}
+
+/// Two lines of code for each service that was added: how the app gets at what it is given.
+pub(super) fn lesson<'a>(found: &Detection, services: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let language = found.stack.as_ref().map(|stack| stack.ecosystem);
+    let of_findings = || found.findings.iter().flat_map(|finding| &finding.evidence).map(|evidence| evidence.ecosystem);
+    let language = language.or_else(|| of_findings().find(|language| example(*language, "X").is_some()));
+    let Some(language) = language else { return Vec::new() };
+    let variables = services.filter_map(|service| catalog::service(service)?.provides.keys().next());
+    let examples: Vec<[String; 2]> = variables.filter_map(|variable| example(language, variable)).collect();
+    if examples.is_empty() {
+        return Vec::new();
     }
-    let words: Vec<String> = picked.iter().map(|name| shell_word(name)).collect();
-    ctx.ui.talk(&format!("The same without questions: `kilter add {}`", words.join(" ")));
-    Ok(picked.into_iter().map(|name| ServiceEntry::Name(name.to_owned())).collect())
+    let mut lines = vec!["In the app's code:".to_owned()];
+    let mut seen = Vec::new();
+    for line in examples.into_iter().flatten() {
+        // What every example begins with stands there once.
+        if !seen.contains(&line) {
+            lines.push(format!("  {line}"));
+            seen.push(line);
+        }
+    }
+    lines
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::cli::wizard::commands;
+
+    #[test]
+    fn what_is_chosen_is_what_its_command_says() {
+        use clap::Parser as _;
+        let chosen = [
+            Chosen { name: "redis".into(), ..Chosen::default() },
+            Chosen {
+                name: "postgres".into(),
+                image: Some("postgres:17".into()),
+                storage: Some("5Gi".into()),
+                set: vec!["auth.password=\"1\"".into(), "auth.databases={a,b}".into()],
+            },
+        ];
+        let by_command = commands(&chosen).into_iter().flat_map(|words| {
+            let cli = crate::cli::Cli::try_parse_from(words).unwrap();
+            let crate::cli::Command::Add(args) = cli.command else { panic!("another command") };
+            entries(&args, &args.services).unwrap()
+        });
+        let by_command: Vec<ServiceEntry> = by_command.collect();
+        assert_eq!(by_command, chosen_entries(&chosen).unwrap());
+        let ServiceEntry::Detailed(postgres) = &by_command[1] else { panic!("details") };
+        let values = json!({"storage": {"size": "5Gi"}, "auth": {"password": "1", "databases": ["a", "b"]}});
+        assert_eq!(postgres.values.clone().map(Value::Object), Some(values));
+    }
 
     #[test]
     fn set_reads_paths_and_scalars() {
@@ -267,6 +340,10 @@ mod tests {
         assert_eq!(set_value("n=+5").unwrap(), json!({"n": "+5"}));
         assert_eq!(set_value("t=true").unwrap(), json!({"t": true}));
         assert_eq!(set_value("e=a=b").unwrap(), json!({"e": "a=b"}));
+        assert_eq!(set_value("l={a, b,}").unwrap(), json!({"l": ["a", "b"]}));
+        assert_eq!(set_value("l={}").unwrap(), json!({"l": []}));
+        assert_eq!(set_value(r#"q="7""#).unwrap(), json!({"q": "7"}));
+        assert_eq!(set_value(r#"q=""#).unwrap(), json!({"q": "\""}));
         assert!(set_value("nope").is_err());
         assert!(set_value("a..b=1").is_err());
     }

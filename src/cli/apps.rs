@@ -54,7 +54,7 @@ struct One {
     #[arg(value_name = "ORG/APP")]
     name: Option<String>,
     /// The environment.
-    #[arg(long, value_name = "ENV", default_value = "prod")]
+    #[arg(long, value_name = "ENV", default_value = "prod", add = clap_complete::ArgValueCandidates::new(super::candidates::environments))]
     env: String,
     #[command(flatten)]
     server: ServerArgs,

@@ -66,6 +66,12 @@ impl Context {
         Self { global, ui, vars, cwd: std::env::current_dir().ok() }
     }
 
+    /// The same without a person: nothing is said, nobody is asked, nothing is got from the network.
+    pub(crate) fn silent(&self) -> Self {
+        let global = Global { offline: true, no_input: true, quiet: true, ..self.global.clone() };
+        Self { global, ui: Ui::silent(), vars: self.vars.clone(), cwd: self.cwd.clone() }
+    }
+
     /// Returns a variable of the environment; an empty one counts as unset.
     pub(crate) fn var(&self, name: &str) -> Option<&str> {
         self.vars.get(name).map(String::as_str).filter(|value| !value.is_empty())

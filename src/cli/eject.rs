@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::project::{Outcome, Prepared, Project};
+use super::wizard::{self, EjectFlow, Item};
 use crate::artifacts::eject::{Contents, Copy, Merged, State};
 use crate::artifacts::{Ejected, Thing};
 use crate::cluster::kind_settings;
@@ -14,7 +15,7 @@ use crate::values;
 
 /// Hands one artifact to you for good: a copy under `kilter/` that kilter uses and never overwrites.
 ///
-/// What it was taken from is kept under `kilter/.base/`, so that later improvements of kilter's default can be merged.
+/// Without a thing on a terminal it asks which. What it was taken from is kept under `kilter/.base/`, so that later improvements of kilter's default can be merged.
 /// Commit both. Deleting the copy returns to the default.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -22,7 +23,7 @@ use crate::values;
 )]
 pub(crate) struct Args {
     /// What: `tiltfile`, `dockerfile`, `kind`, `values/SERVICE`, `chart/SERVICE` (or just SERVICE), `manifest/SERVICE`.
-    #[arg(value_name = "THING", required_unless_present_any = ["list", "status"])]
+    #[arg(value_name = "THING", add = clap_complete::ArgValueCandidates::new(super::candidates::things))]
     thing: Option<String>,
     /// List what can be ejected, and its state.
     #[arg(long, conflicts_with_all = ["diff", "merge", "status"])]
@@ -42,9 +43,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
+    let asked = match args.thing.is_none() && !args.list && !args.status {
+        true => Some(ask(args, ctx)?),
+        false => None,
+    };
     let (project, _lock) = Project::open_locked(ctx)?;
     let prepared = Prepared::new(ctx, project)?;
-    let Some(name) = &args.thing else {
+    let Some(name) = args.thing.as_ref().or(asked.as_ref()) else {
         return list(args, ctx, prepared);
     };
     let thing = Thing::find(name, &things(&prepared))?;
@@ -76,6 +81,40 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     ctx.ui
         .talk(&format!("`{}` is yours from now on; commit it with kilter/.base. `kilter render` uses it.", copy.shown));
     Ok(())
+}
+
+/// Asks what to eject.
+fn ask(args: &Args, ctx: &Context) -> Result<String> {
+    if args.diff || args.merge || !ctx.ui.interactive {
+        return Err(Error::usage("nothing is named to eject, and nobody can be asked here")
+            .help("Name it: `kilter eject THING`. What there is: `kilter eject --list`."));
+    }
+    let work = ctx.ui.work("looking at what can be ejected");
+    let rows = states(ctx, Prepared::new(ctx, Project::open(ctx)?)?)?;
+    drop(work);
+    let item = |(thing, copy, state): &(Thing, Copy, State)| Item {
+        name: thing.to_string(),
+        about: words(*state, copy),
+        barred: (*state != State::Default).then(|| words(*state, copy)),
+        ..Item::default()
+    };
+    let items: Vec<Item> = rows.iter().map(item).collect();
+    let page = |name: &str| {
+        let shown = rows.iter().find(|(thing, ..)| thing.to_string() == name).map(|(_, copy, _)| copy.shown.clone());
+        vec![
+            format!("Written: {}", shown.unwrap_or_default()),
+            "What it was taken from is kept below kilter/.base.".to_owned(),
+            "Commit both. Deleting the copy returns to the default.".to_owned(),
+            String::new(),
+            "The same without questions:".to_owned(),
+            format!("  kilter eject {name}"),
+        ]
+    };
+    let flow = EjectFlow { things: &items, page: &page };
+    let answers = wizard::run(&ctx.ui, &flow)?;
+    let thing = flow.chosen(&answers).ok_or_else(|| Error::bug("a wizard without an answer"))?;
+    ctx.ui.talk(&format!("The same without questions: `kilter eject {thing}`"));
+    Ok(thing)
 }
 
 /// Everything of a project that can be ejected.

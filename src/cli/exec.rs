@@ -15,7 +15,7 @@ use crate::plan::APP;
 #[command(after_help = "Examples:\n  kilter exec -- npm test\n  kilter exec -c postgres -- psql -U postgres")]
 pub(crate) struct Args {
     /// Inside this service.
-    #[arg(short = 'c', long = "service", value_name = "SERVICE", default_value = APP)]
+    #[arg(short = 'c', long = "service", value_name = "SERVICE", default_value = APP, add = clap_complete::ArgValueCandidates::new(super::candidates::running))]
     service: String,
     /// The command.
     #[arg(value_name = "CMD", required = true, last = true)]

@@ -1,18 +1,25 @@
 //! `kilter init`.
 
+mod ask;
+mod shown;
+
 use std::collections::BTreeMap;
 
 use serde_json::json;
 
 use super::context::Context;
-use super::project::{Project, begin_guide, tell_guide};
+use super::project::{Project, begin_guide, tell_guide, unknown_catalog_service};
+use super::wizard::Drafted;
 use crate::artifacts::unified_diff;
 use crate::catalog;
 use crate::config::edit::{Edit, add_service};
 use crate::config::model::{ServiceEntry, ServiceSpec};
 use crate::detect::{Detection, Finding};
 use crate::diag::{Error, Result};
-use crate::exec::shell_word;
+use crate::ids::Name;
+use crate::yaml;
+use ask::ask;
+use shown::{as_json, shown};
 
 /// First lines of a new kilter.yaml.
 const HEADER: &str = "\
@@ -21,13 +28,29 @@ const HEADER: &str = "\
 
 /// Looks at the project, proposes a kilter.yaml with the evidence, and writes it after consent.
 ///
-/// Services that the project's manifests name for sure are selected; mere hints are shown and left out. An existing
+/// Services that the project's manifests name for sure are selected; mere hints are shown and left out. On a terminal it asks
+/// which to take, and for name, port, dev command and image, each with what was found as default; then it renders. An existing
 /// kilter.yaml is kept; what it lacks is added to it.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(
-    after_help = "Examples:\n  kilter init\n  kilter init --yes               # take what is selected\n  kilter init --dry-run --json    # for a script"
+    after_help = "Examples:\n  kilter init\n  kilter init --yes                         # take what is selected\n  kilter init --yes --services postgres --port 8000\n  kilter init --dry-run --json              # for a script"
 )]
 pub(crate) struct Args {
+    /// Take these services of the catalog in place of those that are selected; '' takes none.
+    #[arg(long, value_name = "SERVICE,…", value_delimiter = ',', add = clap_complete::ArgValueCandidates::new(super::candidates::catalog))]
+    services: Option<Vec<String>>,
+    /// Name of the project, in a new kilter.yaml.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Port that the app listens on, in a new kilter.yaml.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+    /// Command that starts the app in development, in a new kilter.yaml.
+    #[arg(long, value_name = "COMMAND")]
+    dev: Option<String>,
+    /// Image that the app runs in during development, in a new kilter.yaml.
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<String>,
     /// Show what would be written, and write nothing.
     #[arg(long)]
     dry_run: bool,
@@ -38,8 +61,45 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let project = Project::open(ctx)?;
+    args.check(&project)?;
     let found = look(ctx, &project)?;
     propose(args, ctx, project, &found, false)
+}
+
+impl Args {
+    /// What the options decide beside the services.
+    fn drafted(&self) -> Drafted {
+        Drafted {
+            services: Vec::new(),
+            name: self.name.clone(),
+            port: self.port.map(|port| port.to_string()),
+            dev: self.dev.clone(),
+            image: self.image.clone(),
+        }
+    }
+
+    /// Checks them before anything is looked for.
+    fn check(&self, project: &Project) -> Result<()> {
+        if let Some(unknown) = self.wanted().into_iter().flatten().find(|name| catalog::service(name).is_none()) {
+            return Err(unknown_catalog_service(&unknown));
+        }
+        if let Some(wrong) = self.name.as_ref().and_then(|name| Name::new(name).err()) {
+            return Err(Error::usage(wrong).help("Write for example `--name shop`."));
+        }
+        match project.text {
+            Some(_) if self.drafted() != Drafted::default() => {
+                Err(Error::refused("there is a kilter.yaml already, and `kilter init` only adds services to one")
+                    .help("Change `name`, `port`, `dev` and `image` in it with an editor."))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The services that are asked for by name.
+    fn wanted(&self) -> Option<Vec<String>> {
+        let names = self.services.as_ref()?;
+        Some(names.iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect())
+    }
 }
 
 /// Looks at the project's manifests, which may be many.
@@ -68,18 +128,15 @@ fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, befo
         }
         covered.values().for_each(|why| ctx.ui.talk(why));
     }
-    let picked = pick(args, ctx, &news, before_up)?;
-    let text = text(&project, &picked)?;
+    if ctx.ui.interactive && !args.yes && !args.dry_run && args.wanted().is_none() {
+        return ask(args, ctx, project, found, &news, before_up);
+    }
+    let drafted = Drafted { services: unasked(args, ctx, &news)?, ..args.drafted() };
     let json = as_json(&project, found, &covered);
     let old = project.text.clone().unwrap_or_default();
-    // What clashes is said before anything is written.
-    let as_proposed = |error: Error| match old == text {
-        true => error,
-        false => error.help("Nothing was written: a line shown here is one of the proposed kilter.yaml."),
-    };
-    let project = project.with_text(text.clone()).map_err(as_proposed)?;
-    let (plan, ..) = project.plan(ctx).map_err(as_proposed)?;
+    let text = text(&project, &drafted)?;
     let diff = unified_diff("kilter.yaml", old.as_bytes(), text.as_bytes());
+    let project = checked(ctx, project, text.clone())?;
     if diff.is_empty() {
         ctx.ui.talk("kilter.yaml has all of that already; nothing to write.");
     } else if args.dry_run {
@@ -92,22 +149,41 @@ fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, befo
             }
             ctx.ui.confirm("Write kilter.yaml?", "--yes")?;
         }
-        let _lock = project.take_lock(ctx)?;
-        // Before kilter.yaml: after that is written, nobody asks for the guide again.
-        let guide = begin_guide(&project, &plan);
-        project.write_config(&text)?;
-        let path = project.root.join("kilter.yaml");
-        let above = ctx.directory()? != project.root;
-        let shown = if above { path.display().to_string() } else { "kilter.yaml".to_owned() };
         let next = if before_up { "" } else { " Next: `kilter render`." };
-        if let Some(begun) = tell_guide(ctx, guide) {
-            ctx.ui.talk(begun);
-        }
-        ctx.ui.talk(&format!("Wrote {shown}.{next}"));
+        write(ctx, &project, &text, next)?;
     }
     if ctx.ui.json && !before_up {
         ctx.ui.json(&json);
     }
+    Ok(())
+}
+
+/// The project with the new text; what clashes is said before anything is written.
+fn checked(ctx: &Context, project: Project, text: String) -> Result<Project> {
+    let same = project.text.as_deref().unwrap_or_default() == text;
+    let as_proposed = |error: Error| match same {
+        true => error,
+        false => error.help("Nothing was written: a line shown here is one of the proposed kilter.yaml."),
+    };
+    let project = project.with_text(text).map_err(as_proposed)?;
+    project.plan(ctx).map_err(as_proposed)?;
+    Ok(project)
+}
+
+/// Writes kilter.yaml, with the guide that goes with a new one.
+fn write(ctx: &Context, project: &Project, text: &str, next: &str) -> Result<()> {
+    let (plan, ..) = project.plan(ctx)?;
+    let _lock = project.take_lock(ctx)?;
+    // Before kilter.yaml: after that is written, nobody asks for the guide again.
+    let guide = begin_guide(project, &plan);
+    project.write_config(text)?;
+    let path = project.root.join("kilter.yaml");
+    let above = ctx.directory()? != project.root;
+    let shown = if above { path.display().to_string() } else { "kilter.yaml".to_owned() };
+    if let Some(begun) = tell_guide(ctx, guide) {
+        ctx.ui.talk(begun);
+    }
+    ctx.ui.talk(&format!("Wrote {shown}.{next}"));
     Ok(())
 }
 
@@ -124,7 +200,7 @@ pub(crate) fn first_run(ctx: &Context, yes: bool) -> Result<()> {
     if found.findings.iter().all(|finding| !finding.selected) {
         return Ok(());
     }
-    let args = Args { dry_run: false, yes: yes || !ctx.ui.interactive && ctx.global.no_input };
+    let args = Args { yes: yes || !ctx.ui.interactive && ctx.global.no_input, ..Args::default() };
     propose(&args, ctx, project, &found, true)
 }
 
@@ -163,98 +239,15 @@ fn news<'a>(project: &Project, found: &'a Detection) -> (Vec<&'a Finding>, BTree
     (news, covered)
 }
 
-/// The proposal; the fields are an interface for scripts.
-fn as_json(project: &Project, found: &Detection, covered: &BTreeMap<&str, String>) -> serde_json::Value {
-    let selected = |f: &Finding| f.selected && !covered.contains_key(f.name.as_str());
-    let config = &project.loaded.config;
-    let services: Vec<_> = found
-        .findings
-        .iter()
-        .map(|f| json!({"name": f.name, "selected": selected(f), "confidence": f.confidence, "evidence": f.evidence}))
-        .collect();
-    json!({
-        "name": project.name,
-        "port": config.port.or(found.port.as_ref().map(|f| f.value)),
-        "dev": config.dev.as_ref().or(found.dev.as_ref().map(|f| &f.value)),
-        "image": config.image.as_ref().or(found.image.as_ref().map(|f| &f.value)),
-        "health": config.health.as_ref().or(found.health.as_ref().map(|f| &f.value)),
-        "services": services,
-    })
-}
-
-/// Says what was found: the app, then the services with their evidence.
-fn shown(ctx: &Context, project: &Project, found: &Detection) -> String {
-    let ui = &ctx.ui;
-    let mut lines = Vec::new();
-    lines.push(format!("{}  {}", ui.strong("name  "), project.name));
-    let config = &project.loaded.config;
-    let facts = [
-        ("dev   ", config.dev.clone(), found.dev.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note))),
-        (
-            "port  ",
-            config.port.map(|p| p.to_string()),
-            found.port.as_ref().map(|f| (f.value.to_string(), &f.file, f.line, &f.note)),
-        ),
-        ("image ", config.image.clone(), found.image.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note))),
-        ("health", config.health.clone(), found.health.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note))),
-    ];
-    let app = config.dev.is_some() || config.image.is_some() || found.dev.is_some();
-    for (what, said, fact) in facts.into_iter().filter(|_| app) {
-        match (said, fact) {
-            (Some(value), _) => lines.push(format!("{}  {value}  {}", ui.strong(what), ui.faint("kilter.yaml"))),
-            (None, Some((value, file, line, note))) => {
-                lines.push(format!("{}  {value}  {}", ui.strong(what), ui.faint(&format!("{file}:{line}, {note}"))));
-            }
-            (None, None) => {}
-        }
+/// Which services are taken without a question: those that are named, else those that are selected.
+fn unasked(args: &Args, ctx: &Context, news: &[&Finding]) -> Result<Vec<String>> {
+    if let Some(wanted) = args.wanted() {
+        return Ok(wanted);
     }
-    if !app {
-        lines.push(format!("{}  none found; with `dev:` in kilter.yaml the app runs, too", ui.strong("dev   ")));
-    }
-    for finding in &found.findings {
-        let sure = format!("{:.0} %", finding.confidence * 100.0);
-        let mark = if finding.selected { "selected" } else { "perhaps " };
-        lines.push(format!("\n{}  {mark}  {sure}", ui.strong(&finding.name)));
-        for evidence in finding.evidence.iter().take(3) {
-            lines.push(format!(
-                "  {}:{}  {}  {}",
-                evidence.file,
-                evidence.line,
-                evidence.package,
-                ui.faint(&evidence.note)
-            ));
-        }
-        if finding.evidence.len() > 3 {
-            lines.push(format!("  and {} more: `kilter why {}`", finding.evidence.len() - 3, finding.name));
-        }
-    }
-    if found.findings.is_empty() {
-        lines.push("\nNothing in the project's manifests names a backing service.".to_owned());
-    }
-    lines.join("\n") + "\n\n"
-}
-
-/// Which of the findings to write: asked on a terminal, else those that are selected.
-fn pick<'a>(args: &Args, ctx: &Context, news: &[&'a Finding], before_up: bool) -> Result<Vec<&'a Finding>> {
-    if args.yes || args.dry_run || ctx.global.no_input || news.is_empty() {
-        return Ok(selected(news, |left_out| ctx.ui.talk(left_out)));
-    }
-    if !ctx.ui.interactive {
+    if !args.yes && !args.dry_run && !ctx.global.no_input && !news.is_empty() {
         return Err(nobody_to_ask());
     }
-    let mut items: Vec<(String, bool)> = news.iter().map(|f| (f.name.clone(), f.selected)).collect();
-    loop {
-        let indices = ctx.ui.pick("Which services? Space marks, Enter takes, Esc leaves.", &items)?;
-        let picked: Vec<&Finding> = indices.iter().map(|index| news[*index]).collect();
-        let Some((variable, first, second)) = clash(&picked, provides) else {
-            if let Some(command) = without_questions(news, &picked, before_up) {
-                ctx.ui.talk(&format!("The same without questions: `{command}`"));
-            }
-            return Ok(picked);
-        };
-        ctx.ui.talk(&format!("`{first}` and `{second}` both give the app `{variable}`: take one of them."));
-        items.iter_mut().enumerate().for_each(|(index, item)| item.1 = indices.contains(&index));
-    }
+    Ok(selected(news, |left_out| ctx.ui.talk(left_out)).iter().map(|finding| finding.name.clone()).collect())
 }
 
 /// Which of the findings are taken when nobody is asked; told of each that is left out as another gives the same variable.
@@ -265,16 +258,6 @@ fn selected<'a>(news: &[&'a Finding], left_out: impl Fn(&str)) -> Vec<&'a Findin
         picked.retain(|finding| finding.name != second);
     }
     picked
-}
-
-/// The command that writes what was picked; `None` when nothing was, which no command writes.
-fn without_questions(news: &[&Finding], picked: &[&Finding], before_up: bool) -> Option<String> {
-    if selected(news, |_| {}) == picked {
-        return Some(if before_up { "kilter up --yes" } else { "kilter init --yes" }.to_owned());
-    }
-    let words: Vec<String> = picked.iter().map(|finding| shell_word(&finding.name)).collect();
-    let then = if before_up { " && kilter up" } else { "" };
-    (!words.is_empty()).then(|| format!("kilter add {}{then}", words.join(" ")))
 }
 
 /// The variables that a service of the catalog gives.
@@ -296,14 +279,26 @@ fn clash<'a>(picked: &[&Finding], provides: impl Fn(&str) -> Vec<&'a str>) -> Op
 }
 
 /// The new text of kilter.yaml.
-fn text(project: &Project, picked: &[&Finding]) -> Result<String> {
+fn text(project: &Project, drafted: &Drafted) -> Result<String> {
     let mut text = match &project.text {
         Some(text) => text.clone(),
-        None if picked.is_empty() => format!("{HEADER}services: []\n"),
-        None => HEADER.to_owned(),
+        None => {
+            let port = drafted.port.as_ref().and_then(|port| port.parse::<u16>().ok());
+            let facts = [
+                ("name", drafted.name.as_ref().map(|name| json!(name))),
+                ("dev", drafted.dev.as_ref().map(|dev| json!(dev))),
+                ("port", port.map(|port| json!(port))),
+                ("image", drafted.image.as_ref().map(|image| json!(image))),
+            ];
+            let mut text = HEADER.to_owned();
+            for (key, value) in facts.into_iter().filter_map(|(key, value)| Some((key, value?))) {
+                text += &yaml::emit(&json!({ key: value }))?;
+            }
+            if drafted.services.is_empty() { text + "services: []\n" } else { text }
+        }
     };
-    for finding in picked {
-        if let Edit::Changed(new) = add_service(Some(&text), &ServiceEntry::Name(finding.name.clone()))? {
+    for name in &drafted.services {
+        if let Edit::Changed(new) = add_service(Some(&text), &ServiceEntry::Name(name.clone()))? {
             text = new;
         }
     }
@@ -323,17 +318,5 @@ mod tests {
         assert_eq!(clash(&[&redis, &postgres], provides), None);
         let expected = Some(("REDIS_URL".into(), "redis".into(), "valkey".into()));
         assert_eq!(clash(&[&redis, &postgres, &valkey], provides), expected);
-    }
-
-    #[test]
-    fn what_was_picked_can_be_written_by_a_command() {
-        let finding = |name: &str, selected| Finding { name: name.into(), selected, confidence: 1.0, evidence: vec![] };
-        let (redis, valkey, postgres) = (finding("redis", true), finding("valkey", true), finding("postgres", false));
-        let command = |picked: &[&Finding], up| without_questions(&[&redis, &valkey, &postgres], picked, up);
-        assert_eq!(command(&[&redis], false).as_deref(), Some("kilter init --yes"));
-        assert_eq!(command(&[&redis], true).as_deref(), Some("kilter up --yes"));
-        assert_eq!(command(&[&valkey, &postgres], false).as_deref(), Some("kilter add valkey postgres"));
-        assert_eq!(command(&[&postgres], true).as_deref(), Some("kilter add postgres && kilter up"));
-        assert_eq!(command(&[], false), None);
     }
 }

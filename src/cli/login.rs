@@ -30,11 +30,18 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
-    let Some(server) = args.server.server.as_deref().or(ctx.var("KILTER_SERVER")) else {
-        return Err(Error::usage("which kilter-server? Nothing says it")
-            .help("Add `--server URL`, for example `--server https://kilter.example.com`."));
+    let server = match args.server.server.as_deref().or(ctx.var("KILTER_SERVER")) {
+        Some(server) => server.to_owned(),
+        // Standard input has the token.
+        None if ctx.ui.interactive && !args.token_stdin => {
+            ctx.ui.ask_text("Address of the kilter-server", "--server URL")?
+        }
+        None => {
+            return Err(Error::usage("which kilter-server? Nothing says it")
+                .help("Add `--server URL`, for example `--server https://kilter.example.com`."));
+        }
     };
-    let server = ServerUrl::parse(server, args.server.insecure)?;
+    let server = ServerUrl::parse(&server, args.server.insecure)?;
     let access = Access { server, token: token(args, ctx)? };
     let client = super::production::client(ctx, access.clone())?;
     let work = ctx.ui.work(&format!("asking {}", access.server));

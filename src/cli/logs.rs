@@ -27,7 +27,7 @@ const CONTAINERS: &str = "50";
 )]
 pub(crate) struct Args {
     /// Only of these.
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = clap_complete::ArgValueCandidates::new(super::candidates::running))]
     services: Vec<String>,
     /// Go on showing what they say, until Ctrl-C.
     #[arg(short, long)]

@@ -1,6 +1,7 @@
 //! The command line: one file per command, each with its arguments, its help and a `run` that reads like the story.
 
 mod add;
+mod ahead;
 mod apps;
 mod candidates;
 mod catalog;
@@ -12,6 +13,7 @@ mod dev;
 mod doctor;
 mod down;
 mod eject;
+mod ending;
 mod env;
 mod exec;
 mod init;
@@ -35,6 +37,7 @@ mod upgrade;
 mod verify;
 mod version;
 mod why;
+mod wizard;
 
 use std::process::ExitCode;
 
@@ -206,6 +209,7 @@ fn handle_signals() {
             std::thread::sleep(ENDS_BY_ITSELF);
         }
         let _held = fsx::COMMIT.lock();
+        wizard::restore();
         ui::show_cursor();
         ui::clear_progress();
         ui::say_farewell();

@@ -1,24 +1,27 @@
 //! `kilter remove`.
 
-use super::add::{Ending, finish};
 use super::context::Context;
 use super::dev::Dev;
+use super::ending::{Ending, finish};
 use super::project::{Project, unknown_service};
-use crate::artifacts::{Ejected, Thing};
+use super::wizard::{self, Item, RemoveFlow, remove_command};
+use crate::artifacts::{Ejected, Thing, unified_diff};
+use crate::catalog;
 use crate::cluster::{Kubectl, claims_of};
 use crate::config::edit::remove_service;
+use crate::config::model::ServiceSpec;
 use crate::diag::{Error, Result};
 use crate::fsx;
 use crate::tilt::{Object, objects};
 
 /// Takes services out of kilter.yaml, keeping its comments and layout, and removes their artifacts.
 ///
-/// Copies that were ejected stay, and so does data in a cluster unless `--data` says otherwise.
-#[derive(Debug, clap::Args)]
+/// Without a service on a terminal it asks which. Copies that were ejected stay, and so does data in a cluster unless `--data` says otherwise.
+#[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:\n  kilter remove redis\n  kilter remove postgres --data --yes    # its volume, too")]
 pub(crate) struct Args {
     /// Which services.
-    #[arg(value_name = "SERVICE", required = true)]
+    #[arg(value_name = "SERVICE", add = clap_complete::ArgValueCandidates::new(super::candidates::services))]
     services: Vec<String>,
     /// Delete their data in the cluster, too: what runs of them, and its volumes.
     #[arg(long)]
@@ -32,10 +35,73 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
+    match args.services.as_slice() {
+        [] => remove(&ask(args, ctx)?, ctx),
+        _ => remove(args, ctx),
+    }
+}
+
+/// Asks what to remove.
+fn ask(args: &Args, ctx: &Context) -> Result<Args> {
+    if !ctx.ui.interactive || args.yes {
+        return Err(Error::usage("no service is named, and nobody can be asked here")
+            .help("Name the services: `kilter remove SERVICE`. What there is: `kilter status`."));
+    }
+    let project = Project::open(ctx)?;
+    let Some(old) = project.text.clone() else { return Err(nothing()) };
+    let specs: Vec<ServiceSpec> = project.loaded.config.services.iter().flatten().map(|entry| entry.spec()).collect();
+    if specs.is_empty() {
+        return Err(Error::project("kilter.yaml names no service, so there is nothing to remove")
+            .help("Add one: `kilter add`."));
+    }
+    let items: Vec<Item> = specs.iter().map(|spec| item(&project, spec)).collect();
+    let page = |services: &[String], data: bool| {
+        let text = services.iter().try_fold(old.clone(), |text, service| remove_service(&text, service))?;
+        let diff = unified_diff("kilter.yaml", old.as_bytes(), text.as_bytes());
+        let mut lines: Vec<String> = diff.lines().map(str::to_owned).collect();
+        lines.push(String::new());
+        lines.extend(services.iter().map(|service| format!("manifests/{service}.yaml goes, too.")));
+        if data {
+            lines.push("Their data in the cluster is deleted for good.".to_owned());
+        }
+        lines.extend([String::new(), "The same without questions:".into()]);
+        lines.push(format!("  {}", remove_command(services, data)));
+        Ok(lines)
+    };
+    let flow = RemoveFlow { services: &items, page: &page };
+    let answers = wizard::run(&ctx.ui, &flow)?;
+    let (services, data) = (flow.chosen(&answers), flow.data(&answers));
+    ctx.ui.talk(&format!("The same without questions: `{}`", remove_command(&services, data)));
+    Ok(Args { services, data: data || args.data, yes: true, dry_run: args.dry_run })
+}
+
+/// A service of kilter.yaml, with its state.
+fn item(project: &Project, spec: &ServiceSpec) -> Item {
+    let about = catalog::service(spec.from.as_deref().unwrap_or(&spec.name));
+    let of = spec.chart.clone().or_else(|| spec.image.clone()).or_else(|| about.map(|about| about.image.clone()));
+    let gives: Vec<&str> = about.iter().flat_map(|about| about.provides.keys()).map(String::as_str).collect();
+    let own = Thing::all(std::iter::once(spec.name.as_str()));
+    let own = own.iter().filter(|thing| belongs(thing, std::slice::from_ref(&spec.name)));
+    let own = own.filter(|thing| project.root.join("kilter").join(thing.path()).exists());
+    let own: Vec<String> = own.map(|thing| format!("kilter/{} is yours and stays", thing.path())).collect();
+    let gives =
+        if gives.is_empty() { Vec::new() } else { vec![format!("The app no longer gets {}", gives.join(", "))] };
+    Item {
+        name: spec.name.clone(),
+        about: of.into_iter().chain(own).collect::<Vec<_>>().join(" · "),
+        detail: gives,
+        ..Item::default()
+    }
+}
+
+fn nothing() -> Error {
+    Error::project("this project has no kilter.yaml, so there is nothing to remove").help("Make one: `kilter init`.")
+}
+
+fn remove(args: &Args, ctx: &Context) -> Result<()> {
     let (project, _lock) = Project::open_locked(ctx)?;
     let Some(old) = project.text.clone() else {
-        return Err(Error::project("this project has no kilter.yaml, so there is nothing to remove")
-            .help("Make one: `kilter init`."));
+        return Err(nothing());
     };
     let names: Vec<String> =
         project.loaded.config.services.iter().flatten().map(|entry| entry.name().to_owned()).collect();
@@ -51,11 +117,11 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let advice = if args.data { "" } else { "Its data in a cluster, if there is any, stays." };
     let ending = Ending {
         old: Some(old),
-        added: args.services.clone(),
+        services: args.services.clone(),
         dry_run: args.dry_run,
         verb: "Removed",
-        guide: false,
         advice,
+        ..Ending::default()
     };
     let root = project.root.clone();
     finish(ctx, project, text, &ending)?;

@@ -29,7 +29,7 @@ const MAX_MANIFEST: u64 = 64 * 1024 * 1024;
 )]
 pub(crate) struct Args {
     /// Render only these services.
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = clap_complete::ArgValueCandidates::new(super::candidates::running))]
     services: Vec<String>,
     /// Write nothing; show what would change, and exit 1 when something would.
     #[arg(long)]

@@ -18,7 +18,7 @@ use crate::tilt::{TILTFILE, Tilt};
 #[command(after_help = "Examples:\n  kilter restart app\n  kilter restart")]
 pub(crate) struct Args {
     /// Restart only these.
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = clap_complete::ArgValueCandidates::new(super::candidates::running))]
     services: Vec<String>,
 }
 

@@ -1,5 +1,6 @@
 //! The only printer: results to standard output, everything else to standard error.
 
+mod asking;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -77,11 +78,16 @@ pub(crate) struct Ui {
     pub(crate) interactive: bool,
     /// Whether a person watches: standard error is a terminal, and this is no CI.
     pub(crate) watched: bool,
+    /// Whether questions are numbered lines: the terminal cannot redraw, or the person does not want it to.
+    pub(crate) linear: bool,
+    /// Whether standard error takes colour.
+    pub(crate) color_err: bool,
     quiet: bool,
+    /// Whether nothing is said at all.
+    muted: bool,
     /// Whether progress may redraw lines: standard error is a terminal that can, and nobody asked for plain lines.
     live: bool,
     color_out: bool,
-    color_err: bool,
     /// Why a part of the result could not be written.
     lost: Mutex<Option<std::io::Error>>,
 }
@@ -98,10 +104,28 @@ impl Ui {
             json: global.json,
             interactive: stdin && stderr && !global.no_input && !set("CI"),
             watched: stderr && !set("CI"),
+            linear: dumb || set("KILTER_ACCESSIBLE"),
+            muted: false,
             quiet: global.quiet,
             live: stderr && !plain && !global.quiet,
             color_out: color && stdout,
             color_err: color && stderr && !set("CI"),
+            lost: Mutex::new(None),
+        }
+    }
+
+    /// One that says nothing and asks nobody, for work beside the work.
+    pub(super) fn silent() -> Self {
+        Self {
+            json: false,
+            interactive: false,
+            watched: false,
+            linear: false,
+            color_err: false,
+            quiet: true,
+            muted: true,
+            live: false,
+            color_out: false,
             lost: Mutex::new(None),
         }
     }
@@ -166,6 +190,9 @@ impl Ui {
     }
 
     fn stderr(&self, text: &str) {
+        if self.muted {
+            return;
+        }
         let end = if text.ends_with('\n') { "" } else { "\n" };
         let write = || {
             let _ = std::io::stderr().lock().write_all(format!("{text}{end}").as_bytes());
@@ -194,70 +221,6 @@ impl Ui {
         BARS.get_or_init(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()))
     }
 
-    /// Asks a yes-or-no question; Enter is yes.
-    ///
-    /// # Errors
-    /// When the answer is no, or nobody can be asked: then the message names the flag that answers.
-    pub(crate) fn confirm(&self, question: &str, flag: &str) -> Result<()> {
-        if !self.interactive {
-            return Err(Error::refused(format!(
-                "not confirmed: \"{question}\" needs an answer, and nobody can be asked here"
-            ))
-            .help(format!("Add `{flag}`.")));
-        }
-        let answer = dialoguer::Confirm::new().with_prompt(question).default(true).interact_opt();
-        match answer.map_err(|error| asked(&error))? {
-            Some(true) => Ok(()),
-            _ => Err(Error::refused("not confirmed, so nothing was written")),
-        }
-    }
-
-    /// Asks a person to type a name, as consent to something that cannot be undone.
-    ///
-    /// # Errors
-    /// When another name is typed, or nobody can be asked: then the message names the flag that answers.
-    pub(crate) fn confirm_by_name(&self, what: &str, name: &str, flag: &str) -> Result<()> {
-        if !self.interactive {
-            return Err(Error::refused(format!("not confirmed: {}", what.trim_end_matches('.')))
-                .help(format!("Nobody can be asked here: add `{flag}`.")));
-        }
-        self.talk(what);
-        let prompt = format!("Type `{name}` to go on");
-        let typed: String = dialoguer::Input::new()
-            .with_prompt(prompt)
-            .allow_empty(true)
-            .interact_text()
-            .map_err(|error| asked(&error))?;
-        match typed.trim() == name {
-            true => Ok(()),
-            false => Err(Error::refused(format!("that is not `{name}`, so nothing was deleted"))),
-        }
-    }
-
-    /// Asks a person for something that is not shown.
-    ///
-    /// # Errors
-    /// When nobody can be asked: then the message names the flag that answers.
-    pub(crate) fn ask_hidden(&self, prompt: &str, flag: &str) -> Result<String> {
-        if !self.interactive {
-            return Err(Error::usage(format!("{} is missing, and nobody can be asked here", prompt.to_lowercase()))
-                .help(format!("Add `{flag}`.")));
-        }
-        dialoguer::Password::new().with_prompt(prompt).interact().map_err(|error| asked(&error))
-    }
-
-    /// Lets a person tick items; returns the places of those ticked. Only when `interactive`.
-    ///
-    /// # Errors
-    /// When the person leaves with Esc, or the terminal fails.
-    pub(crate) fn pick(&self, question: &str, items: &[(String, bool)]) -> Result<Vec<usize>> {
-        let picked = dialoguer::MultiSelect::new().with_prompt(question).items_checked(items.to_vec()).interact_opt();
-        match picked.map_err(|error| asked(&error))? {
-            Some(picked) => Ok(picked),
-            None => Err(Error::refused("left without an answer, so nothing was written")),
-        }
-    }
-
     /// Starts showing a piece of work of unknown length.
     pub(crate) fn work(&self, text: &str) -> Work<'_> {
         let bar = self.live.then(|| {
@@ -271,19 +234,6 @@ impl Ui {
             self.talk(text);
         }
         Work { ui: self, bar }
-    }
-}
-
-/// A prompt that failed: interrupted, or the terminal is gone.
-fn asked(error: &dialoguer::Error) -> Error {
-    let dialoguer::Error::IO(error) = error;
-    match error.kind() {
-        std::io::ErrorKind::Interrupted => {
-            // The prompt hid it, and the signal handler may not be as fast as the end of the process.
-            show_cursor();
-            Error::interrupted()
-        }
-        _ => Error::io("ask on the terminal", error).help("Use `--no-input` and the flags that `--help` lists."),
     }
 }
 

@@ -33,7 +33,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(100);
 )]
 pub(crate) struct Args {
     /// Bring up and wait for only this service (repeatable); `app` is the app.
-    #[arg(long, value_name = "SERVICE")]
+    #[arg(long, value_name = "SERVICE", add = clap_complete::ArgValueCandidates::new(super::candidates::running))]
     only: Vec<String>,
     /// Stay, and show what everything says; Ctrl-C leaves it all running.
     #[arg(long, conflicts_with_all = ["ci", "json"])]

@@ -24,7 +24,7 @@ use crate::toolchain::{Pins, Tool};
 )]
 pub(crate) struct Args {
     /// Move only these services.
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = clap_complete::ArgValueCandidates::new(super::candidates::running))]
     services: Vec<String>,
     /// Move helm as well.
     #[arg(long)]

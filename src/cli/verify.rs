@@ -18,7 +18,7 @@ use crate::values::Release;
 #[command(after_help = "Examples:\n  kilter verify\n  kilter verify reports-db")]
 pub(crate) struct Args {
     /// Verify only these services.
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = clap_complete::ArgValueCandidates::new(super::candidates::running))]
     services: Vec<String>,
 }
 

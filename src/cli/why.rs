@@ -15,7 +15,7 @@ use crate::diag::Result;
 #[command(after_help = "Example:\n  kilter why redis")]
 pub(crate) struct Args {
     /// Which service.
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = clap_complete::ArgValueCandidates::new(super::candidates::catalog))]
     service: String,
 }
 

@@ -28,6 +28,11 @@ pub fn pause_if_interrupted() -> Result<()> {
 /// was one: then the command waits for it no longer and ends by itself.
 pub fn on_interrupt() -> bool {
     INTERRUPTED.store(true, Ordering::SeqCst);
+    end_tools()
+}
+
+/// Ends every process that kilter runs, and lets kilter go on. Returns whether there was one.
+pub fn end_tools() -> bool {
     let groups: Vec<u32> = lock().iter().copied().collect();
     for group in &groups {
         end_group(*group);

@@ -111,13 +111,34 @@ fn version_tools_schema_completions_and_man() {
     assert!(project.kilter(&["man"]).succeeds().stdout.contains(".TH kilter 1"));
     let pages = project.kilter(&["man", "--out", "man1"]).succeeds().stdout;
     assert!(pages.lines().all(|page| Path::new(page).is_file()) && pages.contains("kilter-eject.1"), "{pages}");
-    let completed = project
-        .kilter(&["--", "kilter", "add", "post"])
-        .env("COMPLETE", "bash")
-        .env("_CLAP_COMPLETE_INDEX", "2")
-        .env("_CLAP_IFS", "\n")
-        .succeeds();
-    assert_eq!(completed.stdout, "postgres");
+}
+
+#[test]
+fn a_shell_is_offered_what_there_is() {
+    let yaml = "services: [redis, {name: reports, from: postgres}]\nenvironments: {staging: {env: {A: b}}}\n";
+    let project = Project::new("shop").file("kilter.yaml", yaml).file("api/x", "");
+    for (words, offered) in [
+        (&["add", "post"][..], "postgres"),
+        (&["add", "x", "--from", "post"], "postgres"),
+        (&["remove", "re"], "redis\nreports"),
+        (&["logs", ""], "app\nredis\nreports"),
+        (&["up", "--only", "rep"], "reports"),
+        (&["eject", "values/"], "values/app\nvalues/redis\nvalues/reports"),
+        (&["eject", "k"], "kind"),
+        (&["deploy", "--env", ""], "prod\nstaging"),
+        (&["apps", "show", "--env", "s"], "staging"),
+    ] {
+        let run = project.kilter(&[&["--", "kilter"], words].concat()).cwd(&project.root().join("api"));
+        let index = words.len().to_string();
+        let completed =
+            run.env("COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", index).env("_CLAP_IFS", "\n").succeeds();
+        let words_alone: Vec<&str> = completed.stdout.lines().filter(|line| !line.starts_with("--")).collect();
+        assert_eq!(words_alone.join("\n"), offered, "{words:?}");
+    }
+    let broken = Project::new("shop").file("kilter.yaml", "services: [[[");
+    let completed =
+        broken.kilter(&["--", "kilter", "remove", ""]).env("COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", "2");
+    assert!(!completed.succeeds().stdout.contains("error"));
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(crate) struct AppArgs {
     #[arg(long, value_name = "ORG/APP")]
     pub(crate) project: Option<String>,
     /// The environment.
-    #[arg(long, value_name = "ENV", default_value = "prod")]
+    #[arg(long, value_name = "ENV", default_value = "prod", add = clap_complete::ArgValueCandidates::new(super::super::candidates::environments))]
     pub(crate) env: String,
     #[command(flatten)]
     pub(crate) server: ServerArgs,

@@ -1,0 +1,80 @@
+//! What was found, for people and for scripts.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::cli::context::Context;
+use crate::cli::project::Project;
+use crate::detect::{Detection, Finding};
+
+/// The proposal; the fields are an interface for scripts.
+pub(super) fn as_json(project: &Project, found: &Detection, covered: &BTreeMap<&str, String>) -> serde_json::Value {
+    let selected = |f: &Finding| f.selected && !covered.contains_key(f.name.as_str());
+    let config = &project.loaded.config;
+    let services: Vec<_> = found
+        .findings
+        .iter()
+        .map(|f| json!({"name": f.name, "selected": selected(f), "confidence": f.confidence, "evidence": f.evidence}))
+        .collect();
+    json!({
+        "name": project.name,
+        "port": config.port.or(found.port.as_ref().map(|f| f.value)),
+        "dev": config.dev.as_ref().or(found.dev.as_ref().map(|f| &f.value)),
+        "image": config.image.as_ref().or(found.image.as_ref().map(|f| &f.value)),
+        "health": config.health.as_ref().or(found.health.as_ref().map(|f| &f.value)),
+        "services": services,
+    })
+}
+
+/// Says what was found: the app, then the services with their evidence.
+pub(super) fn shown(ctx: &Context, project: &Project, found: &Detection) -> String {
+    let ui = &ctx.ui;
+    let mut lines = Vec::new();
+    lines.push(format!("{}  {}", ui.strong("name  "), project.name));
+    let config = &project.loaded.config;
+    let facts = [
+        ("dev   ", config.dev.clone(), found.dev.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note))),
+        (
+            "port  ",
+            config.port.map(|p| p.to_string()),
+            found.port.as_ref().map(|f| (f.value.to_string(), &f.file, f.line, &f.note)),
+        ),
+        ("image ", config.image.clone(), found.image.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note))),
+        ("health", config.health.clone(), found.health.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note))),
+    ];
+    let app = config.dev.is_some() || config.image.is_some() || found.dev.is_some();
+    for (what, said, fact) in facts.into_iter().filter(|_| app) {
+        match (said, fact) {
+            (Some(value), _) => lines.push(format!("{}  {value}  {}", ui.strong(what), ui.faint("kilter.yaml"))),
+            (None, Some((value, file, line, note))) => {
+                lines.push(format!("{}  {value}  {}", ui.strong(what), ui.faint(&format!("{file}:{line}, {note}"))));
+            }
+            (None, None) => {}
+        }
+    }
+    if !app {
+        lines.push(format!("{}  none found; with `dev:` in kilter.yaml the app runs, too", ui.strong("dev   ")));
+    }
+    for finding in &found.findings {
+        let sure = format!("{:.0} %", finding.confidence * 100.0);
+        let mark = if finding.selected { "selected" } else { "perhaps " };
+        lines.push(format!("\n{}  {mark}  {sure}", ui.strong(&finding.name)));
+        for evidence in finding.evidence.iter().take(3) {
+            lines.push(format!(
+                "  {}:{}  {}  {}",
+                evidence.file,
+                evidence.line,
+                evidence.package,
+                ui.faint(&evidence.note)
+            ));
+        }
+        if finding.evidence.len() > 3 {
+            lines.push(format!("  and {} more: `kilter why {}`", finding.evidence.len() - 3, finding.name));
+        }
+    }
+    if found.findings.is_empty() {
+        lines.push("\nNothing in the project's manifests names a backing service.".to_owned());
+    }
+    lines.join("\n") + "\n\n"
+}

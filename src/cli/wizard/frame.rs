@@ -1,0 +1,161 @@
+//! What a screen shows: rows of text that fit it.
+
+use console::{Style, measure_text_width, truncate_str};
+
+/// The size of a terminal, in columns and rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size {
+    /// Columns.
+    pub(crate) columns: usize,
+    /// Rows.
+    pub(crate) rows: usize,
+}
+
+/// How a piece of text looks. Nothing is said by looks alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// As any text.
+    Plain,
+    /// What stands out.
+    Strong,
+    /// What steps back.
+    Faint,
+    /// A line that comes.
+    New,
+    /// A line that goes.
+    Old,
+}
+
+/// A row: pieces of text, one after the other.
+pub(crate) type Row = Vec<(Look, String)>;
+
+/// Everything that is shown at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Frame {
+    /// The rows, from the top; none is wider than the screen.
+    pub(crate) rows: Vec<Row>,
+    /// Row and column of the cursor, when it is to be seen.
+    pub(crate) cursor: Option<(usize, usize)>,
+}
+
+/// A row of one piece.
+pub(crate) fn row(look: Look, text: impl Into<String>) -> Row {
+    vec![(look, text.into())]
+}
+
+/// Cuts a row to a width.
+pub(crate) fn fit(row: Row, columns: usize) -> Row {
+    let mut left = columns;
+    let mut fitting = Row::new();
+    for (look, text) in row {
+        if left == 0 {
+            break;
+        }
+        let text: String = text.chars().filter(|c| !c.is_control()).collect();
+        let text = if measure_text_width(&text) > left { truncate_str(&text, left, "…").into_owned() } else { text };
+        left = left.saturating_sub(measure_text_width(&text));
+        fitting.push((look, text));
+    }
+    fitting
+}
+
+/// Breaks a text at its blanks into at most `most` lines of a width; what does not fit is cut.
+pub(crate) fn wrap(text: &str, columns: usize, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let full = lines.len() >= most;
+        match lines.last_mut() {
+            Some(line) if full || measure_text_width(line) + 1 + measure_text_width(word) <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.truncate(most);
+    lines.into_iter().map(|line| truncate_str(&line, columns, "…").into_owned()).collect()
+}
+
+/// Writes a row for a terminal.
+pub(crate) fn paint(row: &Row, color: bool) -> String {
+    let style = |look: Look| match look {
+        Look::Plain => Style::new(),
+        Look::Strong => Style::new().bold(),
+        Look::Faint => Style::new().dim(),
+        Look::New => Style::new().green(),
+        Look::Old => Style::new().red(),
+    };
+    let piece = |(look, text): &(Look, String)| style(*look).force_styling(color).apply_to(text).to_string();
+    row.iter().map(piece).collect()
+}
+
+/// How a line of a diff looks.
+pub(crate) fn diff_look(line: &str) -> Look {
+    match line.as_bytes().first() {
+        Some(b'+') if !line.starts_with("+++") => Look::New,
+        Some(b'-') if !line.starts_with("---") => Look::Old,
+        _ => Look::Plain,
+    }
+}
+
+/// Puts a question together: title, what it is about, the body, a notice and the keys. On a low screen what explains gives way
+/// to what is chosen from.
+pub(crate) fn layout(
+    parts: &Parts<'_>,
+    size: Size,
+    body: impl FnOnce(usize, usize) -> (Vec<Row>, Option<(usize, usize)>),
+) -> Frame {
+    let columns = size.columns.max(1);
+    let low = size.rows < 16;
+    let (title_rows, about_rows) = if low { (1, 1) } else { (2, 3) };
+    let mut head: Vec<Row> =
+        wrap(parts.title, columns, title_rows).into_iter().map(|line| row(Look::Strong, line)).collect();
+    head.extend(wrap(parts.about, columns, about_rows).into_iter().map(|line| row(Look::Plain, line)));
+    let mut foot: Vec<Row> = Vec::new();
+    for line in parts.detail.iter().take(if low { 1 } else { 4 }) {
+        foot.extend(wrap(line, columns, if low { 1 } else { 2 }).into_iter().map(|line| row(Look::Plain, line)));
+    }
+    foot.extend(parts.notice.iter().flat_map(|notice| wrap(notice, columns, 2)).map(|line| row(Look::Strong, line)));
+    foot.extend(wrap(parts.keys, columns, if low { 1 } else { 2 }).into_iter().map(|line| row(Look::Faint, line)));
+    if !low {
+        head.push(Row::new());
+        foot.insert(0, Row::new());
+    }
+    let height = size.rows.saturating_sub(head.len() + foot.len()).max(1);
+    let (mut rows, cursor) = body(columns, height);
+    rows.truncate(height);
+    let cursor = cursor.map(|(at, column)| (head.len() + at, column.min(columns - 1)));
+    let mut all = head;
+    all.append(&mut rows);
+    all.append(&mut foot);
+    all.truncate(size.rows.max(1));
+    Frame { rows: all.into_iter().map(|row| fit(row, columns)).collect(), cursor }
+}
+
+/// What stands around the body of a question.
+#[derive(Debug, Default)]
+pub(crate) struct Parts<'a> {
+    /// The question.
+    pub(crate) title: &'a str,
+    /// What the answer changes.
+    pub(crate) about: &'a str,
+    /// More about where the cursor is.
+    pub(crate) detail: &'a [String],
+    /// What is wrong with an answer.
+    pub(crate) notice: Option<&'a str>,
+    /// What the keys do.
+    pub(crate) keys: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_broken_at_blanks_and_cut_at_the_end() {
+        assert_eq!(wrap("one two three four", 9, 9), ["one two", "three", "four"]);
+        assert_eq!(wrap("one two three four", 9, 2), ["one two", "three fo…"]);
+        assert_eq!(wrap("extraordinary", 6, 2), ["extra…"]);
+        assert_eq!(fit(vec![(Look::Plain, "ab\tc".into()), (Look::Faint, "defg".into())], 5)[1].1, "d…");
+    }
+}

@@ -1,0 +1,194 @@
+//! The questions of `kilter init`.
+
+use std::collections::BTreeMap;
+
+use super::add::{clash, evidence};
+use super::machine::{Answers, Flow};
+use super::question::{Answer, Item, Kind, Question};
+use crate::catalog;
+use crate::detect::Finding;
+use crate::diag::Result;
+use crate::exec::shell_word;
+use crate::ids::Name;
+
+const SERVICES: &str = "services";
+const WRITE: &str = "write";
+
+/// A kilter.yaml as it was decided.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Drafted {
+    /// The services to write.
+    pub(crate) services: Vec<String>,
+    /// `name:`, when it is not the default.
+    pub(crate) name: Option<String>,
+    /// `port:`, when it is not the default.
+    pub(crate) port: Option<String>,
+    /// `dev:`, when it is not the default.
+    pub(crate) dev: Option<String>,
+    /// `image:`, when it is not the default.
+    pub(crate) image: Option<String>,
+}
+
+/// The questions of `kilter init`.
+pub(crate) struct InitFlow<'a> {
+    /// What the manifests name and kilter.yaml lacks.
+    pub(crate) news: &'a [&'a Finding],
+    /// The facts to ask for, with their defaults: only where there is no kilter.yaml yet.
+    pub(crate) facts: &'a [(Fact, String)],
+    /// What is to be consented to; nothing when there is nothing to write.
+    pub(crate) page: &'a dyn Fn(&Drafted) -> Result<Vec<String>>,
+}
+
+/// A fact about the project that can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fact {
+    /// Its name.
+    Name,
+    /// The port that the app listens on.
+    Port,
+    /// The command that starts it.
+    Dev,
+    /// The image that it runs in.
+    Image,
+}
+
+impl Fact {
+    /// Its key in kilter.yaml.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Port => "port",
+            Self::Dev => "dev",
+            Self::Image => "image",
+        }
+    }
+
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Name => {
+                ("What is the project called?", "Names its cluster, its namespace and its app when deployed.")
+            }
+            Self::Port => ("Which port does the app listen on?", "The app gets it as PORT, too."),
+            Self::Dev => ("Which command starts the app?", "It runs in a container, with your edits in it."),
+            Self::Image => ("Which image does the app run in?", "The base of its container in development."),
+        }
+    }
+}
+
+impl Flow for InitFlow<'_> {
+    fn next(&self, answers: &Answers) -> Result<Option<Question>> {
+        if answers.get(SERVICES).is_none() && !self.news.is_empty() {
+            return Ok(Some(Question {
+                key: SERVICES.into(),
+                title: "Which services?".into(),
+                about: "The project's own manifests name them; what is marked is as good as certain.".into(),
+                kind: Kind::Many(items(self.news)),
+            }));
+        }
+        let open = self.facts.iter().find(|(fact, _)| answers.get(fact.key()).is_none());
+        if let Some((fact, default)) = open {
+            let (title, about) = fact.words();
+            let default = if default.is_empty() { "left open".to_owned() } else { default.clone() };
+            let kind = Kind::Text { default };
+            return Ok(Some(Question { key: fact.key().into(), title: title.into(), about: about.into(), kind }));
+        }
+        if answers.get(WRITE).is_some() {
+            return Ok(None);
+        }
+        let page = (self.page)(&self.drafted(answers))?;
+        let consent = |page| Question {
+            key: WRITE.into(),
+            title: "Write kilter.yaml?".into(),
+            about: String::new(),
+            kind: Kind::Consent(page),
+        };
+        Ok((!page.is_empty()).then(|| consent(page)))
+    }
+
+    fn objection(&self, question: &Question, answer: &Answer) -> Option<String> {
+        match (answer, question.key.as_str()) {
+            (Answer::Items(names), _) => clash(names, &BTreeMap::new()),
+            (Answer::Text(Some(text)), "name") => Name::new(text).err(),
+            (Answer::Text(Some(text)), "port") if text.parse::<u16>().is_ok_and(|port| port > 0) => None,
+            (Answer::Text(Some(_)), "port") => Some("A port is a number from 1 to 65535.".into()),
+            _ => None,
+        }
+    }
+}
+
+impl InitFlow<'_> {
+    /// What was decided; what is the default is not written.
+    pub(crate) fn drafted(&self, answers: &Answers) -> Drafted {
+        let other = |wanted: Fact| {
+            let (_, default) = self.facts.iter().find(|(fact, _)| *fact == wanted)?;
+            answers.text(wanted.key()).filter(|text| text != default).map(str::to_owned)
+        };
+        Drafted {
+            services: answers.items(SERVICES).to_vec(),
+            name: other(Fact::Name),
+            port: other(Fact::Port),
+            dev: other(Fact::Dev),
+            image: other(Fact::Image),
+        }
+    }
+}
+
+impl Drafted {
+    /// The command that writes the same. `plain`: the services are those that are taken without a word.
+    pub(crate) fn command(&self, plain: bool) -> String {
+        let mut words = vec!["kilter".to_owned(), "init".into(), "--yes".into()];
+        if !plain {
+            words.extend(["--services".to_owned(), self.services.join(",")]);
+        }
+        let facts = [("--name", &self.name), ("--port", &self.port), ("--dev", &self.dev), ("--image", &self.image)];
+        for (flag, value) in facts {
+            words.extend(value.iter().flat_map(|value| [flag.to_owned(), value.clone()]));
+        }
+        words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The findings as a table: what, how sure, why.
+fn items(news: &[&Finding]) -> Vec<Item> {
+    let item = |finding: &&Finding| {
+        let about = catalog::service(&finding.name);
+        let gives: Vec<&str> = about.into_iter().flat_map(|about| about.provides.keys()).map(String::as_str).collect();
+        let mut detail: Vec<String> = about.map(|about| about.description.clone()).into_iter().collect();
+        detail.push(format!("Gives {}", gives.join(", ")));
+        let notes = finding.evidence.iter().take(2);
+        detail.extend(notes.map(|one| format!("{}:{} {}", one.file, one.line, one.note)));
+        Item {
+            name: finding.name.clone(),
+            about: format!("{:>3.0} %  {}", finding.confidence * 100.0, evidence(finding)),
+            detail,
+            marked: finding.selected,
+            ..Item::default()
+        }
+    };
+    news.iter().map(item).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::machine::Machine;
+    use super::*;
+
+    #[test]
+    fn what_is_the_default_is_not_written() {
+        let facts =
+            [(Fact::Name, "shop".to_owned()), (Fact::Port, "3000".to_owned()), (Fact::Dev, "npm run dev".into())];
+        let flow = InitFlow { news: &[], facts: &facts, page: &|_| Ok(vec!["x".into()]) };
+        let mut machine = Machine::new(&flow).unwrap();
+        assert!(machine.answer(Answer::Text(Some("Not A Name".into()))).unwrap().is_some());
+        machine.answer(Answer::Text(Some("store".into()))).unwrap();
+        assert!(machine.answer(Answer::Text(Some("0".into()))).unwrap().is_some());
+        machine.answer(Answer::Text(Some("3000".into()))).unwrap();
+        machine.answer(Answer::Text(None)).unwrap();
+        machine.answer(Answer::Yes).unwrap();
+        assert!(machine.question().is_none());
+        let drafted = flow.drafted(&machine.into_answers());
+        assert_eq!(drafted, Drafted { name: Some("store".into()), ..Drafted::default() });
+        assert_eq!(drafted.command(true), "kilter init --yes --name store");
+        assert_eq!(drafted.command(false), "kilter init --yes --services '' --name store");
+    }
+}
