@@ -86,7 +86,7 @@ fn without_colour_nothing_is_coloured_and_nothing_is_lost() {
 fn numbered_lines_for_those_who_want_no_redraw() {
     for (name, value) in [("KILTER_ACCESSIBLE", "1"), ("TERM", "dumb")] {
         let project = shop();
-        let mut terminal = Terminal::start(&project, kilter(&project, &["add"]).env(name, value));
+        let mut terminal = Terminal::of_size(&project, kilter(&project, &["add"]).env(name, value), 80, 70);
         terminal.sees("1. postgres: package.json:11 pg (marked)");
         terminal.sees("Enter takes what is marked (postgres, redis)");
         terminal.press("mailpit\n");
