@@ -7,6 +7,7 @@
 
 mod app;
 mod behind;
+mod catalog;
 mod clients;
 mod edits;
 mod ejected;
