@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use super::files::Files;
+
 /// Stands between the keys of a path; no key of a manifest holds it.
 const SEPARATOR: char = '\u{1f}';
 
@@ -22,6 +24,19 @@ impl Json {
             (error.line(), error.column(), message)
         })?;
         Ok(Self { value, lines: key_lines(text) })
+    }
+
+    /// Reads a manifest that is to be a JSON object; what is none is a warning. `plain` makes JSON of the text, every line where
+    /// it was.
+    pub(super) fn object(files: &Files<'_>, path: &str, plain: impl Fn(&str) -> String) -> Option<Self> {
+        let text = files.read(path)?;
+        let (line, column, message) = match Self::parse(&plain(&text)) {
+            Ok(json) if json.value.is_object() => return Some(json),
+            Ok(_) => (1, 1, "it is not a JSON object".to_owned()),
+            Err(error) => error,
+        };
+        files.malformed(path, &text, line, column, &message);
+        None
     }
 
     /// Returns the line of the key at this path, or 1.

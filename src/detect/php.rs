@@ -37,16 +37,8 @@ pub(super) fn read(files: &Files<'_>) -> Vec<PhpPackage> {
 }
 
 fn one(files: &Files<'_>, path: &str) -> Option<PhpPackage> {
-    let text = files.read(path)?;
-    let (line, column, message) = match Json::parse(&text) {
-        Ok(json) if json.value.is_object() => {
-            return Some(PhpPackage { dir: split(path).0.into(), file: path.into(), json });
-        }
-        Ok(_) => (1, 1, "it is not a JSON object".to_owned()),
-        Err(error) => error,
-    };
-    files.malformed(path, &text, line, column, &message);
-    None
+    let json = Json::object(files, path, str::to_owned)?;
+    Some(PhpPackage { dir: split(path).0.into(), file: path.into(), json })
 }
 
 /// Returns what the packages name, without one another.

@@ -53,18 +53,8 @@ pub(super) fn read(files: &Files<'_>) -> Vec<DenoManifest> {
 }
 
 fn one(files: &Files<'_>, path: &str) -> Option<DenoManifest> {
-    let text = files.read(path)?;
-    match Json::parse(&jsonc::plain(&text)) {
-        Ok(json) if json.value.is_object() => Some(DenoManifest { dir: split(path).0.into(), file: path.into(), json }),
-        Ok(_) => {
-            files.malformed(path, &text, 1, 1, "it is not a JSON object");
-            None
-        }
-        Err((line, column, message)) => {
-            files.malformed(path, &text, line, column, &message);
-            None
-        }
-    }
+    let json = Json::object(files, path, jsonc::plain)?;
+    Some(DenoManifest { dir: split(path).0.into(), file: path.into(), json })
 }
 
 /// Returns what the manifests import (<https://docs.deno.com/runtime/fundamentals/modules>).

@@ -59,18 +59,8 @@ pub(super) fn read(files: &Files<'_>) -> Vec<NodePackage> {
 }
 
 fn one(files: &Files<'_>, path: &str) -> Option<NodePackage> {
-    let text = files.read(path)?;
-    match Json::parse(&text) {
-        Ok(json) if json.value.is_object() => Some(NodePackage { dir: split(path).0.into(), file: path.into(), json }),
-        Ok(_) => {
-            files.malformed(path, &text, 1, 1, "it is not a JSON object");
-            None
-        }
-        Err((line, column, message)) => {
-            files.malformed(path, &text, line, column, &message);
-            None
-        }
-    }
+    let json = Json::object(files, path, str::to_owned)?;
+    Some(NodePackage { dir: split(path).0.into(), file: path.into(), json })
 }
 
 /// Returns what the workspace excludes by `!pattern` (<https://pnpm.io/pnpm-workspace_yaml>,
