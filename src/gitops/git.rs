@@ -50,6 +50,11 @@ impl Remote {
 
     /// Returns a call of git on the copy; nothing of it goes to the network without [`Remote::online`].
     pub(super) fn call<S: Into<String>>(&self, args: impl IntoIterator<Item = S>) -> Invocation {
+        self.bare_call().env("GIT_DIR", self.copy().to_string_lossy()).args(args)
+    }
+
+    /// Returns a call of git that needs no copy.
+    fn bare_call(&self) -> Invocation {
         Invocation::new(&self.git)
             .timeout(TIMEOUT)
             .env("HOME", self.dir.join("home").to_string_lossy())
@@ -57,14 +62,24 @@ impl Remote {
             .env("LC_ALL", "C")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_TERMINAL_PROMPT", "0")
-            .env("GIT_DIR", self.copy().to_string_lossy())
-            .args(args)
     }
 
-    /// Returns a call that speaks to the remote. The login is read anew each time, as whoever runs the platform may change it.
+    /// Returns a call that speaks to the remote, on the copy. The login is read anew each time, as whoever runs the platform may
+    /// change it.
     pub(super) fn online<S: Into<String>>(&self, args: impl IntoIterator<Item = S>) -> Result<Invocation> {
+        let words: Vec<String> = args.into_iter().map(Into::into).collect();
+        self.logged_in(self.call(Vec::<String>::new()), words)
+    }
+
+    /// Tells whether the remote answers, whatever the copy is like.
+    pub(super) fn answers(&self) -> bool {
+        let words = ["ls-remote", "--quiet", &self.url].map(str::to_owned).into();
+        let asked = self.logged_in(self.bare_call(), words).and_then(|call| call.capture());
+        asked.is_ok_and(|captured| captured.ok())
+    }
+
+    fn logged_in(&self, mut call: Invocation, words: Vec<String>) -> Result<Invocation> {
         let mut first: Vec<String> = Vec::new();
-        let mut call = self.call(Vec::<String>::new());
         match &self.credentials {
             Credentials::None => {}
             Credentials::Basic(dir) => {
@@ -83,7 +98,7 @@ impl Remote {
                 call = call.env("GIT_SSH_COMMAND", command);
             }
         }
-        first.extend(args.into_iter().map(Into::into));
+        first.extend(words);
         Ok(call.args(first))
     }
 
@@ -127,9 +142,26 @@ pub(super) fn run(call: &Invocation, what: &str) -> Result<Captured> {
 pub(super) fn failure(captured: &Captured, what: &str) -> Error {
     let said = captured.stderr.lines().rev().take(12).collect::<Vec<_>>();
     let said = said.into_iter().rev().collect::<Vec<_>>().join("\n");
-    Error::tool(format!("cannot {what}: git: {}", captured.ending))
-        .detail(redact(&said))
-        .help("Check the repository's address, its login and whether its server answers.")
+    let error = Error::tool(format!("cannot {what}: git: {}", captured.ending)).detail(redact(&said));
+    if is_full(&error) {
+        return error.help("Give the volume of the operator's directory more room: then the next try goes on.");
+    }
+    error.help("Check the repository's address, its login and whether its server answers.")
+}
+
+/// What is said where a disk is full: the C library's words for ENOSPC and EDQUOT, and git's own (csum-file.c).
+const FULL: [&str; 3] = ["no space left on device", "disk quota exceeded", "out of diskspace"];
+
+/// Tells whether there was no room on this machine's disk. What git marks as the remote's words is not about it.
+pub(super) fn is_full(error: &Error) -> bool {
+    let full = |line: &str| {
+        let line = line.trim_start().to_ascii_lowercase();
+        !line.starts_with("remote:") && FULL.iter().any(|words| line.contains(words))
+    };
+    error
+        .problems()
+        .iter()
+        .any(|problem| full(&problem.what) || problem.detail.iter().any(|text| text.lines().any(full)))
 }
 
 /// Percent-encodes everything but unreserved characters (RFC 3986).

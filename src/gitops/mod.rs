@@ -1,6 +1,7 @@
 //! The flux repository: which files an app has in it (pure), and the one way they get there: on top of the head that was
 //! fetched last, as one commit for many apps, pushed only when that is a fast-forward.
 
+mod copy;
 mod git;
 mod head;
 mod layout;
@@ -17,5 +18,7 @@ pub use write::{Change, Outcome, Repository};
 /// Directory of the apps in the repository.
 pub const APPS: &str = "apps";
 
+#[cfg(test)]
+mod damage_tests;
 #[cfg(test)]
 mod tests;

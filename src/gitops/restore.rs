@@ -13,13 +13,13 @@ impl Repository {
     /// # Errors
     /// When git fails.
     pub(super) fn lost(&self, before: &Head) -> Result<Vec<Change>> {
-        let Some(commit) = before.commit.as_ref().filter(|commit| !self.head().knows(commit)) else {
+        let Some(commit) = before.commit.as_ref().filter(|commit| !self.head.knows(commit)) else {
             return Ok(Vec::new());
         };
-        let mut files: BTreeMap<String, Files> = apps_below(self.remote(), commit)?;
+        let mut files: BTreeMap<String, Files> = apps_below(&self.remote, commit)?;
         let mut changes = Vec::new();
         for (namespace, entry) in &before.entries {
-            let now = self.head().entries.get(namespace);
+            let now = self.head.entries.get(namespace);
             if now.is_some_and(|now| now.whole && now.receipt == entry.receipt) {
                 continue;
             }
@@ -28,8 +28,8 @@ impl Repository {
                 changes.push(Change::restoring(namespace, entry.receipt.clone(), Some(files)));
             }
         }
-        if self.is_older(self.remote(), commit)? {
-            let back = self.head().entries.iter().filter(|(namespace, _)| !before.entries.contains_key(*namespace));
+        if self.is_older(&self.remote, commit)? {
+            let back = self.head.entries.iter().filter(|(namespace, _)| !before.entries.contains_key(*namespace));
             changes.extend(back.map(|(namespace, entry)| Change::restoring(namespace, entry.receipt.clone(), None)));
         }
         Ok(changes)
@@ -37,7 +37,7 @@ impl Repository {
 
     /// Tells whether the head is one of the commits before another: then what it has beside is what was deleted since.
     fn is_older(&self, remote: &Remote, than: &str) -> Result<bool> {
-        let Some(head) = &self.head().commit else { return Ok(false) };
+        let Some(head) = &self.head.commit else { return Ok(false) };
         // The commit where both histories meet; with none in common git ends with 1 (git-merge-base(1)).
         let base = remote.call(["merge-base", head.as_str(), than]).capture()?;
         if base.ok() { Ok(base.text().trim() == head) } else { Ok(false) }

@@ -5,20 +5,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::json;
 
 use super::git::{failure, run};
-use super::restore::last_head;
 use super::{APPS, Entry, Files, Head, Remote};
 use crate::api::{KilterAppSpec, NAMESPACE};
 use crate::diag::{Error, Result};
-use crate::{fsx, yaml};
+use crate::yaml;
 
 /// How often a write starts over because somebody else moved the branch.
 const TRIES: usize = 6;
 /// Who commits.
 const AUTHOR: &str = "kilter-operator <kilter-operator@kilter.netshire.com>";
-/// Where the copy keeps the branch.
-const TRACKED: &str = "refs/remotes/origin/head";
-/// What the branch had last: were the branch set back while nobody looks, this is what it lost.
-const LAST: &str = "refs/kilter/last";
 /// Where a commit is made before it is pushed.
 const NEXT: &str = "refs/kilter/next";
 
@@ -55,33 +50,11 @@ pub enum Outcome {
 /// The branch and its copy on this machine. One process writes at a time.
 #[derive(Debug)]
 pub struct Repository {
-    remote: Remote,
-    head: Head,
+    pub(super) remote: Remote,
+    pub(super) head: Head,
 }
 
 impl Repository {
-    /// Makes the copy where there is none, and fetches.
-    ///
-    /// # Errors
-    /// When the remote cannot be reached, or the copy not written.
-    pub fn open(remote: Remote) -> Result<Self> {
-        fsx::create_dir(&remote.dir.join("home"))?;
-        if !remote.copy().join("HEAD").is_file() {
-            run(
-                &remote.call(["init", "--quiet", "--bare", &remote.copy().to_string_lossy()]),
-                "make the repository's copy",
-            )?;
-        }
-        let head = last_head(&remote, LAST)?.unwrap_or_default();
-        let mut repository = Self { remote, head };
-        repository.refresh()?;
-        Ok(repository)
-    }
-
-    pub(super) fn remote(&self) -> &Remote {
-        &self.remote
-    }
-
     /// Returns what the head holds, as of the last fetch or push.
     pub fn head(&self) -> &Head {
         &self.head
@@ -95,59 +68,6 @@ impl Repository {
         self.head.files(&self.remote, namespace)
     }
 
-    /// Fetches; tells whether the branch is another one than was known. One that no longer has what it had gets that again.
-    ///
-    /// # Errors
-    /// When the remote cannot be reached, or refuses what it lost: then the next call tries again.
-    pub fn refresh(&mut self) -> Result<bool> {
-        let commit = self.fetch()?;
-        if commit == self.head.commit {
-            return Ok(false);
-        }
-        let head = match &commit {
-            Some(commit) => Head::load(&self.remote, commit)?,
-            None => Head::default(),
-        };
-        let before = std::mem::replace(&mut self.head, head);
-        self.restore(&before).inspect_err(|_| self.head = before)?;
-        self.remember()?;
-        Ok(true)
-    }
-
-    fn remember(&self) -> Result<()> {
-        let Some(commit) = &self.head.commit else { return Ok(()) };
-        run(&self.remote.call(["update-ref", LAST, commit]), "note the repository's head").map(drop)
-    }
-
-    fn restore(&mut self, before: &Head) -> Result<()> {
-        let lost = self.lost(before)?;
-        let open: Vec<&Change> = lost.iter().collect();
-        if open.is_empty() {
-            return Ok(());
-        }
-        let commit = self.commit(&open)?;
-        self.push(&commit)?;
-        self.head.advance(&commit);
-        self.take(&open, &commit);
-        Ok(())
-    }
-
-    fn fetch(&self) -> Result<Option<String>> {
-        let (url, branch) = (&self.remote.url, &self.remote.branch);
-        // The plus: a branch that somebody set back is followed, and what is missing there is written again.
-        let refspec = format!("+refs/heads/{branch}:{TRACKED}");
-        let fetched = self.remote.online(["fetch", "--quiet", "--no-tags", url, &refspec])?.capture()?;
-        // git's words for a branch that is not there, as in a new repository (builtin/fetch.c).
-        if !fetched.ok() && fetched.stderr.contains("couldn't find remote ref") {
-            return Ok(None);
-        }
-        if !fetched.ok() {
-            return Err(failure(&fetched, &format!("fetch `{branch}` of {url}")));
-        }
-        let commit = run(&self.remote.call(["rev-parse", TRACKED]), "read the repository's head")?;
-        Ok(Some(commit.text().trim().to_owned()))
-    }
-
     /// Writes changes as one commit and pushes it; an outcome per change, in their order. When somebody else moved the branch,
     /// they are weighed and written again on the head that was fetched.
     ///
@@ -155,7 +75,7 @@ impl Repository {
     /// When the remote cannot be reached or keeps refusing. Then it is not known whether the remote has the commit; the next
     /// call finds out.
     pub fn write(&mut self, changes: &[Change]) -> Result<Vec<Outcome>> {
-        let mut last = None;
+        let (mut last, mut mended) = (None, false);
         for _ in 0..TRIES {
             if let Some(error) = last.take() {
                 // Whether or not the push got through, the remote tells what it has.
@@ -168,7 +88,15 @@ impl Repository {
                 self.confirm(changes, &weighed);
                 return Ok(weighed.into_iter().flatten().collect());
             }
-            let commit = self.commit(&open)?;
+            let commit = match self.commit(&open) {
+                Ok(commit) => commit,
+                Err(error) if mended => return Err(error),
+                Err(error) => {
+                    self.mend(&error).map_err(|_| error.clone())?;
+                    (last, mended) = (Some(error), true);
+                    continue;
+                }
+            };
             match self.push(&commit) {
                 Ok(()) => {
                     self.head.advance(&commit);
@@ -203,7 +131,7 @@ impl Repository {
     }
 
     /// Notes what was written.
-    fn take(&mut self, written: &[&Change], commit: &str) {
+    pub(super) fn take(&mut self, written: &[&Change], commit: &str) {
         for change in written {
             match &change.files {
                 Some((_, receipt)) => {
@@ -226,7 +154,7 @@ impl Repository {
     }
 
     /// Makes the commit in the copy, on top of the head.
-    fn commit(&self, changes: &[&Change]) -> Result<String> {
+    pub(super) fn commit(&self, changes: &[&Change]) -> Result<String> {
         let mut call = self.remote.call(["fast-import", "--quiet", "--force", "--done"]);
         call.stdin = Some(self.stream(changes)?);
         run(&call, "write the commit")?;
@@ -306,7 +234,7 @@ impl Repository {
     }
 
     /// Pushes a commit, when the branch is where it was.
-    fn push(&self, commit: &str) -> Result<()> {
+    pub(super) fn push(&self, commit: &str) -> Result<()> {
         let (url, branch) = (&self.remote.url, &self.remote.branch);
         let refspec = format!("{commit}:refs/heads/{branch}");
         let pushed = self.remote.online(["push", "--quiet", "--porcelain", url, &refspec])?.capture()?;

@@ -8,10 +8,10 @@ use crate::support::project::command;
 use crate::support::skip;
 
 /// A small file system of its own; unmounted when dropped.
-struct Disk(PathBuf);
+pub(super) struct Disk(PathBuf);
 
 impl Disk {
-    fn mount(at: PathBuf, size: &str) -> Option<Self> {
+    pub(super) fn mount(at: PathBuf, size: &str) -> Option<Self> {
         if !is_root() {
             skip("a full disk: mounting one needs root");
             return None;
@@ -27,13 +27,13 @@ impl Disk {
     }
 
     /// Leaves so many bytes free, give or take a page.
-    fn fill(&self, leave: u64) {
+    pub(super) fn fill(&self, leave: u64) {
         let _ = fs::remove_file(self.0.join("ballast"));
         let free = rustix::fs::statvfs(&self.0).map(|stat| stat.f_bavail * stat.f_frsize).unwrap();
         write_bytes(&self.0.join("ballast"), &vec![0; usize::try_from(free.saturating_sub(leave)).unwrap()]);
     }
 
-    fn free(&self) {
+    pub(super) fn free(&self) {
         fs::remove_file(self.0.join("ballast")).unwrap();
     }
 }

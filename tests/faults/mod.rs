@@ -1,6 +1,8 @@
 //! What happens when something goes wrong: bad input, bad tools, a full disk, a killed kilter.
 
 mod charts;
+#[cfg(feature = "platform")]
+mod copy;
 mod crash;
 mod disk;
 mod helm;

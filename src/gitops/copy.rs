@@ -1,0 +1,139 @@
+//! The copy of the repository on this machine. It is safe to lose: one that a kill or a full disk damaged is made anew.
+
+use std::path::Path;
+
+use super::git::{failure, is_full, run};
+use super::restore::last_head;
+use super::{Change, Head, Remote, Repository};
+use crate::diag::{Error, Result};
+use crate::fsx;
+
+/// Where the copy keeps the branch.
+const TRACKED: &str = "refs/remotes/origin/head";
+/// What the branch had last: were the branch set back while nobody looks, this is what it lost.
+const LAST: &str = "refs/kilter/last";
+
+impl Repository {
+    /// Makes the copy where there is none, and fetches.
+    ///
+    /// # Errors
+    /// When the remote cannot be reached, or the copy not written.
+    pub fn open(remote: Remote) -> Result<Self> {
+        fsx::create_dir(&remote.dir.join("home"))?;
+        if remote.copy().join("HEAD").is_file() {
+            // Whoever wrote it before is gone, and so are the calls that these belonged to.
+            tidy(&remote.copy());
+        } else {
+            make(&remote)?;
+        }
+        let head = last_head(&remote, LAST)?.unwrap_or_default();
+        let mut repository = Self { remote, head };
+        repository.refresh()?;
+        Ok(repository)
+    }
+
+    /// Fetches; tells whether the branch is another one than was known. One that no longer has what it had gets that again.
+    ///
+    /// # Errors
+    /// When the remote cannot be reached, or refuses what it lost: then the next call tries again.
+    pub fn refresh(&mut self) -> Result<bool> {
+        let (commit, head) = match self.look() {
+            Ok(seen) => seen,
+            Err(error) => {
+                self.mend(&error).map_err(|_| error)?;
+                self.look()?
+            }
+        };
+        if commit == self.head.commit {
+            return Ok(false);
+        }
+        let before = std::mem::replace(&mut self.head, head);
+        self.restore(&before).inspect_err(|_| self.head = before)?;
+        self.remember()?;
+        Ok(true)
+    }
+
+    /// Fetches and reads the branch, where it is not the one that is known.
+    fn look(&self) -> Result<(Option<String>, Head)> {
+        let commit = self.fetch()?;
+        let head = match &commit {
+            Some(commit) if self.head.commit.as_ref() != Some(commit) => Head::load(&self.remote, commit)?,
+            _ => Head::default(),
+        };
+        Ok((commit, head))
+    }
+
+    /// Notes the head for the next process.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub(super) fn remember(&self) -> Result<()> {
+        let Some(commit) = &self.head.commit else { return Ok(()) };
+        run(&self.remote.call(["update-ref", LAST, commit]), "note the repository's head").map(drop)
+    }
+
+    fn restore(&mut self, before: &Head) -> Result<()> {
+        let lost = self.lost(before)?;
+        let open: Vec<&Change> = lost.iter().collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        let commit = self.commit(&open)?;
+        self.push(&commit)?;
+        self.head.advance(&commit);
+        self.take(&open, &commit);
+        Ok(())
+    }
+
+    fn fetch(&self) -> Result<Option<String>> {
+        let (url, branch) = (&self.remote.url, &self.remote.branch);
+        // The plus: a branch that somebody set back is followed, and what is missing there is written again.
+        let refspec = format!("+refs/heads/{branch}:{TRACKED}");
+        let fetched = self.remote.online(["fetch", "--quiet", "--no-tags", url, &refspec])?.capture()?;
+        // git's words for a branch that is not there, as in a new repository (builtin/fetch.c).
+        if !fetched.ok() && fetched.stderr.contains("couldn't find remote ref") {
+            return Ok(None);
+        }
+        if !fetched.ok() {
+            return Err(failure(&fetched, &format!("fetch `{branch}` of {url}")));
+        }
+        let commit = run(&self.remote.call(["rev-parse", TRACKED]), "read the repository's head")?;
+        Ok(Some(commit.text().trim().to_owned()))
+    }
+
+    /// Makes the copy anew after a call on it failed, when it is the copy that is at fault; the next fetch reads the branch.
+    ///
+    /// # Errors
+    /// When the disk is full, which nothing is gained by, when the remote does not answer, or when no copy can be made.
+    pub(super) fn mend(&mut self, error: &Error) -> Result<()> {
+        tidy(&self.remote.copy());
+        if is_full(error) || !self.remote.answers() {
+            return Err(error.clone());
+        }
+        tracing::warn!(%error, "makes the copy of the repository anew");
+        fsx::remove(&self.remote.copy())?;
+        make(&self.remote)?;
+        // What it had last is not known any more: the branch counts as it is.
+        self.head = Head::default();
+        Ok(())
+    }
+}
+
+fn make(remote: &Remote) -> Result<()> {
+    let copy = remote.copy().to_string_lossy().into_owned();
+    run(&remote.call(["init", "--quiet", "--bare", &copy]), "make the repository's copy").map(drop)
+}
+
+/// Takes away what calls of git that were killed, or had no room, left in a copy: locks of references, packs that were begun, and
+/// the reports of `git fast-import`.
+fn tidy(dir: &Path) {
+    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            tidy(&entry.path());
+        } else if name.ends_with(".lock") || name.starts_with("tmp_") || name.starts_with("fast_import_crash_") {
+            let _ = fsx::remove(&entry.path()); // one that stays makes the next call fail, which says so
+        }
+    }
+}
