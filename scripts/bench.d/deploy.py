@@ -136,6 +136,8 @@ def queue(bed, count, prefix):
     began = time.monotonic()
     operator = bed.start_operator()
     while bed.committed(prefix) < count:
+        if operator.poll() is not None:
+            sys.exit("kilter-operator ended:\n" + (bed.dir / "kilter-operator.log").read_text())
         time.sleep(0.1)
     took = time.monotonic() - began
     commits = int(bed.git("rev-list", "--count", "main")) - before

@@ -16,21 +16,17 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::committer::Committer;
-use super::decide::{Observed, Rendering, Step, Wanted, at_head, decide};
+use super::decide::{Observed, Rendering, Step, Wanted, decide};
 use super::metrics::Metrics;
-use super::observe::{observe, wanted};
+use super::observe::{complaint, observe, wanted};
 use super::render::{AppRenderer, Ran, RenderedApp, committed_jobs};
 use super::report::{Facts, report};
-use super::{MANAGER, flux, history};
+use super::{MANAGER, flux, history, pace};
 use crate::api::{AppId, FINALIZER, KilterApp, KilterAppStatus, LABEL_ORG, NAMESPACE};
 use crate::daemon::api_error;
 use crate::diag::{Error, Result};
 use crate::gitops::{Change, Head, Phase, kustomization_name, namespace_object};
 
-/// How often an app is looked at that has arrived; what changes in the cluster is told by watches.
-const AT_REST: Duration = Duration::from_secs(600);
-/// How often one is looked at that is on its way, should a watch miss something.
-const ON_ITS_WAY: Duration = Duration::from_secs(5);
 /// Most effects of one round, so that one app cannot keep a worker.
 const STEPS: usize = 20;
 
@@ -50,6 +46,8 @@ pub(super) struct Operator {
     /// An effect after which the process ends at once: how tests find out what a crash leaves behind.
     pub die_after: Option<String>,
     pub memory: Mutex<Memory>,
+    /// Held while Flux is told: of the rounds that one commit wakes, one does it.
+    pub telling: tokio::sync::Mutex<()>,
 }
 
 /// What need not be found out again; nothing of it is needed for being right.
@@ -138,12 +136,13 @@ impl Operator {
         // What this round itself wrote is in it.
         let mut app = app.clone();
         let wanted = wanted(&app);
+        let complaint = complaint(self, &id, &app);
         for _ in 0..STEPS {
-            let seen = observe(self, &id, &app, &wanted).await?;
+            let seen = observe(self, &id, &app, &wanted, complaint.clone()).await?;
             self.report(&id, &mut app, &wanted, &seen, &mut status).await?;
             let step = decide(&wanted, &seen);
             if step == Step::Rest {
-                return Ok(self.rest(&wanted, &seen));
+                return Ok(Action::requeue(pace::next_look(&wanted, &seen, &status, Timestamp::now())));
             }
             tracing::debug!(app = %id, ?step, "step");
             self.act(step, &id, &mut app, &wanted).await?;
@@ -153,11 +152,6 @@ impl Operator {
             }
         }
         Ok(Action::requeue(Duration::from_secs(1)))
-    }
-
-    fn rest(&self, wanted: &Wanted, seen: &Observed) -> Action {
-        let arrived = at_head(wanted, seen) && seen.workload.is_ok() || seen.complaint.is_some();
-        Action::requeue(if arrived { AT_REST } else { ON_ITS_WAY })
     }
 
     /// Does one effect.
@@ -175,9 +169,13 @@ impl Operator {
                 Ok(())
             }
             Step::Tell => {
-                let Some(commit) = self.committer.head().commit.clone() else { return Ok(()) };
-                flux::tell(&self.client, &self.renderer.platform().flux.source, &commit).await?;
-                self.memory().told = Some(commit);
+                let _one = self.telling.lock().await;
+                let head = self.committer.head();
+                let Some(commit) = head.commit.clone() else { return Ok(()) };
+                if !self.was_told(&head, Some(&commit)) {
+                    flux::tell(&self.client, &self.renderer.platform().flux.source, &commit).await?;
+                    self.memory().told = Some(commit);
+                }
                 Ok(())
             }
             Step::Nudge => {
@@ -380,7 +378,7 @@ pub(super) async fn reconcile(app: Arc<DeserializeGuard<KilterApp>>, operator: A
     done
 }
 
-/// Says when a round is tried again that failed: 1 s, doubled with each failure in a row, a minute at most.
+/// Says when a round is tried again that failed.
 pub(super) fn retry(app: Arc<DeserializeGuard<KilterApp>>, error: &Error, operator: Arc<Operator>) -> Action {
     let name = app.meta().name.clone().unwrap_or_default();
     tracing::warn!(app = %name, %error, "the round failed");
@@ -388,5 +386,5 @@ pub(super) fn retry(app: Arc<DeserializeGuard<KilterApp>>, error: &Error, operat
     let (count, at) = memory.failures.entry(name).or_insert((0, Instant::now()));
     *count += 1;
     *at = Instant::now();
-    Action::requeue(Duration::from_secs(1 << (*count - 1).min(6)).min(Duration::from_secs(60)))
+    Action::requeue(pace::after_failures(*count))
 }

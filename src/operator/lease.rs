@@ -21,6 +21,7 @@ const GIVE_UP: Duration = Duration::from_secs(10);
 const PERIOD: Duration = Duration::from_secs(2);
 
 /// Holds, or waits for, the Lease.
+#[derive(Clone)]
 pub(super) struct Leader {
     api: Api<Lease>,
     identity: String,

@@ -1,7 +1,6 @@
 //! What the operator counts, and its answers to probes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -9,6 +8,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
@@ -24,7 +24,7 @@ pub(super) struct Metrics {
     commits: Counter,
     committed_apps: Counter,
     failed_writes: Counter,
-    leads: AtomicBool,
+    leads: Gauge,
 }
 
 impl Metrics {
@@ -44,6 +44,8 @@ impl Metrics {
         let failed_writes = counter("failed_writes", "Writes to the repository that failed");
         let render_seconds = Histogram::new(exponential_buckets(0.02, 2.0, 11));
         registry.register("render_seconds", "How long a render took", render_seconds.clone());
+        let leads = Gauge::default();
+        registry.register("leads", "Whether this process has the lease and does the work", leads.clone());
         Self {
             registry,
             rounds,
@@ -54,12 +56,12 @@ impl Metrics {
             commits,
             committed_apps,
             failed_writes,
-            leads: AtomicBool::new(false),
+            leads,
         }
     }
 
     pub(super) fn lead(&self) {
-        self.leads.store(true, Ordering::SeqCst);
+        self.leads.set(1);
     }
 
     pub(super) fn round(&self, fine: bool) {
@@ -90,13 +92,7 @@ impl Metrics {
     fn text(&self) -> (StatusCode, String) {
         let mut text = String::new();
         match encode(&mut text, &self.registry) {
-            Ok(()) => (
-                StatusCode::OK,
-                text + &format!(
-                    "# TYPE kilter_operator_leads gauge\nkilter_operator_leads {}\n",
-                    u8::from(self.leads.load(Ordering::SeqCst))
-                ),
-            ),
+            Ok(()) => (StatusCode::OK, text),
             Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, String::new()),
         }
     }
@@ -110,4 +106,21 @@ pub(super) async fn serve(address: &str, metrics: Arc<Metrics>) -> std::io::Resu
         .route("/metrics", get(move || async move { metrics.text() }));
     let listener = tokio::net::TcpListener::bind(address).await?;
     axum::serve(listener, router).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_comes_after_the_end_and_the_leader_says_so() {
+        let metrics = Metrics::new();
+        let value =
+            |text: &str| text.lines().find_map(|line| line.strip_prefix("kilter_operator_leads ")).map(str::to_owned);
+        assert_eq!(value(&metrics.text().1).as_deref(), Some("0"));
+        metrics.lead();
+        let (status, text) = metrics.text();
+        assert_eq!((status, value(&text).as_deref()), (StatusCode::OK, Some("1")));
+        assert!(text.ends_with("# EOF\n"), "OpenMetrics ends with this line: {text}");
+    }
 }

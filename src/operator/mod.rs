@@ -17,6 +17,7 @@ mod history;
 mod lease;
 mod metrics;
 mod observe;
+mod pace;
 mod plans;
 mod render;
 mod report;

@@ -26,16 +26,22 @@ pub(super) fn wanted(app: &KilterApp) -> Wanted {
     }
 }
 
-/// Returns what there is of it.
+/// Returns what there is of it; `complaint` is why its spec cannot be deployed.
 ///
 /// # Errors
 /// When the API server does not answer.
-pub(super) async fn observe(operator: &Operator, id: &AppId, app: &KilterApp, wanted: &Wanted) -> Result<Observed> {
+pub(super) async fn observe(
+    operator: &Operator,
+    id: &AppId,
+    app: &KilterApp,
+    wanted: &Wanted,
+    complaint: Option<Complaint>,
+) -> Result<Observed> {
     let head = operator.committer.head();
     let entry = head.entries.get(&id.namespace());
     let key = (wanted.uid.clone(), wanted.generation, wanted.rerender.clone());
     let mut seen = Observed {
-        complaint: complaint(operator, id, app),
+        complaint,
         finalizer: app.finalizers().iter().any(|finalizer| finalizer == FINALIZER),
         namespace: Namespace::Unseen,
         head: entry.map(|entry| AtHead {
@@ -88,8 +94,8 @@ pub(super) async fn observe(operator: &Operator, id: &AppId, app: &KilterApp, wa
     Ok(seen)
 }
 
-/// Says why a spec cannot be deployed.
-fn complaint(operator: &Operator, id: &AppId, app: &KilterApp) -> Option<Complaint> {
+/// Says why a spec cannot be deployed. It looks at every other app, so it is asked once in a round.
+pub(super) fn complaint(operator: &Operator, id: &AppId, app: &KilterApp) -> Option<Complaint> {
     let platform = operator.renderer.platform();
     let mut wrong = check(id, &app.spec.template, platform);
     wrong.extend(missing(&app.spec.template.secrets));

@@ -10,7 +10,7 @@ use k8s_openapi::api::batch::v1::Job;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::reflector::ObjectRef;
-use kube::runtime::{Controller, watcher};
+use kube::runtime::{Controller, controller, watcher};
 use kube::{Resource, ResourceExt};
 use serde_json::json;
 use tokio::sync::{Semaphore, mpsc};
@@ -28,6 +28,10 @@ use crate::gitops::{Remote, Repository};
 
 /// How often the repository is looked at for what others did to it.
 const FETCH: Duration = Duration::from_secs(60);
+
+/// How many apps have a round at once. Without a bound, a start with a thousand apps has so many calls on their way that the API
+/// server answers the renewal of the lease too late; a commit is still for as many apps as this.
+const ROUNDS: u16 = 100;
 
 /// What the operator is started with.
 #[derive(Debug, Clone)]
@@ -69,11 +73,15 @@ pub async fn run(client: kube::Client, settings: Settings) -> Result<()> {
     }
     tracing::info!(identity = settings.identity, "leads");
     metrics.lead();
+    // A task of its own: however much there is to do, the lease is renewed in time.
+    let mut keeper = leader.clone();
+    let mut kept = tokio::spawn(async move { keeper.keep().await });
     let ended = tokio::select! {
-        lost = leader.keep() => Err(lost),
+        lost = &mut kept => Err(lost.unwrap_or_else(|error| Error::bug(format!("the lease is not kept: {error}")))),
         ended = lead(client, settings, metrics) => ended,
         () = stop => Ok(()),
     };
+    kept.abort();
     leader.release().await;
     ended
 }
@@ -85,7 +93,8 @@ async fn lead(client: kube::Client, settings: Settings, metrics: Arc<Metrics>) -
     let repository = open(remote).await;
     let committer = Committer::start(repository, metrics.clone());
     let apps: Api<DeserializeGuard<KilterApp>> = Api::namespaced(client.clone(), NAMESPACE);
-    let controller = Controller::new(apps, watcher::Config::default());
+    let at_once = controller::Config::default().concurrency(ROUNDS);
+    let controller = Controller::new(apps, watcher::Config::default()).with_config(at_once);
     let operator = Arc::new(Operator {
         client: client.clone(),
         renderer,
@@ -96,6 +105,7 @@ async fn lead(client: kube::Client, settings: Settings, metrics: Arc<Metrics>) -
         apps: controller.store(),
         die_after,
         memory: Mutex::new(Memory::default()),
+        telling: tokio::sync::Mutex::default(),
     });
     if !operator.confined {
         tracing::warn!("the kernel has no Landlock: helm's files are not bounded");

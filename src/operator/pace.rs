@@ -1,0 +1,68 @@
+//! When an app is looked at again. What changes in the cluster is told by watches; these looks are for what a watch missed.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+
+use super::decide::{Observed, Wanted, at_head};
+use crate::api::KilterAppStatus;
+
+/// How often an app is looked at that has arrived.
+const AT_REST: Duration = Duration::from_secs(600);
+/// How often one is looked at that is on its way: a quarter of the time in which nothing happened to it, within these bounds. A
+/// thousand apps that wait for a Flux that is away then cost the API server 33 looks a second.
+const ON_ITS_WAY: RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(30);
+/// The longest pause after failures.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Returns the time to the next look at an app for which there is nothing to do now.
+pub(super) fn next_look(wanted: &Wanted, seen: &Observed, status: &KilterAppStatus, now: Timestamp) -> Duration {
+    let arrived = at_head(wanted, seen) && seen.workload.is_ok() || seen.complaint.is_some();
+    if arrived { AT_REST } else { on_its_way(status, now) }
+}
+
+fn on_its_way(status: &KilterAppStatus, now: Timestamp) -> Duration {
+    let times = status.conditions.iter().filter_map(|condition| condition.last_transition_time.parse().ok());
+    let last: Option<Timestamp> = times.max();
+    let quiet = last.and_then(|last| Duration::try_from(now.duration_since(last)).ok()).unwrap_or_default();
+    (quiet / 4).clamp(*ON_ITS_WAY.start(), *ON_ITS_WAY.end())
+}
+
+/// Returns the pause after so many failures in a row: 1 s, doubled with each, a minute at most.
+pub(super) fn after_failures(count: u32) -> Duration {
+    Duration::from_secs(1 << count.saturating_sub(1).min(6)).min(LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{Condition, ConditionStatus, ConditionType};
+
+    #[test]
+    fn the_longer_nothing_happens_the_rarer_a_look() {
+        let condition = |at: &str| Condition {
+            type_: ConditionType::Committed,
+            status: ConditionStatus::True,
+            reason: "Done".into(),
+            message: String::new(),
+            observed_generation: Some(1),
+            last_transition_time: at.into(),
+        };
+        let conditions =
+            vec![condition("2026-01-01T00:00:00Z"), condition("2026-01-01T00:10:00.5Z"), condition("no time")];
+        let status = KilterAppStatus { conditions, ..KilterAppStatus::default() };
+        let at = |now: &str| on_its_way(&status, now.parse().unwrap()).as_secs();
+        assert_eq!(at("2026-01-01T00:10:01Z"), 5, "something has just happened");
+        assert_eq!(at("2026-01-01T00:11:01Z"), 15);
+        assert_eq!(at("2026-01-02T00:00:00Z"), 30);
+        assert_eq!(at("2025-01-01T00:00:00Z"), 5, "a clock that is behind");
+        assert_eq!(on_its_way(&KilterAppStatus::default(), Timestamp::UNIX_EPOCH).as_secs(), 5);
+    }
+
+    #[test]
+    fn failures_in_a_row_are_waited_out() {
+        assert_eq!([1, 2, 3, 7, 8, 1000].map(|count| after_failures(count).as_secs()), [1, 2, 4, 60, 60, 60]);
+        assert_eq!(after_failures(0).as_secs(), 1);
+    }
+}
