@@ -30,6 +30,8 @@ pub(super) struct Accepted {
     /// First digits of the digest of what was asked for.
     pub digest: String,
     pub revision: u64,
+    /// The deploy that was there already, where the request changed nothing and was answered with that.
+    pub same_as: Option<String>,
 }
 
 /// Returns the digits that tell the body of one request from another.
@@ -38,13 +40,14 @@ pub(super) fn digest_of(body: &impl Serialize) -> String {
     Digest::of(&bytes).hex()[..16].to_owned()
 }
 
-/// Reads what a KilterApp remembers, oldest first: `deploy=digest=revision` with commas.
+/// Reads what a KilterApp remembers, oldest first: `deploy=digest=revision[=same as]` with commas.
 pub(super) fn accepted(app: &KilterApp) -> Vec<Accepted> {
     let text = app.annotations().get(ANNOTATION_ACCEPTED).map(String::as_str).unwrap_or_default();
     let entry = |entry: &str| {
         let mut parts = entry.split('=');
         let (deploy, digest, revision) = (parts.next()?, parts.next()?, parts.next()?);
-        Some(Accepted { deploy: deploy.into(), digest: digest.into(), revision: revision.parse().ok()? })
+        let same_as = parts.next().map(str::to_owned);
+        Some(Accepted { deploy: deploy.into(), digest: digest.into(), revision: revision.parse().ok()?, same_as })
     };
     text.split(',').filter_map(entry).collect()
 }
@@ -53,7 +56,10 @@ pub(super) fn accepted(app: &KilterApp) -> Vec<Accepted> {
 pub(super) fn remember(mut known: Vec<Accepted>, new: Accepted) -> String {
     known.push(new);
     let surplus = known.len().saturating_sub(REMEMBERED);
-    let entry = |one: &Accepted| format!("{}={}={}", one.deploy, one.digest, one.revision);
+    let entry = |one: &Accepted| {
+        let same_as = one.same_as.as_ref().map(|deploy| format!("={deploy}")).unwrap_or_default();
+        format!("{}={}={}{same_as}", one.deploy, one.digest, one.revision)
+    };
     known[surplus..].iter().map(entry).collect::<Vec<_>>().join(",")
 }
 
@@ -107,7 +113,7 @@ pub(super) fn of_deploy(app: &KilterApp, deploy: &str, history: &BTreeMap<u64, K
         return Some(current(app));
     }
     let was = history.values().find(|spec| spec.deploy == deploy);
-    let accepted = accepted(app).into_iter().find(|accepted| accepted.deploy == deploy);
+    let accepted = accepted(app).into_iter().find(|one| one.deploy == deploy && one.same_as.is_none());
     let revision = was.map(|spec| spec.revision).or_else(|| accepted.map(|accepted| accepted.revision))?;
     let now = app.spec.revision;
     let (phase, message) = match was {

@@ -40,22 +40,18 @@ pub(super) async fn upsert(server: &Arc<Server>, asked: &Asked<'_>) -> Result<De
     let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
     for _ in 0..TRIES {
         let found = api.get_opt(&name).await.map_err(|error| Refusal::cluster("read the app", &error))?;
-        let written = match found {
-            None => api.create(&params, &first(server, asked)?).await,
+        let (written, answer) = match found {
+            None => {
+                let app = first(server, asked)?;
+                (api.create(&params, &app).await, answer(server, asked.id, &app, false))
+            }
             Some(app) => match next(server, asked, app)? {
-                Next::Known(accepted) => return Ok(accepted),
-                Next::Write(app) => api.replace(&name, &params, &app).await,
+                Next::Known(answer) => return Ok(answer),
+                Next::Write(app, answer) => (api.replace(&name, &params, &app).await, answer),
             },
         };
         match written {
-            Ok(app) => {
-                return Ok(DeployAccepted {
-                    deploy: app.spec.deploy.clone(),
-                    revision: app.spec.revision,
-                    url: asked.id.url(&server.platform, &app.spec.template),
-                    unchanged: false,
-                });
-            }
+            Ok(_) => return Ok(answer),
             // Somebody was faster: AlreadyExists, Conflict, or gone meanwhile.
             Err(kube::Error::Api(error)) if matches!(error.code, 404 | 409) => {}
             Err(error) => return Err(Refusal::cluster("keep the deploy", &error)),
@@ -71,7 +67,7 @@ fn first(server: &Arc<Server>, asked: &Asked<'_>) -> Result<KilterApp, Refusal> 
     let mut app = KilterApp::new(&asked.id.namespace(), spec(asked, 1, template));
     let id = asked.id;
     let labels = [(LABEL_APP, id.app()), (LABEL_ENV, id.env()), (LABEL_ORG, id.org())];
-    let known = Accepted { deploy: asked.deploy.to_owned(), digest: asked.digest.to_owned(), revision: 1 };
+    let known = request(asked, 1, None);
     app.metadata = ObjectMeta {
         labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
         annotations: Some([(ANNOTATION_ACCEPTED.to_owned(), remember(Vec::new(), known))].into()),
@@ -81,8 +77,15 @@ fn first(server: &Arc<Server>, asked: &Asked<'_>) -> Result<KilterApp, Refusal> 
 }
 
 enum Next {
+    /// The request was answered before.
     Known(DeployAccepted),
-    Write(Box<KilterApp>),
+    /// What to write, and what to answer then.
+    Write(Box<KilterApp>, DeployAccepted),
+}
+
+/// Returns what is remembered of a request.
+fn request(asked: &Asked<'_>, revision: u64, same_as: Option<String>) -> Accepted {
+    Accepted { deploy: asked.deploy.to_owned(), digest: asked.digest.to_owned(), revision, same_as }
 }
 
 fn next(server: &Arc<Server>, asked: &Asked<'_>, mut app: KilterApp) -> Result<Next, Refusal> {
@@ -98,19 +101,24 @@ fn next(server: &Arc<Server>, asked: &Asked<'_>, mut app: KilterApp) -> Result<N
         return Ok(Next::Known(answer));
     }
     let template = with_secrets(server, asked, Some(&app.spec))?;
-    // The same once more, unless it failed: then it is a new try, with Jobs of its own.
-    if template == app.spec.template && phase(&app).0 != Phase::Failed {
-        return Ok(Next::Known(unchanged(server, id, &app, &app.spec.deploy, app.spec.revision)));
+    // The same once more, unless it failed: then it is a new try, with Jobs of its own. It is remembered as well: sent again after
+    // somebody else's deploy, it must not undo that.
+    let same = template == app.spec.template && phase(&app).0 != Phase::Failed;
+    let mut revision = app.spec.revision;
+    if !same {
+        free_hosts(server, id, &template)?;
+        revision += 1;
     }
-    free_hosts(server, id, &template)?;
-    let revision = app.spec.revision + 1;
-    app.spec = spec(asked, revision, template);
-    let new = Accepted { deploy: asked.deploy.to_owned(), digest: asked.digest.to_owned(), revision };
-    let known = accepted(&app);
-    app.annotations_mut().insert(ANNOTATION_ACCEPTED.to_owned(), remember(known, new));
+    let same_as = same.then(|| app.spec.deploy.clone());
+    let known = remember(accepted(&app), request(asked, revision, same_as));
+    app.annotations_mut().insert(ANNOTATION_ACCEPTED.to_owned(), known);
     app.metadata.managed_fields = None;
     app.status = None;
-    Ok(Next::Write(Box::new(app)))
+    if !same {
+        app.spec = spec(asked, revision, template);
+    }
+    let answer = answer(server, id, &app, same);
+    Ok(Next::Write(Box::new(app), answer))
 }
 
 /// Returns the answer to a request that was accepted before; `digest` is of its body.
@@ -127,12 +135,14 @@ pub(super) fn repeated(
         let refusal = Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "KeyUsed", what);
         return Err(refusal.help("Send a new key with a new request."));
     }
-    Ok(Some(unchanged(server, id, app, deploy, known.revision)))
+    let deploy = known.same_as.unwrap_or(known.deploy);
+    Ok(Some(DeployAccepted { deploy, revision: known.revision, ..answer(server, id, app, true) }))
 }
 
-fn unchanged(server: &Server, id: &AppId, app: &KilterApp, deploy: &str, revision: u64) -> DeployAccepted {
+/// Returns the answer to a request after which an app is this.
+fn answer(server: &Server, id: &AppId, app: &KilterApp, unchanged: bool) -> DeployAccepted {
     let url = id.url(&server.platform, &app.spec.template);
-    DeployAccepted { deploy: deploy.to_owned(), revision, url, unchanged: true }
+    DeployAccepted { deploy: app.spec.deploy.clone(), revision: app.spec.revision, url, unchanged }
 }
 
 fn spec(asked: &Asked<'_>, revision: u64, template: Template) -> KilterAppSpec {

@@ -9,7 +9,7 @@ use kilter::gitops::{AppReceipt, Change, Credentials, Outcome, Phase, Phased, Re
 
 use super::disk::Disk;
 use super::tree;
-use crate::support::project::command;
+use crate::support::{self, project::command};
 
 /// A change of one app, whose manifest is of some size and is not the one of another revision.
 fn change(revision: u64) -> Change {
@@ -69,7 +69,7 @@ fn a_repository_whose_copy_has_no_room() {
     let fleet = dir.path().join("fleet.git");
     git(&fleet, &["init", "--quiet", "--bare", "--initial-branch=main"]);
     let url = fleet.to_string_lossy().into_owned();
-    let program = kilter::exec::find_program("git", std::env::var_os("PATH").as_deref()).unwrap();
+    let program = kilter::exec::find_program("git", support::variable("PATH").as_deref()).unwrap();
     let at = dir.path().join("operator");
     let remote =
         Remote { url, branch: "main".into(), credentials: Credentials::None, signing_key: None, git: program, dir: at };
