@@ -1,19 +1,30 @@
 //! The terminal's own state: taken over for as long as keys are read one by one, and given back whatever happens.
 
 use std::io::Write as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use super::frame::Size;
 use crate::diag::{Error, Result};
+use crate::exec::pause_if_interrupted;
 
 /// How often to look whether the terminal has another size, or kilter is to stop, in milliseconds.
 pub(super) const LOOKS: u64 = 150;
 
 /// The state to give back, and what to write before.
-static SAVED: Mutex<Option<(Termios, &'static str)>> = Mutex::new(None);
+type Saved = Option<(Termios, &'static str)>;
+
+/// Whoever changes the terminal holds this, so that the signal handler undoes all of a change or comes before it.
+static SAVED: Mutex<Saved> = Mutex::new(None);
+
+/// Waits for the turn to change the terminal. There is none once kilter has been told to stop: it would stay changed.
+fn turn() -> Result<MutexGuard<'static, Saved>> {
+    let turn = SAVED.lock().unwrap_or_else(PoisonError::into_inner);
+    pause_if_interrupted()?;
+    Ok(turn)
+}
 
 /// Gives the terminal back as it was. Whoever notices the end first does it: the signal handler, too.
 pub(crate) fn restore() {
@@ -42,14 +53,17 @@ impl Taken {
 
     fn with(leave: &'static str, change: impl FnOnce(&mut Termios), enter: &str) -> Result<Self> {
         let failed = |error: rustix::io::Errno| fails(&error.into());
+        let mut turn = turn()?;
         let before = tcgetattr(std::io::stdin()).map_err(failed)?;
         let mut state = before.clone();
         change(&mut state);
-        *SAVED.lock().unwrap_or_else(PoisonError::into_inner) = Some((before, leave));
+        *turn = Some((before, leave));
+        let changed =
+            tcsetattr(std::io::stdin(), OptionalActions::Drain, &state).map_err(failed).and_then(|()| put(enter));
+        drop(turn);
+        // Dropped, and so given back, where it failed.
         let taken = Self(());
-        tcsetattr(std::io::stdin(), OptionalActions::Drain, &state).map_err(failed)?;
-        write(enter)?;
-        Ok(taken)
+        changed.map(|()| taken)
     }
 }
 
@@ -61,6 +75,11 @@ impl Drop for Taken {
 
 /// Writes to the terminal.
 pub(super) fn write(text: &str) -> Result<()> {
+    let _turn = turn()?;
+    put(text)
+}
+
+fn put(text: &str) -> Result<()> {
     let mut stderr = std::io::stderr().lock();
     stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush()).map_err(|error| fails(&error))
 }
