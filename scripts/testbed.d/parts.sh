@@ -25,6 +25,7 @@ part_command() {
         --bind-address=0.0.0.0 --secure-port="$API_PORT" --advertise-address="$NODE_ADDRESS"
         --service-cluster-ip-range="$SERVICES" --allow-privileged=true
         --authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction
+        --audit-policy-file="$BED/config/audit.yaml" --audit-log-path="$BED/audit/calls.jsonl" --audit-log-maxsize=1000
         --client-ca-file="$pki/ca.crt" --tls-cert-file="$pki/apiserver.crt" --tls-private-key-file="$pki/apiserver.key"
         --service-account-issuer=https://kubernetes.default.svc.cluster.local
         --service-account-key-file="$pki/service-accounts.pub" --service-account-signing-key-file="$pki/service-accounts.key"

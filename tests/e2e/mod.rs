@@ -18,6 +18,7 @@ mod production;
 mod reach;
 mod several;
 mod stages;
+mod used_rights;
 
 use std::path::PathBuf;
 use std::thread;

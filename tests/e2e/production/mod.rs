@@ -4,6 +4,7 @@
 //! Needs `scripts/testbed up --platform` and binaries with the feature `platform`.
 
 mod crashes;
+mod crowd;
 mod deploys;
 mod network;
 mod pods;

@@ -1,0 +1,111 @@
+//! Many apps at once.
+
+use std::collections::BTreeSet;
+use std::thread;
+
+use serde_json::{Value, json};
+
+use super::{Platform, SERVER, app, until};
+use crate::support::tell;
+
+/// How many apps come at once, and from how many clients.
+const APPS: usize = 500;
+const CLIENTS: usize = 8;
+
+#[test]
+fn slow_five_hundred_apps_at_once_are_a_few_commits_and_leave_nothing() {
+    let Some(platform) = Platform::start("500 KilterApps at once") else { return };
+    // What Flux and one node make of so many is not what this is about. Flux never sees them, so the operator deletes their namespaces.
+    let rests = Rests::new(&platform);
+    let template = json!({"image": format!("registry.example/acme/app@sha256:{:064}", 0), "port": 3000, "replicas": 0, "public": false});
+    thread::scope(|scope| {
+        for client in 0..CLIENTS {
+            let (platform, template) = (&platform, &template);
+            scope.spawn(move || {
+                for number in (client..APPS).step_by(CLIENTS) {
+                    let (status, body) = platform.post(&name(number), "crowd-0001", template).expect("an answer");
+                    assert_eq!(status, 202, "{body}");
+                }
+            });
+        }
+    });
+    until("all of them are committed", || (count(&platform, is_committed) == APPS).then_some(()));
+    let commits = commits(&platform);
+    let of_apps: Vec<String> = trailers(&platform);
+    assert_eq!(of_apps.len(), APPS, "each is committed once");
+    assert_eq!(of_apps.iter().collect::<BTreeSet<_>>().len(), APPS);
+    // How many depends on how fast they are rendered: one commit takes what is there when the one before is pushed.
+    assert!(commits <= APPS / 4, "{commits} commits");
+    tell(&format!("{APPS} apps from {CLIENTS} clients: {commits} commits"));
+
+    // One of them goes on as if it were alone.
+    let (status, _) = platform
+        .post(
+            &name(7),
+            "crowd-0002",
+            &json!({"image": template["image"], "port": 3001, "replicas": 0, "public": false}),
+        )
+        .unwrap();
+    assert_eq!(status, 202);
+    until("a new revision among them is committed", || {
+        let receipt = platform.git(&["show", &format!("main:apps/{}-prod/receipt.json", name(7))]);
+        (serde_json::from_str::<Value>(&receipt).unwrap()["revision"] == 2).then_some(())
+    });
+
+    platform.kubectl(&["delete", "kilterapps", "--all", "--wait=false"]);
+    until("they are gone with their namespaces", || (count(&platform, |_| true) == 0).then_some(()));
+    let namespaces = platform.kubectl(&["get", "namespaces", "--output=name"]);
+    assert!(!namespaces.contains("/crowd-"), "{namespaces}");
+    assert!(!platform.git(&["ls-tree", "-r", "--name-only", "main"]).contains("apps/crowd-"));
+    assert_eq!(platform.git(&["rev-list", "--merges", "--count", "main"]).trim(), "0");
+    drop(rests);
+    let said = app::get(SERVER, "/readyz");
+    assert!(said.is_some_and(|said| said.contains("ok")), "the server is still there");
+}
+
+fn name(number: usize) -> String {
+    format!("crowd-{number}")
+}
+
+/// Flux rests, until this is dropped.
+struct Rests<'a>(&'a Platform);
+
+impl<'a> Rests<'a> {
+    fn new(platform: &'a Platform) -> Self {
+        suspend(platform, true);
+        Self(platform)
+    }
+}
+
+impl Drop for Rests<'_> {
+    fn drop(&mut self) {
+        suspend(self.0, false);
+    }
+}
+
+fn suspend(platform: &Platform, suspend: bool) {
+    let patch = json!({"spec": {"suspend": suspend}}).to_string();
+    let _ = platform.try_kubectl(&["patch", "kustomization", "kilter-apps", "--type=merge", "--patch", &patch]);
+}
+
+/// Counts the KilterApps for which something is true.
+fn count(platform: &Platform, is: impl Fn(&Value) -> bool) -> usize {
+    let listed = platform.try_kubectl(&["get", "kilterapps", "--output=json"]).unwrap_or_default();
+    let listed: Value = serde_json::from_str(&listed).unwrap_or_default();
+    listed["items"].as_array().map_or(usize::MAX, |all| all.iter().filter(|app| is(app)).count())
+}
+
+fn is_committed(app: &Value) -> bool {
+    let committed = |condition: &Value| condition["type"] == "Committed" && condition["status"] == "True";
+    app["status"]["conditions"].as_array().is_some_and(|all| all.iter().any(committed))
+}
+
+fn commits(platform: &Platform) -> usize {
+    platform.git(&["rev-list", "--count", &platform.range()]).trim().parse().unwrap()
+}
+
+/// What the commits since the test began say of the apps, one line each.
+fn trailers(platform: &Platform) -> Vec<String> {
+    let said = platform.git(&["log", "--format=%(trailers:key=Kilter-App,valueonly)", &platform.range()]);
+    said.lines().filter(|line| line.starts_with("acme/crowd-")).map(str::to_owned).collect()
+}

@@ -1,0 +1,94 @@
+//! The calls of kilter-server and kilter-operator in this run of the tests, as the API server noted them, against their roles.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use serde_json::Value;
+
+use super::Bed;
+use crate::support::{self, root};
+
+/// One right: where it is given (the cluster, or the programs' own namespace), API group, resource, verb.
+type Right = (Scope, String, String, String);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Scope {
+    Cluster,
+    Own,
+}
+
+/// What no call shows: rights that the API server itself asks for in the course of another call.
+const UNSEEN: [(&str, &str); 1] = [("kilterapps/finalizers", "update")];
+
+// The last of the tests by its name: they run in that order.
+#[test]
+fn slow_what_the_programs_asked_of_the_api_server_is_what_their_roles_give() {
+    let what = "the rights of the platform's programs";
+    let Some(bed) = Bed::find(what) else { return };
+    if support::variable("KILTER_TEST_ALL").is_none() {
+        support::skip(&format!("{what}: needs the calls of a whole run (KILTER_TEST_ALL)"));
+        return;
+    }
+    let calls = calls(&fs::read_to_string(bed.kubeconfig.with_file_name("audit").join("calls.jsonl")).unwrap());
+    for program in ["kilter-server", "kilter-operator"] {
+        let given = given(program);
+        let used = &calls[program];
+        let refused: Vec<_> = used.iter().filter(|right| !covers(&given, right)).collect();
+        assert!(refused.is_empty(), "{program} asked for what its roles do not give: {refused:?}");
+        let idle: Vec<_> = given.iter().filter(|right| !is_used(used, right)).collect();
+        assert!(idle.is_empty(), "{program} never used what its roles give: {idle:?}");
+        support::tell(&format!("{program}: {} rights, all of them used, no other asked for", given.len()));
+    }
+}
+
+/// A right of the cluster covers its use in any namespace.
+fn covers(given: &BTreeSet<Right>, (scope, group, resource, verb): &Right) -> bool {
+    let has = |scope| given.contains(&(scope, group.clone(), resource.clone(), verb.clone()));
+    has(Scope::Cluster) || (*scope == Scope::Own && has(Scope::Own))
+}
+
+/// A right of the cluster is needed only when it is used beyond the programs' own namespace.
+fn is_used(used: &BTreeSet<Right>, right: &Right) -> bool {
+    let (_, _, resource, verb) = right;
+    used.contains(right) || UNSEEN.contains(&(resource, verb))
+}
+
+/// Reads what each program was allowed or refused, without what anybody may do, as discovery.
+fn calls(log: &str) -> BTreeMap<String, BTreeSet<Right>> {
+    let mut calls: BTreeMap<String, BTreeSet<Right>> = BTreeMap::new();
+    // A line that an API server began when it was killed is none.
+    for event in log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let object = &event["objectRef"];
+        let user = text(&event["user"]["username"]);
+        let (Some(program), true) = (user.rsplit(':').next(), object.is_object()) else { continue };
+        let mut resource = text(&object["resource"]);
+        if let Some(part) = object["subresource"].as_str() {
+            resource = format!("{resource}/{part}");
+        }
+        let scope = if object["namespace"] == "kilter-system" { Scope::Own } else { Scope::Cluster };
+        let right = (scope, text(&object["apiGroup"]), resource, text(&event["verb"]));
+        calls.entry(program.to_owned()).or_default().insert(right);
+    }
+    calls
+}
+
+/// Reads what the chart gives a program.
+fn given(program: &str) -> BTreeSet<Right> {
+    let file = format!("vendor-charts/kilter-platform/templates/rbac-{}.yaml", program.trim_start_matches("kilter-"));
+    let chart = fs::read_to_string(root().join(file)).unwrap();
+    let mut found = BTreeSet::new();
+    for document in chart.split("\n---\n").filter(|document| document.contains("\nrules:\n")) {
+        let scope = if document.contains("kind: ClusterRole\n") { Scope::Cluster } else { Scope::Own };
+        let (_, rules) = document.split_once("\nrules:\n").unwrap();
+        let rules: Vec<BTreeMap<String, Vec<String>>> = serde_yaml::from_str(rules).unwrap();
+        for rule in &rules {
+            for (group, resource) in
+                rule["apiGroups"].iter().flat_map(|group| rule["resources"].iter().map(move |r| (group, r)))
+            {
+                found.extend(rule["verbs"].iter().map(|verb| (scope, group.clone(), resource.clone(), verb.clone())));
+            }
+        }
+    }
+    found
+}
