@@ -28,6 +28,9 @@ pub(super) const TESTS: f64 = 0.8;
 /// The most that an alternative to a selected service gets: proposed, not selected.
 pub(super) const ALTERNATIVE: f64 = 0.6;
 
+/// A manifest that makes this many services sure is a collection of connectors, of which an app takes some.
+pub(super) const COLLECTION: usize = 8;
+
 /// Where a manifest declares a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Scope {

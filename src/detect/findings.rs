@@ -1,8 +1,8 @@
 //! From declared packages to findings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::confidence::{ALTERNATIVE, SELECT};
+use super::confidence::{ALTERNATIVE, COLLECTION, SELECT};
 use super::decide::{Decision, STARTED, decision, is_within};
 use super::model::{Evidence, Finding};
 use super::rules::{Declared, Index, ServiceRules};
@@ -27,6 +27,7 @@ pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Fin
         tidy(pieces);
     }
     let evidence = without_answered_questions(&evidence, rules);
+    let collections = collections(&evidence);
     let mut findings: Vec<Finding> = evidence
         .iter()
         .map(|(service, pieces)| {
@@ -35,7 +36,8 @@ pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Fin
                 decided_instead(*service, &evidence, rules).map(|other| (other, ", which the project sets up"));
             let chosen = || chosen_instead(*service, &evidence, rules).map(|other| (other, " in the same manifest"));
             let option = decided.or_else(chosen).map(|(other, why)| format!("an alternative to {other}{why}"));
-            let option = option.or_else(|| left_out(*service, &evidence, rules));
+            let option =
+                option.or_else(|| left_out(*service, &evidence, rules)).or_else(|| collected(pieces, &collections));
             let (confidence, pieces) = match option {
                 Some(why) => (surest.min(ALTERNATIVE), with_note(pieces, &why)),
                 None => (surest, pieces.clone()),
@@ -155,6 +157,25 @@ fn left_out(service: usize, evidence: &Pieces, rules: &[ServiceRules<'_>]) -> Op
     mine()
         .all(|own| started.iter().any(|(_, _, their)| is_within(&own.file, their.directory)))
         .then(|| format!("{} starts {other}, but not this", piece.file))
+}
+
+/// Returns the manifests that are collections of connectors. What is started is no option, however much it is.
+fn collections(evidence: &Pieces) -> Vec<&str> {
+    let mut services = BTreeMap::<&str, BTreeSet<usize>>::new();
+    for (service, pieces) in evidence {
+        for piece in sure(pieces).filter(|piece| decision(piece).is_none()) {
+            services.entry(&piece.file).or_default().insert(*service);
+        }
+    }
+    services.into_iter().filter(|(_, services)| services.len() >= COLLECTION).map(|(file, _)| file).collect()
+}
+
+/// Says why a service is an option that only collections of connectors name.
+fn collected(pieces: &[Evidence], collections: &[&str]) -> Option<String> {
+    let first = sure(pieces).next()?;
+    sure(pieces)
+        .all(|piece| decision(piece).is_none() && collections.contains(&piece.file.as_str()))
+        .then(|| format!("one of the many connectors in {}", first.file))
 }
 
 /// Names the manifest that a piece of evidence stands in. Modules that are named after the service they speak to

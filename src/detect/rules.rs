@@ -148,6 +148,9 @@ fn evidence(declared: &Declared, rule: &Rule, service: &str) -> Evidence {
         Rank::Strong if declared.ecosystem == Ecosystem::Compose => {
             (STRONG * declared.scope.factor(), format!("{package} runs {service}"))
         }
+        Rank::Strong if declared.ecosystem == Ecosystem::Env && declared.name.contains('=') => {
+            (STRONG * declared.scope.factor(), format!("{package} chooses {service}"))
+        }
         Rank::Strong if declared.ecosystem == Ecosystem::Env => {
             (STRONG * declared.scope.factor(), format!("{package} holds an address of {service}"))
         }
