@@ -4,7 +4,8 @@
 //! Several pieces: the surest counts and the others do not add to it, because two clients of one protocol come from one
 //! decision (an S3 SDK and its presigner are not twice the evidence); so hints never add up to a selection.
 //! What a project's own compose file starts by default counts like a client in an ordinary place, as it is no guess at all;
-//! it also decides between several services of one kind ([`super::decide`]).
+//! it also decides between several services of one kind, and makes an option of what is not started beside the database
+//! ([`super::decide`]).
 //! Of several services of one kind in one manifest (`pg` beside `mysql2`) one is the project's and the others are options:
 //! those get at most [`ALTERNATIVE`].
 //!
@@ -26,6 +27,9 @@ pub(super) const TESTS: f64 = 0.8;
 
 /// The most that an alternative to a selected service gets: proposed, not selected.
 pub(super) const ALTERNATIVE: f64 = 0.6;
+
+/// A manifest that makes this many services sure is a collection of connectors, of which an app takes some.
+pub(super) const COLLECTION: usize = 8;
 
 /// Where a manifest declares a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +87,20 @@ impl Scope {
             "debug",
         ];
         // Not `all` and `full`: they collect every option there is.
-        const PRODUCTION: [&str; 6] = ["prod", "production", "deploy", "deployment", "server", "main"];
+        const PRODUCTION: [&str; 12] = [
+            "prod",
+            "production",
+            "deploy",
+            "deployment",
+            "server",
+            "main",
+            "backend",
+            "api",
+            "app",
+            "web",
+            "worker",
+            "runtime",
+        ];
         let name = name.to_ascii_lowercase();
         let word = |list: &[&str]| name.split(['-', '_', '.', ' ']).any(|word| list.contains(&word));
         if word(&DEV) {
@@ -120,6 +137,8 @@ mod tests {
     fn groups_are_told_by_the_words_of_their_name() {
         assert_eq!(Scope::of_group("docs-dev"), Scope::Dev);
         assert_eq!(Scope::of_group("Production"), Scope::Production);
+        assert_eq!(Scope::of_group("backend"), Scope::Production);
+        assert_eq!(Scope::of_group("backend-dev"), Scope::Dev);
         assert_eq!(Scope::of_group("postgres"), Scope::Extra("postgres".into()));
         assert_eq!(Scope::of_group("latest"), Scope::Extra("latest".into()));
         assert_eq!(Scope::of_group("all"), Scope::Extra("all".into()));

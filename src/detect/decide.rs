@@ -1,5 +1,6 @@
 //! What decides between several services of one kind: packages say which a project can use, but what its compose file
-//! starts, its database.yml names or its example environment points to is the one it does use.
+//! starts, its database.yml names or its example environment points to is the one it does use. .NET's Aspire is such a file in
+//! code: its host has a package for each service that it starts (<https://aspire.dev/integrations/overview/>).
 
 use super::confidence::SELECT;
 use super::model::Evidence;
@@ -32,10 +33,19 @@ pub(super) struct Decision<'a> {
     pub weight: u8,
 }
 
+/// The weight of what is started.
+pub(super) const STARTED: u8 = 2;
+
+/// Tells whether a package of .NET is one with which Aspire starts a service.
+fn is_hosting(package: &str) -> bool {
+    package.to_ascii_lowercase().split_once("aspire.hosting.").is_some_and(|(_, service)| !service.is_empty())
+}
+
 /// Returns what a piece of evidence decides, if it does.
 pub(super) fn decision(piece: &Evidence) -> Option<Decision<'_>> {
     let weight = match piece.ecosystem {
-        Ecosystem::Compose => 2,
+        Ecosystem::Compose => STARTED,
+        Ecosystem::Dotnet if is_hosting(&piece.package) => STARTED,
         Ecosystem::Env => 1,
         Ecosystem::Ruby if piece.package.starts_with(ADAPTER) => 1,
         _ => return None,
@@ -43,7 +53,8 @@ pub(super) fn decision(piece: &Evidence) -> Option<Decision<'_>> {
     if piece.confidence < SELECT {
         return None;
     }
-    let mut directory = split(&piece.file).0;
+    // The host of Aspire stands beside the projects that it starts.
+    let mut directory = if piece.ecosystem == Ecosystem::Dotnet { "" } else { split(&piece.file).0 };
     while ABOUT_THE_PROJECT.contains(&split(directory).1) {
         directory = split(directory).0;
     }
@@ -59,6 +70,7 @@ pub(super) fn is_within(file: &str, directory: &str) -> bool {
 mod tests {
     use crate::detect::testing::{found, selected, tree};
 
+    const APP: &str = r#"{"dependencies": {"pg": "8", "ioredis": "5"}}"#;
     const BOTH: &str = r#"{"dependencies": {"mysql2": "3", "pg": "8"}}"#;
     const COMPOSE: &str = "services:\n  db:\n    image: mysql:8\n";
 
@@ -84,6 +96,50 @@ mod tests {
         let env = (".env.example", "DATABASE_URL=postgres://localhost/a\n");
         let detection = tree(&[env, ("compose.yml", COMPOSE)]).detect();
         assert_eq!((found(&detection), selected(&detection)), (vec!["mysql", "postgres"], vec!["mysql"]));
+    }
+
+    #[test]
+    fn what_is_not_started_beside_the_database_is_an_option() {
+        let database = ("compose.yml", "services:\n  db: {image: postgres}\n");
+        let detection = tree(&[("package.json", APP), database]).detect();
+        assert_eq!((found(&detection), selected(&detection)), (vec!["postgres", "redis"], vec!["postgres"]));
+        let note = &detection.findings[1].evidence[0].note;
+        assert!(note.ends_with("; compose.yml starts postgres, but not this"), "{note}");
+        // An address to take over says that it is used, and so does what runs the product; a file without a database is not
+        // all there is; another directory is another app; and a profile starts nothing.
+        let env = (".env.example", "REDIS_URL=redis://localhost\n");
+        let mail = ("compose.yml", "services:\n  mail: {image: axllent/mailpit}\n");
+        let other = ("b/compose.yml", "services:\n  db: {image: postgres}\n");
+        let other_app = ("b/package.json", "{}");
+        let product = ("compose.prod.yml", "services:\n  cache: {image: redis}\n");
+        let profile = ("compose.yml", "services:\n  db: {image: postgres, profiles: [x]}\n");
+        for files in [&[database, env][..], &[database, product], &[mail], &[other, other_app], &[profile]] {
+            let files = [&[("package.json", APP)], files].concat();
+            assert!(selected(&tree(&files).detect()).contains(&"redis"), "{files:?}");
+        }
+    }
+
+    #[test]
+    fn the_host_of_aspire_says_what_is_started() {
+        let project = |packages: &[&str]| {
+            let references = packages.iter().map(|name| format!("<PackageReference Include=\"{name}\" />"));
+            format!("<Project><ItemGroup>{}</ItemGroup></Project>", references.collect::<String>())
+        };
+        let data = project(&["Npgsql.EntityFrameworkCore.PostgreSQL", "Microsoft.EntityFrameworkCore.SqlServer"]);
+        let bus = project(&["RabbitMQ.Client"]);
+        let host = project(&["Aspire.Hosting.AppHost", "Aspire.Hosting.SqlServer"]);
+        let files =
+            [("src/Data/Data.csproj", data.as_str()), ("src/Bus/Bus.csproj", &bus), ("AppHost/AppHost.csproj", &host)];
+        let detection = tree(&files).detect_by_catalog();
+        assert_eq!(
+            (found(&detection), selected(&detection)),
+            (vec!["mssql", "postgres", "rabbitmq"], vec!["mssql"]),
+            "{detection:?}"
+        );
+        // A project of tests hosts nothing for the app.
+        let tests = project(&["Aspire.Hosting.SqlServer", "xunit"]);
+        let files = [files[0], files[1], ("AppHost/AppHost.csproj", &tests)];
+        assert_eq!(selected(&tree(&files).detect_by_catalog()), ["postgres", "rabbitmq"]);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Examples of environment files (`.env.example` and the like): the names of the variables, and of a value nothing but the
-//! scheme of an address. Real environment files (`.env`, `.env.local`) hold secrets and are never read.
+//! scheme of an address, or the name of a driver that the catalog knows together with the variable's (`CACHE_STORE=redis`). Real environment files (`.env`, `.env.local`) hold secrets and are never read.
 
 use super::confidence::Scope;
 use super::files::Files;
@@ -98,13 +98,23 @@ fn variables(path: &str, text: &str) -> Vec<Declared> {
         push(name, Vec::new());
         if let Some(scheme) = scheme(value) {
             push(&scheme, vec![name.to_owned()]);
+        } else if let Some(driver) = driver(value) {
+            push(&format!("{name}={driver}"), vec![name.to_owned()]);
         }
     }
     found
 }
 
+/// Returns a value that could name a driver: one short plain word.
+fn driver(value: &str) -> Option<String> {
+    let value = value.split(" #").next().unwrap_or_default().trim().trim_matches(['"', '\'']);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_.".contains(c);
+    let is_word = !value.is_empty() && value.len() <= 40 && value.chars().all(plain);
+    is_word.then(|| value.to_ascii_lowercase())
+}
+
 /// Returns the scheme of an address with its `://`: of `postgresql+asyncpg://…` and `jdbc:postgresql://…` the part that names
-/// the service. Nothing else of a value is looked at.
+/// the service.
 fn scheme(value: &str) -> Option<String> {
     let value = value.trim().trim_start_matches(['"', '\'']);
     let (scheme, _) = value.split_once("://")?;
@@ -190,5 +200,20 @@ mod tests {
         ] {
             assert_eq!(scheme(value).as_deref(), expected, "{value}");
         }
+    }
+
+    #[test]
+    fn drivers_are_chosen_by_the_value_of_their_variable() {
+        let laravel = ("composer.json", r#"{"require": {"laravel/framework": "12"}}"#);
+        let env = |text: &str| tree(&[laravel, (".env.example", text)]).detect_by_catalog();
+        let detection = env("DB_CONNECTION=pgsql # or mysql\nCACHE_STORE=\"redis\"\nMAIL_HOST=mailpit\n");
+        assert_eq!(selected(&detection), ["mailpit", "postgres", "redis"]);
+        assert_eq!(found(&detection), ["mailpit", "postgres", "redis"], "the framework asks nothing any more");
+        let redis = detection.findings.iter().find(|finding| finding.name == "redis").unwrap();
+        assert_eq!(redis.evidence[0].note, "CACHE_STORE chooses redis, in an example environment");
+        let detection = env(
+            "DB_CONNECTION=sqlite\nCACHE_STORE=database\nSESSION_DRIVER=redis.example.com\n# QUEUE_CONNECTION=redis\n",
+        );
+        assert!(selected(&detection).is_empty(), "{detection:?}");
     }
 }

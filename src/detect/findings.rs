@@ -1,14 +1,18 @@
 //! From declared packages to findings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::confidence::{ALTERNATIVE, SELECT};
-use super::decide::{Decision, decision, is_within};
+use super::confidence::{ALTERNATIVE, COLLECTION, SELECT};
+use super::decide::{Decision, STARTED, decision, is_within};
 use super::model::{Evidence, Finding};
 use super::rules::{Declared, Index, ServiceRules};
+use crate::catalog::Ecosystem;
 
 /// Evidence by service, services by their place in the rules.
 type Pieces = BTreeMap<usize, Vec<Evidence>>;
+
+/// The category of the catalog without which hardly any app runs.
+const DATABASE: &str = "database";
 
 /// Asks the rules about every declared package; returns the services, the surest first.
 pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Finding> {
@@ -23,6 +27,7 @@ pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Fin
         tidy(pieces);
     }
     let evidence = without_answered_questions(&evidence, rules);
+    let collections = collections(&evidence);
     let mut findings: Vec<Finding> = evidence
         .iter()
         .map(|(service, pieces)| {
@@ -30,8 +35,11 @@ pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Fin
             let decided =
                 decided_instead(*service, &evidence, rules).map(|other| (other, ", which the project sets up"));
             let chosen = || chosen_instead(*service, &evidence, rules).map(|other| (other, " in the same manifest"));
-            let (confidence, pieces) = match decided.or_else(chosen) {
-                Some((other, why)) => (surest.min(ALTERNATIVE), as_alternative(pieces, other, why)),
+            let option = decided.or_else(chosen).map(|(other, why)| format!("an alternative to {other}{why}"));
+            let option =
+                option.or_else(|| left_out(*service, &evidence, rules)).or_else(|| collected(pieces, &collections));
+            let (confidence, pieces) = match option {
+                Some(why) => (surest.min(ALTERNATIVE), with_note(pieces, &why)),
                 None => (surest, pieces.clone()),
             };
             Finding::new(rules[*service].name, confidence, pieces)
@@ -95,7 +103,7 @@ fn decided_instead<'a>(service: usize, evidence: &Pieces, rules: &[ServiceRules<
             // What is only named chooses between the options of one manifest; what is started needs no such manifest.
             let option = |file: &str| pieces.iter().any(|piece| piece.file == file);
             mine.iter().all(|piece| {
-                let decides = |their: &Decision<'_>| their.weight > 1 || option(&piece.file);
+                let decides = |their: &Decision<'_>| their.weight == STARTED || option(&piece.file);
                 heavier.iter().any(|their| decides(their) && is_within(&piece.file, their.directory))
             })
         })
@@ -131,6 +139,45 @@ fn chosen_instead<'a>(service: usize, evidence: &Pieces, rules: &[ServiceRules<'
         .map(|(_, other, _)| rules[*other].name)
 }
 
+/// Says why this service is an option: wherever it is named the project starts a database for itself, and so all that it needs,
+/// but no compose file of it runs this. What starts no database may be a part of what is needed and says nothing.
+fn left_out(service: usize, evidence: &Pieces, rules: &[ServiceRules<'_>]) -> Option<String> {
+    let mine = || sure(&evidence[&service]);
+    let run = |piece: &Evidence| piece.ecosystem == Ecosystem::Compose;
+    if mine().next().is_none() || mine().any(|piece| decision(piece).is_some()) || evidence[&service].iter().any(run) {
+        return None;
+    }
+    let started: Vec<_> = evidence
+        .iter()
+        .filter(|(other, _)| rules[**other].category == DATABASE)
+        .flat_map(|(other, pieces)| pieces.iter().map(|piece| (rules[*other].name, piece)))
+        .filter_map(|(other, piece)| Some((other, piece, decision(piece).filter(|their| their.weight == STARTED)?)))
+        .collect();
+    let (other, piece, _) = started.first()?;
+    mine()
+        .all(|own| started.iter().any(|(_, _, their)| is_within(&own.file, their.directory)))
+        .then(|| format!("{} starts {other}, but not this", piece.file))
+}
+
+/// Returns the manifests that are collections of connectors. What is started is no option, however much it is.
+fn collections(evidence: &Pieces) -> Vec<&str> {
+    let mut services = BTreeMap::<&str, BTreeSet<usize>>::new();
+    for (service, pieces) in evidence {
+        for piece in sure(pieces).filter(|piece| decision(piece).is_none()) {
+            services.entry(&piece.file).or_default().insert(*service);
+        }
+    }
+    services.into_iter().filter(|(_, services)| services.len() >= COLLECTION).map(|(file, _)| file).collect()
+}
+
+/// Says why a service is an option that only collections of connectors name.
+fn collected(pieces: &[Evidence], collections: &[&str]) -> Option<String> {
+    let first = sure(pieces).next()?;
+    sure(pieces)
+        .all(|piece| decision(piece).is_none() && collections.contains(&piece.file.as_str()))
+        .then(|| format!("one of the many connectors in {}", first.file))
+}
+
 /// Names the manifest that a piece of evidence stands in. Modules that are named after the service they speak to
 /// (`Shop.Migrations.Postgres` beside `Shop.Migrations.MySql`) are the providers of one app, which takes one of them: they
 /// are like one manifest.
@@ -142,7 +189,7 @@ fn manifest(piece: &Evidence, service: &str) -> String {
     if is_named { "the providers".to_owned() } else { piece.file.clone() }
 }
 
-fn as_alternative(pieces: &[Evidence], other: &str, why: &str) -> Vec<Evidence> {
-    let note = |piece: &Evidence| format!("{}; an alternative to {other}{why}", piece.note);
+fn with_note(pieces: &[Evidence], why: &str) -> Vec<Evidence> {
+    let note = |piece: &Evidence| format!("{}; {why}", piece.note);
     pieces.iter().map(|piece| Evidence { note: note(piece), ..piece.clone() }).collect()
 }

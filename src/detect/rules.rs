@@ -13,6 +13,8 @@ use crate::catalog::{self, Ecosystem, OneOf, Rules};
 pub struct ServiceRules<'a> {
     /// Name of the catalog service.
     pub name: &'a str,
+    /// Its category in the catalog.
+    pub category: &'a str,
     /// The packages that reveal it.
     pub detect: &'a IndexMap<Ecosystem, Rules>,
     /// The kind of which a project uses one, if it is of such a kind.
@@ -23,7 +25,12 @@ pub struct ServiceRules<'a> {
 pub fn catalog_rules() -> Vec<ServiceRules<'static>> {
     catalog::services()
         .iter()
-        .map(|(name, service)| ServiceRules { name, detect: &service.detect, one_of: service.one_of.as_ref() })
+        .map(|(name, service)| ServiceRules {
+            name,
+            category: &service.category,
+            detect: &service.detect,
+            one_of: service.one_of.as_ref(),
+        })
         .collect()
 }
 
@@ -101,6 +108,13 @@ impl<'a> Index<'a> {
         }
     }
 
+    /// Returns the rules about a whole name. An image that is not known by its full name is known by the end of it: it is a
+    /// copy on another registry (`registry.example.com/hub/library/postgres`) or a build of the same product.
+    fn whole(&self, ecosystem: Ecosystem, name: &str) -> Option<&Vec<Rule>> {
+        let ends = name.match_indices('/').filter(|_| ecosystem == Ecosystem::Compose).map(|(at, _)| &name[at + 1..]);
+        std::iter::once(name).chain(ends).find_map(|name| self.whole.get(&(ecosystem, name.to_owned())))
+    }
+
     /// Returns what one declared package is evidence of: services by their place in the rules.
     pub(super) fn evidence(&self, declared: &Declared) -> Vec<(usize, Evidence)> {
         let name = canonical(declared.ecosystem, &declared.name);
@@ -109,7 +123,7 @@ impl<'a> Index<'a> {
             .iter()
             .filter(|(ecosystem, prefix, _)| *ecosystem == declared.ecosystem && name.starts_with(prefix.as_str()))
             .map(|(_, _, rule)| rule);
-        let whole = self.whole.get(&(declared.ecosystem, name.clone()));
+        let whole = self.whole(declared.ecosystem, &name);
         let extras: Vec<String> = declared.extras.iter().map(|extra| canonical(Ecosystem::Python, extra)).collect();
         let asked = |rule: &&Rule| rule.extra.as_ref().is_none_or(|extra| extras.contains(extra));
         whole
@@ -133,6 +147,9 @@ fn evidence(declared: &Declared, rule: &Rule, service: &str) -> Evidence {
         _ if declared.ecosystem == Ecosystem::Prisma => (STRONG, format!("the datasource's provider is {service}")),
         Rank::Strong if declared.ecosystem == Ecosystem::Compose => {
             (STRONG * declared.scope.factor(), format!("{package} runs {service}"))
+        }
+        Rank::Strong if declared.ecosystem == Ecosystem::Env && declared.name.contains('=') => {
+            (STRONG * declared.scope.factor(), format!("{package} chooses {service}"))
         }
         Rank::Strong if declared.ecosystem == Ecosystem::Env => {
             (STRONG * declared.scope.factor(), format!("{package} holds an address of {service}"))

@@ -28,7 +28,7 @@ impl MemoryTree {
         let services = services();
         let rules: Vec<_> = services
             .iter()
-            .map(|(name, detect, one_of)| ServiceRules { name, detect, one_of: one_of.as_ref() })
+            .map(|(name, category, detect, one_of)| ServiceRules { name, category, detect, one_of: one_of.as_ref() })
             .collect();
         super::detect(self, &rules)
     }
@@ -59,11 +59,12 @@ pub(super) fn found(detection: &Detection) -> Vec<&str> {
     names
 }
 
-type Service = (&'static str, IndexMap<Ecosystem, Rules>, Option<OneOf>);
+type Service = (&'static str, String, IndexMap<Ecosystem, Rules>, Option<OneOf>);
 
 fn services() -> Vec<Service> {
     let text = "
 postgres:
+  category: database
   oneOf: {kind: relational database, rank: 1}
   detect:
     node: {strong: [pg, '@prisma/adapter-pg'], weak: ['@neondatabase/serverless'], tests: ['@testcontainers/postgresql']}
@@ -76,6 +77,7 @@ postgres:
     compose: {strong: [postgres, pgvector/pgvector]}
     env: {strong: ['postgres://', 'postgresql://']}
 mysql:
+  category: database
   oneOf: {kind: relational database, rank: 2}
   detect:
     node: {strong: [mysql2]}
@@ -88,6 +90,7 @@ mysql:
     compose: {strong: [mysql]}
     env: {strong: ['mysql://', 'mysql2://']}
 mongodb:
+  category: database
   detect:
     ruby: {strong: [mongoid]}
     elixir: {strong: [mongodb_driver]}
@@ -131,11 +134,13 @@ otel:
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Entry {
+        #[serde(default)]
+        category: String,
         detect: IndexMap<Ecosystem, Rules>,
         one_of: Option<OneOf>,
     }
     let entries: IndexMap<String, Entry> = serde_yaml::from_str(text).unwrap();
-    entries.into_iter().map(|(name, entry)| (&*name.leak(), entry.detect, entry.one_of)).collect()
+    entries.into_iter().map(|(name, entry)| (&*name.leak(), entry.category, entry.detect, entry.one_of)).collect()
 }
 
 /// Pieces that manifests are made of, so that random texts get past the first check of each reader.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use super::model::Tree;
-use super::testing::tree;
+use super::testing::{found, selected, tree};
 
 /// Pieces that these manifests are made of, so that random texts get past the first check of each reader.
 const PIECES: [&str; 60] = [
@@ -184,3 +184,19 @@ const WHOLE: [(&str, &str); 6] = [
         "{\n  // a\n  \"imports\": {\"pg\": \"npm:pg@8\"},\n  \"tasks\": {\"dev\": \"deno run --watch main.ts\"},\n}\n",
     ),
 ];
+
+#[test]
+fn a_collection_of_connectors_is_no_list_of_needs() {
+    let packages = ["pg", "mongodb", "ioredis", "kafkajs", "amqplib", "@clickhouse/client", "meilisearch", "nats"];
+    let manifest = |packages: &[&str]| {
+        let dependencies: Vec<String> = packages.iter().map(|name| format!("\"{name}\": \"1\"")).collect();
+        format!("{{\"dependencies\": {{{}}}}}", dependencies.join(", "))
+    };
+    let (all, some, app) = (manifest(&packages), manifest(&packages[1..]), manifest(&["ioredis"]));
+    let detection =
+        tree(&[("packages/nodes/package.json", &all), ("packages/app/package.json", &app)]).detect_by_catalog();
+    assert_eq!((found(&detection).len(), selected(&detection)), (8, vec!["redis"]));
+    let mongodb = detection.findings.iter().find(|finding| finding.name == "mongodb").unwrap();
+    assert!(mongodb.evidence[0].note.ends_with("; one of the many connectors in packages/nodes/package.json"));
+    assert_eq!(selected(&tree(&[("package.json", &some)]).detect_by_catalog()).len(), 7);
+}

@@ -119,3 +119,18 @@ fn malformed_files_are_warnings_with_a_line_and_the_rest_counts() {
     assert_eq!(places[0], (".devcontainer/devcontainer.json", 2));
     assert_eq!(places[1].0, "compose.yml");
 }
+
+#[test]
+fn copies_on_other_registries_are_known_by_the_end_of_their_names() {
+    for (image, expected) in [
+        ("registry.example.com/hub/library/postgres:17", vec!["postgres"]),
+        ("${REGISTRY}/redis:8", vec!["redis"]),
+        ("acme/postgres", vec!["postgres"]),
+        ("registry.example.com/axllent/mailpit", vec!["mailpit"]),
+        ("acme/postgres/backup", vec![]),
+        ("acme/my-redis", vec![]),
+    ] {
+        let compose = format!("services:\n  a: {{image: '{image}'}}\n");
+        assert_eq!(selected(&tree(&[("compose.yml", &compose)]).detect()), expected, "{image}");
+    }
+}

@@ -90,8 +90,14 @@ fn pyproject(toml: &Toml) -> Vec<(Requirement, Scope)> {
         }
     }
     // PEP 735: groups are for those who develop the project; `{include-group = …}` repeats another one.
+    let default = toml.get(&["tool", "uv", "default-groups"]);
     for (name, _, list) in toml.get(&["dependency-groups"]).map(Toml::entries).unwrap_or_default() {
-        strings(Some(list), &Scope::of_group(name), &mut found);
+        let scope = match Scope::of_group(name) {
+            // https://docs.astral.sh/uv/concepts/projects/dependencies/#default-groups
+            Scope::Extra(_) if default.is_some_and(|groups| names_group(groups, name)) => Scope::Runtime,
+            scope => scope,
+        };
+        strings(Some(list), &scope, &mut found);
     }
     strings(toml.get(&["tool", "uv", "dev-dependencies"]), &Scope::Dev, &mut found);
     for (name, _, environment) in toml.get(&["tool", "hatch", "envs"]).map(Toml::entries).unwrap_or_default() {
@@ -102,7 +108,7 @@ fn pyproject(toml: &Toml) -> Vec<(Requirement, Scope)> {
     table(toml.get(&["tool", "poetry", "dependencies"]), &Scope::Runtime, &mut found);
     table(toml.get(&["tool", "poetry", "dev-dependencies"]), &Scope::Dev, &mut found);
     for (name, _, group) in toml.get(&["tool", "poetry", "group"]).map(Toml::entries).unwrap_or_default() {
-        let optional = matches!(group.get(&["optional"]), Some(Toml { kind: super::toml::Kind::True, .. }));
+        let optional = is_true(group.get(&["optional"]));
         let scope = match Scope::of_group(name) {
             // A group of Poetry is installed unless it is said to be optional.
             Scope::Extra(_) if !optional => Scope::Runtime,
@@ -128,6 +134,16 @@ fn pipfile(toml: &Toml) -> Vec<(Requirement, Scope)> {
     found
 }
 
+/// Tells whether a list of groups has this one: `all` is every one.
+fn names_group(groups: &Toml, name: &str) -> bool {
+    groups.text() == Some("all") || groups.list().iter().any(|group| group.text() == Some(name))
+}
+
+/// Tells whether a value is `true`.
+fn is_true(value: Option<&Toml>) -> bool {
+    value.is_some_and(|value| value.kind == super::toml::Kind::True)
+}
+
 /// Reads a list of requirement strings.
 fn strings(list: Option<&Toml>, scope: &Scope, found: &mut Vec<(Requirement, Scope)>) {
     for entry in list.map(Toml::list).unwrap_or_default() {
@@ -143,7 +159,7 @@ fn table(entries: Option<&Toml>, scope: &Scope, found: &mut Vec<(Requirement, Sc
         let extras = value.get(&["extras"]).map(Toml::list).unwrap_or_default();
         let extras = extras.iter().filter_map(Toml::text).map(str::to_owned).collect();
         // Whatever is said to be optional is installed through an extra only.
-        let optional = value.get(&["optional"]).is_some();
+        let optional = is_true(value.get(&["optional"]));
         let scope = if optional && *scope == Scope::Runtime { Scope::Optional } else { scope.clone() };
         found.push((Requirement { name: name.clone(), extras, line: *line }, scope));
     }

@@ -113,3 +113,17 @@ fn a_malformed_pyproject_is_a_warning_with_its_place() {
     assert!(detection.warnings[0].what.starts_with("`pyproject.toml` is malformed: "), "{:?}", detection.warnings);
     assert_eq!(detection.warnings[0].place.as_ref().unwrap().line, 2);
 }
+
+#[test]
+fn groups_that_are_installed_by_default_are_the_apps() {
+    let groups = "[dependency-groups]\nstore = ['redis']\ndev = ['psycopg']\n";
+    assert!(selected(&pyproject(groups)).is_empty());
+    let uv = |default: &str| format!("{groups}[tool.uv]\ndefault-groups = {default}\n");
+    assert_eq!(selected(&pyproject(&uv("['dev', 'store']"))), ["redis"]);
+    assert_eq!(selected(&pyproject(&uv("'all'"))), ["redis"]);
+    assert!(selected(&pyproject(&uv("['dev']"))).is_empty());
+    let poetry =
+        |optional: &str| format!("[tool.poetry.dependencies]\nredis = {{version = '5', optional = {optional}}}\n");
+    assert_eq!(selected(&pyproject(&poetry("false"))), ["redis"]);
+    assert!(selected(&pyproject(&poetry("true"))).is_empty());
+}
