@@ -16,6 +16,7 @@ mod eject;
 mod ending;
 mod env;
 mod exec;
+mod help;
 mod init;
 mod login;
 mod logout;
@@ -58,8 +59,9 @@ const STYLES: Styles = Styles::styled()
 /// Real backing services in development and a one-command deploy, from one small kilter.yaml.
 #[derive(Debug, Parser)]
 #[command(name = "kilter", version, about, max_term_width = 100, styles = STYLES)]
+#[command(disable_help_subcommand = true)]
 #[command(
-    after_help = "Start in a project with `kilter init`, then `kilter up`. \
+    after_help = "Start in a project with `kilter init`, then `kilter up`. `kilter help` shows the way, and explains. \
     Exit codes: 0 done, 1 the project is wrong or a check failed, 2 usage, 3 something is missing, 4 a tool failed, \
     5 refused or not confirmed, 70 a bug in kilter, 130 interrupted."
 )]
@@ -129,6 +131,7 @@ pub(crate) enum Command {
     Completions(completions::Args),
     Man(man::Args),
     Version(version::Args),
+    Help(help::Args),
 }
 
 impl Command {
@@ -163,6 +166,7 @@ impl Command {
             Self::Completions(args) => completions::run(args, ctx),
             Self::Man(args) => man::run(args, ctx),
             Self::Version(args) => version::run(args, ctx),
+            Self::Help(args) => help::run(args, ctx),
         }
     }
 }
