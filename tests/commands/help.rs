@@ -12,7 +12,7 @@ fn commands(project: &Project) -> Vec<Vec<String>> {
         let list = help.split("\nCommands:\n").nth(1).unwrap_or_default();
         for line in list.lines().take_while(|line| !line.is_empty()) {
             let name = line.split_whitespace().next().unwrap_or_default();
-            if line.starts_with("  ") && !line.starts_with("   ") && !(name == "help" && !words.is_empty()) {
+            if line.starts_with("  ") && !line.starts_with("   ") && (name != "help" || words.is_empty()) {
                 all.push(words.iter().cloned().chain([name.to_owned()]).collect());
             }
         }

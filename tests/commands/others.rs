@@ -158,9 +158,9 @@ fn bash_completes_what_there_is() {
     let yaml = "services: [redis, {name: reports, from: postgres}]\nenvironments: {staging: {env: {A: b}}}\n";
     let project = Project::new("shop").file("kilter.yaml", yaml);
     let script = project.outside("kilter.bash");
-    fs::write(&script, project.kilter(&["completions", "bash"]).succeeds().stdout).unwrap();
-    let kilter = project.kilter::<&str>(&[]).into_command();
-    let path = format!("{}:/usr/bin:/bin", Path::new(kilter.get_program()).parent().unwrap().display());
+    kilter::fsx::write(&script, project.kilter(&["completions", "bash"]).succeeds().stdout.as_bytes()).unwrap();
+    let program = project.kilter::<&str>(&[]).into_command();
+    let path = format!("{}:/usr/bin:/bin", Path::new(program.get_program()).parent().unwrap().display());
     for (line, offered) in [
         ("kilter add postg", &["postgres"][..]),
         ("kilter remove re", &["redis", "reports"]),

@@ -189,8 +189,7 @@ fn what_clashes_is_said_before_consent() {
     let other = project.outside("elsewhere/cache");
     let taken = serde_json::json!({"instances": {"cache": {"dir": other, "blocks": [20000]}}}).to_string();
     std::fs::create_dir_all(&other).unwrap();
-    std::fs::create_dir_all(project.state().join("kilter")).unwrap();
-    std::fs::write(project.state().join("kilter/machine.json"), taken).unwrap();
+    kilter::fsx::write(&project.state().join("kilter/machine.json"), taken.as_bytes()).unwrap();
     let mut terminal = Terminal::start(&project, kilter(&project, &["init"]));
     terminal.sees("Which services?");
     terminal.press(ENTER);

@@ -13,19 +13,20 @@ pub(crate) struct Page {
     lines: Vec<String>,
     /// The line to begin with.
     top: usize,
-    /// The line that the screen really began with: the end of the page stays at its foot.
-    shown: Cell<usize>,
+    /// The line to begin with that shows the end of the page: further down there is nothing.
+    end: Cell<usize>,
 }
 
 impl Page {
     /// Opens a page.
     pub(crate) fn new(lines: &[String]) -> Self {
-        Self { lines: lines.to_vec(), top: 0, shown: Cell::new(0) }
+        Self { lines: lines.to_vec(), top: 0, end: Cell::new(usize::MAX) }
     }
 
     /// Presses a key.
     pub(crate) fn key(&mut self, key: Key) -> Reply {
-        let (at, last) = (self.shown.get(), self.lines.len().saturating_sub(1));
+        let last = self.lines.len().saturating_sub(1);
+        let at = self.top.min(self.end.get());
         match key {
             Key::Enter | Key::Char('y' | 'Y') => return Reply::Answer(Answer::Yes),
             Key::Char('n' | 'N') => return Reply::No,
@@ -55,8 +56,10 @@ impl Page {
             rows.extend(parts.map(|part| (number, row(diff_look(line), part))));
         }
         let wanted = rows.iter().position(|(number, _)| *number >= self.top).unwrap_or(0);
-        let start = wanted.min(rows.len().saturating_sub(height));
-        self.shown.set(rows.get(start).map_or(0, |(number, _)| *number));
+        let last = rows.len().saturating_sub(height);
+        let begins = |row: &usize| *row == 0 || rows[*row - 1].0 != rows[*row].0;
+        self.end.set((last..rows.len()).find(begins).map_or(usize::MAX, |row| rows[row].0));
+        let start = wanted.min(last);
         let below = rows.len().saturating_sub(start + height);
         let mut shown: Vec<Row> = rows.into_iter().skip(start).take(height).map(|(_, row)| row).collect();
         if below > 0 && height > 1 {
@@ -84,8 +87,11 @@ mod tests {
         page.key(Key::End);
         assert_eq!(seen(&page), ["e", "x", "last"]);
         page.key(Key::Up);
-        assert_eq!(seen(&page), ["two ", "and", "… 4 more below: ↓"], "from what was shown, by a line");
+        assert_eq!(seen(&page), ["thre", "e", "… 2 more below: ↓"], "from the end, by a line");
         page.key(Key::Home);
         assert_eq!(seen(&page)[0], "one");
+        page.key(Key::Down);
+        page.key(Key::Down);
+        assert_eq!(seen(&page)[0], "thre", "however fast the keys come");
     }
 }
