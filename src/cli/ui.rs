@@ -225,6 +225,8 @@ impl Ui {
             let style =
                 ProgressStyle::with_template("{spinner} {msg} {elapsed}").unwrap_or(ProgressStyle::default_spinner());
             let bar = self.bars().add(ProgressBar::new_spinner().with_style(style).with_message(text.to_owned()));
+            // At once, and not when the thread that goes on drawing gets its turn: this may be the first text of a command.
+            bar.tick();
             bar.enable_steady_tick(std::time::Duration::from_millis(120));
             bar
         });
