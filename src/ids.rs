@@ -8,6 +8,19 @@ use sha2::{Digest as _, Sha256};
 /// Longest project name, so that `<name>-dev`, `kilter-<name>` and pod names stay within 63 characters.
 pub const MAX_NAME: usize = 40;
 
+/// The app's own name among services and components, under which its release, artifacts and slots are kept.
+pub const APP: &str = "app";
+
+/// Returns what a route leads by, for comparison: a path prefix is the same with and without a slash at its end (the Gateway API's
+/// `PathPrefix`), a host name is itself.
+pub fn route_of(route: &str) -> &str {
+    match route.starts_with('/').then(|| route.trim_end_matches('/')) {
+        Some("") => "/",
+        Some(path) => path,
+        None => route,
+    }
+}
+
 /// A DNS-1123 label of at most [`MAX_NAME`] characters: the name of a project, service, component or environment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]

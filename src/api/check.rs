@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{About, AppId, Component, MAX_SEALED, Platform, Template, check_sealed};
-use crate::ids::Name;
+use crate::ids::{APP, Name, route_of};
 
 /// Most bytes of all variables and commands of an app.
 const MAX_TEXT: usize = 128 * 1024;
@@ -136,13 +136,25 @@ fn domain_complaint(what: &str, domain: &str, id: &AppId, platform: &Platform) -
 
 fn components(id: &AppId, template: &Template, platform: &Platform, wrong: &mut Vec<String>) {
     let mut names: Vec<&str> = Vec::new();
+    let mut routes: BTreeMap<&str, &str> = BTreeMap::new();
     for component in &template.components {
         let name = &component.name;
+        if name == APP {
+            wrong.push(format!("components: `{APP}` is the app's own name; give the component another"));
+            continue;
+        }
         if Name::new(name).is_err() || names.contains(&name.as_str()) || format!("{}-{name}", id.app()).len() > 63 {
             wrong.push(format!("components: `{}` is not a name, is there twice, or is too long", shown(name)));
             continue;
         }
         names.push(name);
+        let leads = component.route.as_deref().map(route_of);
+        if let Some((route, first)) = leads.and_then(|route| Some((route, routes.insert(route, name)?))) {
+            wrong.push(format!(
+                "components.{name}: `{}` is the route of `{first}` already; give one of them another",
+                shown(route)
+            ));
+        }
         self::component(&format!("components.{name}"), component, id, platform, wrong);
     }
 }
@@ -160,7 +172,9 @@ fn component(what: &str, component: &Component, id: &AppId, platform: &Platform,
         wrong.push(format!("{what}: a route needs a port"));
     }
     if route.starts_with('/') {
-        if !is_route(route) {
+        if route_of(route) == "/" {
+            wrong.push(format!("{what}: the path `/` is the app's own; give a path below it, or a host name"));
+        } else if !is_route(route) {
             wrong.push(format!("{what}: `{}` is not a path that a route can have", shown(route)));
         }
     } else if *route == format!("{}.{}", id.host_label(), platform.domain) {
@@ -323,6 +337,27 @@ mod tests {
     }
 
     #[test]
+    fn no_two_components_have_one_route() {
+        let of = |routes: &[&str]| {
+            let component = |(n, route): (usize, &&str)| Component {
+                name: format!("c{n}"),
+                port: Some(80),
+                route: Some((*route).to_owned()),
+                ..Component::default()
+            };
+            complaints(|t| t.components = routes.iter().enumerate().map(component).collect())
+        };
+        assert_eq!(of(&["/api", "/api2", "/api/v2", "a.example.org", "b.example.org"]), Vec::<String>::new());
+        // The Gateway API takes a path prefix with and without a slash at its end for one.
+        for twice in [["/api", "/api"], ["/api", "/api/"], ["a.example.org", "a.example.org"]] {
+            let route = twice[0];
+            let expected = format!("components.c1: `{route}` is the route of `c0` already; give one of them another");
+            assert_eq!(of(&twice), [expected]);
+        }
+        assert_eq!(of(&["/"]).len(), 1);
+    }
+
+    #[test]
     fn what_is_wrong_is_named_in_one_line() {
         let one = |change: fn(&mut Template), word: &str| {
             let found = complaints(change);
@@ -341,6 +376,7 @@ mod tests {
         one(|t| drop(t.resources.requests.insert("cpu".into(), "lots".into())), "resources");
         one(|t| t.secrets = vec![SecretRef { name: "../x".into(), ..SecretRef::default() }], "secrets");
         one(|t| t.components = vec![Component { name: "../x".into(), ..Component::default() }], "components");
+        one(|t| t.components = vec![Component { name: "app".into(), ..Component::default() }], "app's own name");
         one(
             |t| t.components = vec![Component { name: "x".into(), route: Some("/x".into()), ..Component::default() }],
             "port",

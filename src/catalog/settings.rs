@@ -18,6 +18,8 @@ pub struct Setting {
     pub kind: SettingKind,
     /// What it is when nobody says anything: a text of the chart, or a template of `catalog.yaml`.
     pub default: String,
+    /// The fewest and the most characters of a text, as the schema has them.
+    pub length: (usize, usize),
     /// What values.yaml says about it; empty when it says nothing.
     pub about: String,
 }
@@ -48,6 +50,7 @@ impl EmbeddedChart {
             path: path.join("."),
             kind,
             default: default.to_owned(),
+            length: length(&schema, path),
             about: comment(text, path),
         };
         let mut found = vec![setting(&["image"], SettingKind::Image, &service.image)];
@@ -81,10 +84,22 @@ impl EmbeddedChart {
     }
 }
 
+/// The fewest and the most characters that the schema of the value at a path takes.
+fn length(root: &Value, path: &[&str]) -> (usize, usize) {
+    let at = path.iter().fold(root, |schema, key| &resolved(root, schema)["properties"][*key]);
+    let bound = |name: &str| resolved(root, at)[name].as_u64().and_then(|number| usize::try_from(number).ok());
+    (bound("minLength").unwrap_or(0), bound("maxLength").unwrap_or(usize::MAX))
+}
+
+/// A schema, or what it refers to.
+fn resolved<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
+    let referred = schema["$ref"].as_str().and_then(|at| root.pointer(at.strip_prefix('#')?));
+    referred.unwrap_or(schema)
+}
+
 /// Tells whether a schema is that of a text, by itself or by reference.
 fn is_text(root: &Value, schema: &Value) -> bool {
-    let referred = schema["$ref"].as_str().and_then(|at| root.pointer(at.strip_prefix('#')?));
-    referred.unwrap_or(schema)["type"] == "string"
+    resolved(root, schema)["type"] == "string"
 }
 
 /// The comment right above a value, or above the values it follows without a blank line.
@@ -135,6 +150,7 @@ mod tests {
         assert!(settings[2].about.starts_with("Password of the user"), "{:?}", settings[2]);
         assert!(settings[4].about.starts_with("The database of the app"), "{:?}", settings[4]);
         assert_eq!(settings[1].about, "");
+        assert_eq!((settings[2].length, settings[3].length), ((1, usize::MAX), (1, 63)));
     }
 
     #[test]

@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::ahead::Ahead;
 use super::context::Context;
 use super::ending::{Ending, finish};
-use super::project::{Project, load, unknown_catalog_service};
-use super::wizard::{self, AddFlow, Chosen, chosen, example, line, renders};
-use crate::artifacts::unified_diff;
+use super::project::{Project, unknown_catalog_service};
+use super::proposal::{Proposal, in_a_line};
+use super::wizard::{self, AddFlow, Chosen, chosen, commands, example};
 use crate::catalog::{self, SettingKind};
 use crate::config::edit::{Edit, add_service};
 use crate::config::model::{EnvValue, ServiceEntry, ServiceSpec};
@@ -81,8 +81,16 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
             Edit::Unchanged => ctx.ui.talk(&format!("`{}` is in kilter.yaml already.", entry.name())),
         }
     }
-    let advice = "`kilter env` shows every address.";
-    let ending = Ending { old, services: added, dry_run: args.dry_run, verb: "Added", guide: true, advice, lesson };
+    let ending = Ending {
+        old,
+        report: Ending::names(&added),
+        services: added,
+        dry_run: args.dry_run,
+        verb: "Added",
+        guide: true,
+        advice: "`kilter env` shows every address.",
+        lesson,
+    };
     finish(ctx, project, text.unwrap_or_default(), &ending)
 }
 
@@ -208,18 +216,23 @@ fn ask(args: &Args, ctx: &Context) -> Result<(Vec<ServiceEntry>, Vec<String>)> {
     drop(work);
     let specs: Vec<ServiceSpec> = project.loaded.config.services.iter().flatten().map(ServiceEntry::spec).collect();
     let there: Vec<String> = specs.iter().map(|spec| spec.name.clone()).collect();
+    let facts = project.known_facts(&found);
+    // What is wrong already is said before anything is asked.
+    Proposal::new(ctx, &project, project.text.clone().unwrap_or_default(), &facts, true)?.require_place()?;
+    let proposal = |chosen: &[Chosen]| Proposal::new(ctx, &project, with(&project, chosen)?, &facts, true);
     let ahead = Ahead::start(ctx);
     let flow = AddFlow {
         project: project.name.as_str(),
         there: &there,
         given: &given(&specs, &project),
         found: &found.findings,
-        page: &|chosen| page(&project, chosen),
+        page: &|chosen| page(ctx, &proposal(chosen)?, chosen),
+        clash: &|chosen| proposal(chosen).err().map(|error| in_a_line(&error)),
         watch: &|chosen| ahead.render(chosen_entries(chosen).unwrap_or_default()),
     };
     let answers = wizard::run(&ctx.ui, &flow)?;
     let chosen = chosen(&answers);
-    ctx.ui.talk(&format!("The same without questions: `{}`", line(&chosen)));
+    ctx.ui.talk(&format!("The same without questions: `{}`", ctx.pasteable(&commands(&chosen))));
     let work = ctx.ui.work("rendering");
     ahead.finish();
     drop(work);
@@ -241,22 +254,23 @@ fn given(specs: &[ServiceSpec], project: &Project) -> BTreeMap<String, String> {
     given
 }
 
-/// What is consented to: the diff, what will be rendered, and the command that does the same.
-fn page(project: &Project, chosen: &[Chosen]) -> Result<Vec<String>> {
-    let old = project.text.clone().unwrap_or_default();
+/// kilter.yaml with what was chosen.
+fn with(project: &Project, chosen: &[Chosen]) -> Result<String> {
     let mut text = project.text.clone();
     for entry in chosen_entries(chosen)? {
         if let Edit::Changed(new) = add_service(text.as_deref(), &entry)? {
             text = Some(new);
         }
     }
-    let text = text.unwrap_or_default();
-    load(&text, project.lock.as_ref())?;
-    let diff = unified_diff("kilter.yaml", old.as_bytes(), text.as_bytes());
-    let mut lines: Vec<String> = diff.lines().map(str::to_owned).collect();
-    lines.push(String::new());
-    lines.extend(renders(chosen));
-    lines.extend([String::new(), "The same without questions:".into(), format!("  {}", line(chosen))]);
+    Ok(text.unwrap_or_default())
+}
+
+/// What is consented to: the diff, what will be rendered, and the command that does the same.
+fn page(ctx: &Context, proposal: &Proposal, chosen: &[Chosen]) -> Result<Vec<String>> {
+    let names: Vec<String> = chosen.iter().map(|one| one.name.clone()).collect();
+    let mut lines = proposal.lines(ctx, &names)?;
+    lines.extend([String::new(), "The same without questions:".into()]);
+    lines.push(format!("  {}", ctx.pasteable(&commands(chosen))));
     Ok(lines)
 }
 
@@ -306,7 +320,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cli::wizard::commands;
 
     #[test]
     fn what_is_chosen_is_what_its_command_says() {

@@ -22,11 +22,13 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// Shows one environment of an app: its state, its history, and what is wrong.
+    #[command(after_help = "Examples:\n  kilter apps show\n  kilter apps show acme/shop --env staging")]
     Show {
         #[command(flatten)]
         app: One,
     },
     /// Prints the last lines of what an app says.
+    #[command(after_help = "Examples:\n  kilter apps logs\n  kilter apps logs acme/shop --component worker --tail 20")]
     Logs {
         #[command(flatten)]
         app: One,
@@ -38,6 +40,9 @@ enum Action {
         tail: u16,
     },
     /// Deletes one environment of an app: its pods, its addresses, its namespace and what is in it.
+    #[command(
+        after_help = "Examples:\n  kilter apps delete acme/shop --env staging\n  kilter apps delete acme/shop --env staging --yes    # for a script"
+    )]
     Delete {
         #[command(flatten)]
         app: One,
@@ -226,7 +231,7 @@ fn table<const N: usize>(ctx: &Context, heads: [&str; N], rows: &[[String; N]]) 
         let cells = cells.iter().enumerate().map(|(column, text)| format!("{text:0$}", width(column)));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    ctx.ui.result(&ctx.ui.faint(&line(heads.to_vec())));
+    ctx.ui.result(&ctx.ui.strong(&line(heads.to_vec())));
     for row in &rows {
         ctx.ui.result(&line(row.iter().map(String::as_str).collect()));
     }

@@ -19,6 +19,7 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// Shows what a service is, what it takes, what it gives the app and how it is detected.
+    #[command(after_help = "Example:\n  kilter catalog show postgres")]
     Show {
         /// Which service.
         #[arg(value_name = "SERVICE", add = clap_complete::ArgValueCandidates::new(super::candidates::catalog))]
@@ -52,7 +53,7 @@ fn list(ctx: &Context) {
         for (name, about) in services.iter().filter(|(_, about)| about.category == category) {
             let gives: Vec<&str> = about.provides.keys().map(String::as_str).collect();
             ctx.ui.result(&format!("  {name:12} {}", about.description));
-            ctx.ui.result(&format!("  {:12} {}", "", ctx.ui.faint(&gives.join(", "))));
+            ctx.ui.result(&format!("  {:12} {}", "", gives.join(", ")));
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Global;
 use super::ui::Ui;
 use crate::diag::{Error, Result};
+use crate::exec::shell_word;
 use crate::toolchain::{Proxy, Settings, Tool};
 
 /// What a command has at hand.
@@ -70,6 +71,23 @@ impl Context {
     pub(crate) fn silent(&self) -> Self {
         let global = Global { offline: true, no_input: true, quiet: true, ..self.global.clone() };
         Self { global, ui: Ui::silent(), vars: self.vars.clone(), cwd: self.cwd.clone() }
+    }
+
+    /// Writes commands of kilter, each as its words, as one line to paste where this one was typed: with the directory and the
+    /// instance that this one was told.
+    pub(crate) fn pasteable(&self, commands: &[Vec<String>]) -> String {
+        let mut told = Vec::new();
+        if let Some(dir) = &self.global.directory {
+            told.extend(["-C".to_owned(), dir.to_string_lossy().into_owned()]);
+        }
+        if let Some(name) = self.global.instance.as_deref().filter(|name| self.var("KILTER_INSTANCE") != Some(*name)) {
+            told.extend(["--instance".to_owned(), name.to_owned()]);
+        }
+        let line = |words: &Vec<String>| {
+            let (program, rest) = words.split_at(words.len().min(1));
+            program.iter().chain(&told).chain(rest).map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
+        };
+        commands.iter().map(line).collect::<Vec<_>>().join(" && ")
     }
 
     /// Returns a variable of the environment; an empty one counts as unset.

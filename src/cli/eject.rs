@@ -99,6 +99,7 @@ fn ask(args: &Args, ctx: &Context) -> Result<String> {
         ..Item::default()
     };
     let items: Vec<Item> = rows.iter().map(item).collect();
+    let same = |name: &str| ctx.pasteable(&[["kilter", "eject", name].map(str::to_owned).to_vec()]);
     let page = |name: &str| {
         let shown = rows.iter().find(|(thing, ..)| thing.to_string() == name).map(|(_, copy, _)| copy.shown.clone());
         vec![
@@ -107,13 +108,13 @@ fn ask(args: &Args, ctx: &Context) -> Result<String> {
             "Commit both. Deleting the copy returns to the default.".to_owned(),
             String::new(),
             "The same without questions:".to_owned(),
-            format!("  kilter eject {name}"),
+            format!("  {}", same(name)),
         ]
     };
     let flow = EjectFlow { things: &items, page: &page };
     let answers = wizard::run(&ctx.ui, &flow)?;
     let thing = flow.chosen(&answers).ok_or_else(|| Error::bug("a wizard without an answer"))?;
-    ctx.ui.talk(&format!("The same without questions: `kilter eject {thing}`"));
+    ctx.ui.talk(&format!("The same without questions: `{}`", same(&thing)));
     Ok(thing)
 }
 

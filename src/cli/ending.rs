@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::context::Context;
 use super::project::{Outcome, Prepared, Project, begin_guide, tell_guide};
+use super::proposal::Proposal;
 use crate::artifacts::unified_diff;
 use crate::diag::{Error, Result};
 
@@ -22,31 +23,41 @@ pub(super) struct Ending {
     pub(super) guide: bool,
     /// What there is to know afterwards.
     pub(super) advice: &'static str,
-    /// What a wizard says before its last line.
+    /// What is said before the last line.
     pub(super) lesson: Vec<String>,
+    /// What the result begins with, for programs.
+    pub(super) report: Map<String, Value>,
+}
+
+impl Ending {
+    /// The report that names the services.
+    pub(super) fn names(services: &[String]) -> Map<String, Value> {
+        Map::from_iter([("services".to_owned(), json!(services))])
+    }
+
+    /// The result for programs: the report, and what became of kilter.yaml.
+    fn result(&self, text: &str, rest: Value) -> Value {
+        let mut result = self.report.clone();
+        result.extend([("kilterYaml".to_owned(), json!(text)), ("dryRun".to_owned(), json!(self.dry_run))]);
+        result.extend(rest.as_object().cloned().unwrap_or_default());
+        Value::Object(result)
+    }
 }
 
 /// Renders the project as the new kilter.yaml has it; only when that works is anything written, kilter.yaml first.
 pub(super) fn finish(ctx: &Context, project: Project, text: String, ending: &Ending) -> Result<()> {
     let old = ending.old.as_deref().unwrap_or_default();
     let diff = unified_diff("kilter.yaml", old.as_bytes(), text.as_bytes());
+    if ending.dry_run {
+        return shown(ctx, &project, &text, ending);
+    }
     // The lines that are shown may not be in the file: then this says so.
-    let project = project.with_text(text.clone()).map_err(|error| match old == text {
-        true => error,
-        false => error.help("kilter.yaml is as it was: these lines would have been written."),
-    })?;
+    let project = project.with_text(text.clone()).map_err(|error| as_shown(error, old == text))?;
     let as_it_was = |error: Error| match old == text {
         true => error,
         false => error.help("Nothing was written; kilter.yaml is as it was."),
     };
     let mut prepared = Prepared::new(ctx, project).map_err(as_it_was)?;
-    if ending.dry_run {
-        match ctx.ui.json {
-            true => ctx.ui.json(&json!({"services": ending.services, "kilterYaml": text, "dryRun": true})),
-            false => ctx.ui.result(&diff),
-        }
-        return Ok(());
-    }
     prepared.claim(ctx).map_err(as_it_was)?;
     let rendered = prepared.render(ctx).map_err(as_it_was)?;
     let outcome = Outcome::new(ctx, &prepared, &rendered)?;
@@ -59,7 +70,7 @@ pub(super) fn finish(ctx: &Context, project: Project, text: String, ending: &End
     let begun = guide.and_then(|guide| tell_guide(ctx, guide));
     if ctx.ui.json {
         let env: Map<String, Value> = prepared.plan.env.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect();
-        ctx.ui.json(&json!({"services": ending.services, "kilterYaml": text, "dryRun": false, "env": env}));
+        ctx.ui.json(&ending.result(&text, json!({"env": env})));
         return Ok(());
     }
     if !diff.is_empty() {
@@ -75,8 +86,33 @@ pub(super) fn finish(ctx: &Context, project: Project, text: String, ending: &End
         ctx.ui.talk(begun);
     }
     ending.lesson.iter().for_each(|line| ctx.ui.talk(line));
-    if !ending.services.is_empty() {
-        ctx.ui.talk(format!("{} {}. {}", ending.verb, ending.services.join(", "), ending.advice).trim_end());
+    match ending.services.as_slice() {
+        [] if diff.is_empty() => {}
+        [] => ctx.ui.talk(&format!("Wrote kilter.yaml. {}", ending.advice)),
+        services => ctx.ui.talk(format!("{} {}. {}", ending.verb, services.join(", "), ending.advice).trim_end()),
     }
     Ok(())
+}
+
+/// Shows everything that would be done. Nothing is written, and no tool is needed.
+fn shown(ctx: &Context, project: &Project, text: &str, ending: &Ending) -> Result<()> {
+    let old = ending.old.as_deref().unwrap_or_default();
+    let (_, facts, _) = project.plan(ctx)?;
+    let proposal = Proposal::new(ctx, project, text.to_owned(), &facts, ending.guide && old != text)
+        .map_err(|error| as_shown(error, old == text))?;
+    if ctx.ui.json {
+        ctx.ui.json(&ending.result(text, proposal.as_json()?));
+        return Ok(());
+    }
+    ctx.ui.result(&unified_diff("kilter.yaml", old.as_bytes(), text.as_bytes()));
+    proposal.consequences(ctx, &ending.services)?.iter().for_each(|line| ctx.ui.talk(line));
+    Ok(())
+}
+
+/// Says of a problem whose lines may not be in the file that they are not.
+fn as_shown(error: Error, same: bool) -> Error {
+    match same {
+        true => error,
+        false => error.help("kilter.yaml is as it was: these lines would have been written."),
+    }
 }

@@ -7,8 +7,11 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::add::lesson;
 use super::context::Context;
+use super::ending::{Ending, finish};
 use super::project::{Project, begin_guide, tell_guide, unknown_catalog_service};
+use super::proposal::Proposal;
 use super::wizard::Drafted;
 use crate::artifacts::unified_diff;
 use crate::catalog;
@@ -20,6 +23,9 @@ use crate::ids::Name;
 use crate::yaml;
 use ask::ask;
 use shown::{as_json, shown};
+
+/// What to do when nothing was rendered.
+const NEXT: &str = " Next: `kilter add SERVICE`, or write `dev:`, the command that starts the app, into it.";
 
 /// First lines of a new kilter.yaml.
 const HEADER: &str = "\
@@ -60,9 +66,12 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
+    // Manifests may be many, and this is said before anything is read.
+    let work = ctx.ui.work("looking at the project");
     let project = Project::open(ctx)?;
     args.check(&project)?;
-    let found = look(ctx, &project)?;
+    let found = project.detect()?;
+    drop(work);
     propose(args, ctx, project, &found, false)
 }
 
@@ -102,12 +111,6 @@ impl Args {
     }
 }
 
-/// Looks at the project's manifests, which may be many.
-fn look(ctx: &Context, project: &Project) -> Result<Detection> {
-    let _work = ctx.ui.work("looking at the project");
-    project.detect()
-}
-
 /// Shows what was found, and writes what is wanted of it. `before_up`: as the first part of `kilter up`, whose result stands
 /// alone on standard output.
 fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, before_up: bool) -> Result<()> {
@@ -115,10 +118,6 @@ fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, befo
         ctx.ui.warn(warning);
     }
     let (news, covered) = news(&project, found);
-    if args.dry_run && ctx.ui.json {
-        ctx.ui.json(&as_json(&project, found, &covered));
-        return Ok(());
-    }
     if !ctx.ui.json {
         let shown = shown(ctx, &project, found);
         if before_up {
@@ -129,45 +128,82 @@ fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, befo
         covered.values().for_each(|why| ctx.ui.talk(why));
     }
     if ctx.ui.interactive && !args.yes && !args.dry_run && args.wanted().is_none() {
-        return ask(args, ctx, project, found, &news, before_up);
+        return ask(args, ctx, project, &End { found, covered: &covered, dry_run: false, before_up }, &news);
     }
     let drafted = Drafted { services: unasked(args, ctx, &news)?, ..args.drafted() };
-    let json = as_json(&project, found, &covered);
-    let old = project.text.clone().unwrap_or_default();
+    let end = End { found, covered: &covered, dry_run: args.dry_run, before_up };
     let text = text(&project, &drafted)?;
-    let diff = unified_diff("kilter.yaml", old.as_bytes(), text.as_bytes());
-    let project = checked(ctx, project, text.clone())?;
-    if diff.is_empty() {
-        ctx.ui.talk("kilter.yaml has all of that already; nothing to write.");
-    } else if args.dry_run {
-        ctx.ui.result(&diff);
-    } else {
-        ctx.ui.talk(&diff);
-        if !args.yes && !ctx.global.no_input {
-            if !ctx.ui.interactive {
-                return Err(nobody_to_ask());
-            }
-            ctx.ui.confirm("Write kilter.yaml?", "--yes")?;
+    if !end.is_nothing(&project, &text) && !args.dry_run && !args.yes && !ctx.global.no_input {
+        if !ctx.ui.interactive {
+            return Err(nobody_to_ask());
         }
-        let next = if before_up { "" } else { " Next: `kilter render`." };
-        write(ctx, &project, &text, next)?;
+        let lines = proposed(ctx, &project, text.clone(), found)?.lines(ctx, &drafted.services)?;
+        lines.iter().for_each(|line| ctx.ui.talk(line));
+        ctx.ui.confirm("Write kilter.yaml?", "--yes")?;
     }
-    if ctx.ui.json && !before_up {
-        ctx.ui.json(&json);
-    }
-    Ok(())
+    end.write(ctx, project, text, drafted.services)
 }
 
-/// The project with the new text; what clashes is said before anything is written.
-fn checked(ctx: &Context, project: Project, text: String) -> Result<Project> {
+/// How `kilter init` ends, whoever decided.
+struct End<'a> {
+    found: &'a Detection,
+    covered: &'a BTreeMap<&'a str, String>,
+    dry_run: bool,
+    before_up: bool,
+}
+
+impl End<'_> {
+    fn is_nothing(&self, project: &Project, text: &str) -> bool {
+        project.text.as_deref() == Some(text)
+    }
+
+    /// Writes kilter.yaml and renders; before `kilter up`, that does. Where there is nothing to render yet, no helm is needed.
+    fn write(&self, ctx: &Context, project: Project, text: String, services: Vec<String>) -> Result<()> {
+        let report = as_json(&project, self.found, self.covered);
+        if self.is_nothing(&project, &text) {
+            ctx.ui.talk("kilter.yaml has all of that already; nothing to write.");
+            if ctx.ui.json && !self.before_up {
+                ctx.ui.json(&report);
+            }
+            return Ok(());
+        }
+        let old = project.text.clone();
+        let proposal = proposed(ctx, &project, text.clone(), self.found)?;
+        if !self.dry_run && (self.before_up || !proposal.renders()) {
+            ctx.ui.talk(&unified_diff("kilter.yaml", old.unwrap_or_default().as_bytes(), text.as_bytes()));
+            write(ctx, &project.with_text(text.clone())?, &text, if self.before_up { "" } else { NEXT })?;
+            if ctx.ui.json && !self.before_up {
+                ctx.ui.json(&report);
+            }
+            return Ok(());
+        }
+        let _lock = (!self.dry_run).then(|| project.take_lock(ctx)).transpose()?;
+        let report = match report {
+            serde_json::Value::Object(report) => report,
+            _ => serde_json::Map::new(),
+        };
+        let lesson = lesson(self.found, services.iter().map(String::as_str));
+        let ending = Ending {
+            old,
+            services,
+            dry_run: self.dry_run,
+            verb: "Wrote kilter.yaml with",
+            guide: true,
+            advice: "Next: `kilter up`.",
+            lesson,
+            report,
+        };
+        finish(ctx, project, text, &ending)
+    }
+}
+
+/// What a new text would bring about; what clashes is said before anything is written.
+fn proposed(ctx: &Context, project: &Project, text: String, found: &Detection) -> Result<Proposal> {
     let same = project.text.as_deref().unwrap_or_default() == text;
-    let as_proposed = |error: Error| match same {
+    Proposal::new(ctx, project, text, &project.known_facts(found), true).map_err(|error| match same {
         true => error,
         false => error.help("Nothing was written: a line shown here is one of the proposed kilter.yaml."),
-    };
-    let project = project.with_text(text).map_err(as_proposed)?;
-    project.plan(ctx).map_err(as_proposed)?;
-    Ok(project)
+    })
 }
 
 /// Writes kilter.yaml, with the guide that goes with a new one.
@@ -196,7 +232,9 @@ pub(crate) fn first_run(ctx: &Context, yes: bool) -> Result<()> {
     if project.text.is_some() {
         return Ok(());
     }
-    let found = look(ctx, &project)?;
+    let work = ctx.ui.work("looking at the project");
+    let found = project.detect()?;
+    drop(work);
     if found.findings.iter().all(|finding| !finding.selected) {
         return Ok(());
     }

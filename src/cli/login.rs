@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::production::{ServerArgs, credentials, lock_credentials};
+use super::ui::left;
 use crate::api::Token;
 use crate::deploy::{Access, Logins, ServerUrl};
 use crate::diag::{Error, Result};
@@ -30,19 +31,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
-    let server = match args.server.server.as_deref().or(ctx.var("KILTER_SERVER")) {
-        Some(server) => server.to_owned(),
-        // Standard input has the token.
-        None if ctx.ui.interactive && !args.token_stdin => {
-            ctx.ui.ask_text("Address of the kilter-server", "--server URL")?
-        }
-        None => {
-            return Err(Error::usage("which kilter-server? Nothing says it")
-                .help("Add `--server URL`, for example `--server https://kilter.example.com`."));
-        }
-    };
-    let server = ServerUrl::parse(&server, args.server.insecure)?;
-    let access = Access { server, token: token(args, ctx)? };
+    let access = access(args, ctx)?;
     let client = super::production::client(ctx, access.clone())?;
     let work = ctx.ui.work(&format!("asking {}", access.server));
     let info = client.info()?;
@@ -65,10 +54,37 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     Ok(())
 }
 
+/// Finds out server and token. From the token Esc leads back to the server, when that was asked for.
+fn access(args: &Args, ctx: &Context) -> Result<Access> {
+    let given = args.server.server.as_deref().or(ctx.var("KILTER_SERVER"));
+    // Standard input has the token.
+    let asks = given.is_none() && ctx.ui.interactive && !args.token_stdin;
+    loop {
+        let server = match given {
+            Some(server) => server.to_owned(),
+            None if asks => {
+                let logins = Logins::read(&credentials(ctx)?)?;
+                ctx.ui.ask_text("Address of the kilter-server", logins.default_server(), "--server URL")?
+            }
+            None => {
+                return Err(Error::usage("which kilter-server? Nothing says it")
+                    .help("Add `--server URL`, for example `--server https://kilter.example.com`."));
+            }
+        };
+        let server = ServerUrl::parse(&server, args.server.insecure)?;
+        match token(args, ctx)? {
+            Some(token) => return Ok(Access { server, token }),
+            None if asks => {}
+            None => return Err(left("--token-stdin")),
+        }
+    }
+}
+
 /// Longest text that is read as a token.
 const MAX_TOKEN: u64 = 4096;
 
-fn token(args: &Args, ctx: &Context) -> Result<Token> {
+/// Reads the token, or asks for it; `None` when the person goes back.
+fn token(args: &Args, ctx: &Context) -> Result<Option<Token>> {
     let (text, whose) = if args.token_stdin {
         let mut text = String::new();
         std::io::stdin()
@@ -82,7 +98,10 @@ fn token(args: &Args, ctx: &Context) -> Result<Token> {
     } else if let Some(text) = ctx.var("KILTER_TOKEN") {
         (text.to_owned(), "`KILTER_TOKEN`")
     } else {
-        (ctx.ui.ask_hidden("Token", "--token-stdin")?, "what was typed")
+        match ctx.ui.ask_hidden("Token", "--token-stdin")? {
+            Some(text) => (text, "what was typed"),
+            None => return Ok(None),
+        }
     };
-    Token::parse(text.trim()).map_err(|why| super::production::wrong_token(whose, why))
+    Token::parse(text.trim()).map(Some).map_err(|why| super::production::wrong_token(whose, why))
 }

@@ -16,6 +16,7 @@ mod eject;
 mod ending;
 mod env;
 mod exec;
+mod help;
 mod init;
 mod login;
 mod logout;
@@ -23,6 +24,7 @@ mod logs;
 mod man;
 mod production;
 mod project;
+mod proposal;
 mod remove;
 mod render;
 mod restart;
@@ -41,6 +43,7 @@ mod wizard;
 
 use std::process::ExitCode;
 
+use clap::builder::styling::{AnsiColor, Effects, Styles};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::diag::{Error, Kind, Result};
@@ -48,12 +51,20 @@ use crate::exec as processes;
 use crate::fsx;
 use context::Context;
 
+/// How help and errors of usage are marked: as [`ui`] does.
+const STYLES: Styles = Styles::styled()
+    .invalid(AnsiColor::Red.on_default().effects(Effects::BOLD))
+    .valid(AnsiColor::Green.on_default().effects(Effects::BOLD));
+
 /// Real backing services in development and a one-command deploy, from one small kilter.yaml.
 #[derive(Debug, Parser)]
-#[command(name = "kilter", version, about, max_term_width = 100)]
-#[command(after_help = "Start in a project with `kilter up`. \
+#[command(name = "kilter", version, about, max_term_width = 100, styles = STYLES)]
+#[command(disable_help_subcommand = true)]
+#[command(
+    after_help = "Start in a project with `kilter init`, then `kilter up`. `kilter help` shows the way, and explains. \
     Exit codes: 0 done, 1 the project is wrong or a check failed, 2 usage, 3 something is missing, 4 a tool failed, \
-    5 refused or not confirmed, 70 a bug in kilter, 130 interrupted.")]
+    5 refused or not confirmed, 70 a bug in kilter, 130 interrupted."
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -120,6 +131,7 @@ pub(crate) enum Command {
     Completions(completions::Args),
     Man(man::Args),
     Version(version::Args),
+    Help(help::Args),
 }
 
 impl Command {
@@ -154,6 +166,7 @@ impl Command {
             Self::Completions(args) => completions::run(args, ctx),
             Self::Man(args) => man::run(args, ctx),
             Self::Version(args) => version::run(args, ctx),
+            Self::Help(args) => help::run(args, ctx),
         }
     }
 }

@@ -4,8 +4,9 @@ use super::context::Context;
 use super::dev::Dev;
 use super::ending::{Ending, finish};
 use super::project::{Project, unknown_service};
+use super::proposal::Proposal;
 use super::wizard::{self, Item, RemoveFlow, remove_command};
-use crate::artifacts::{Ejected, Thing, unified_diff};
+use crate::artifacts::{Ejected, Thing};
 use crate::catalog;
 use crate::cluster::{Kubectl, claims_of};
 use crate::config::edit::remove_service;
@@ -47,6 +48,7 @@ fn ask(args: &Args, ctx: &Context) -> Result<Args> {
         return Err(Error::usage("no service is named, and nobody can be asked here")
             .help("Name the services: `kilter remove SERVICE`. What there is: `kilter status`."));
     }
+    let work = ctx.ui.work("looking at the project");
     let project = Project::open(ctx)?;
     let Some(old) = project.text.clone() else { return Err(nothing()) };
     let specs: Vec<ServiceSpec> = project.loaded.config.services.iter().flatten().map(|entry| entry.spec()).collect();
@@ -55,24 +57,33 @@ fn ask(args: &Args, ctx: &Context) -> Result<Args> {
             .help("Add one: `kilter add`."));
     }
     let items: Vec<Item> = specs.iter().map(|spec| item(&project, spec)).collect();
+    let (_, facts, _) = project.plan(ctx)?;
+    drop(work);
+    let same = |services: &[String], data: bool| ctx.pasteable(&[remove_command(services, data)]);
     let page = |services: &[String], data: bool| {
         let text = services.iter().try_fold(old.clone(), |text, service| remove_service(&text, service))?;
-        let diff = unified_diff("kilter.yaml", old.as_bytes(), text.as_bytes());
-        let mut lines: Vec<String> = diff.lines().map(str::to_owned).collect();
-        lines.push(String::new());
-        lines.extend(services.iter().map(|service| format!("manifests/{service}.yaml goes, too.")));
-        if data {
-            lines.push("Their data in the cluster is deleted for good.".to_owned());
-        }
-        lines.extend([String::new(), "The same without questions:".into()]);
-        lines.push(format!("  {}", remove_command(services, data)));
+        let mut lines = Proposal::new(ctx, &project, text, &facts, false)?.lines(ctx, &[])?;
+        lines.push(match data {
+            true => "Their data in the cluster is deleted for good.".to_owned(),
+            false => "Their data in the cluster, if there is any, stays.".to_owned(),
+        });
+        lines.extend(own_copies(&project, services));
+        lines.extend([String::new(), "The same without questions:".into(), format!("  {}", same(services, data))]);
         Ok(lines)
     };
-    let flow = RemoveFlow { services: &items, page: &page };
+    let flow = RemoveFlow { services: &items, decided: args.data.then_some(true), page: &page };
     let answers = wizard::run(&ctx.ui, &flow)?;
     let (services, data) = (flow.chosen(&answers), flow.data(&answers));
-    ctx.ui.talk(&format!("The same without questions: `{}`", remove_command(&services, data)));
-    Ok(Args { services, data: data || args.data, yes: true, dry_run: args.dry_run })
+    ctx.ui.talk(&format!("The same without questions: `{}`", same(&services, data)));
+    Ok(Args { services, data, yes: true, dry_run: args.dry_run })
+}
+
+/// Which copies of the user's stay without a use.
+fn own_copies(project: &Project, services: &[String]) -> Vec<String> {
+    let of = Thing::all(services.iter().map(String::as_str));
+    let own = of.iter().filter(|thing| belongs(thing, services));
+    let own = own.filter(|thing| project.root.join("kilter").join(thing.path()).exists());
+    own.map(|thing| format!("kilter/{} is yours and stays", thing.path())).collect()
 }
 
 /// A service of kilter.yaml, with its state.
@@ -80,10 +91,7 @@ fn item(project: &Project, spec: &ServiceSpec) -> Item {
     let about = catalog::service(spec.from.as_deref().unwrap_or(&spec.name));
     let of = spec.chart.clone().or_else(|| spec.image.clone()).or_else(|| about.map(|about| about.image.clone()));
     let gives: Vec<&str> = about.iter().flat_map(|about| about.provides.keys()).map(String::as_str).collect();
-    let own = Thing::all(std::iter::once(spec.name.as_str()));
-    let own = own.iter().filter(|thing| belongs(thing, std::slice::from_ref(&spec.name)));
-    let own = own.filter(|thing| project.root.join("kilter").join(thing.path()).exists());
-    let own: Vec<String> = own.map(|thing| format!("kilter/{} is yours and stays", thing.path())).collect();
+    let own = own_copies(project, std::slice::from_ref(&spec.name));
     let gives =
         if gives.is_empty() { Vec::new() } else { vec![format!("The app no longer gets {}", gives.join(", "))] };
     Item {
@@ -117,6 +125,7 @@ fn remove(args: &Args, ctx: &Context) -> Result<()> {
     let advice = if args.data { "" } else { "Its data in a cluster, if there is any, stays." };
     let ending = Ending {
         old: Some(old),
+        report: Ending::names(&args.services),
         services: args.services.clone(),
         dry_run: args.dry_run,
         verb: "Removed",

@@ -211,8 +211,8 @@ fn report(ctx: &Context, prepared: &Prepared, rendered: &[Rendered], outcome: &O
             None => continue,
         };
         counts[count] += 1;
-        let path = ctx.ui.faint(&manifest(service).to_string_lossy());
-        ctx.ui.result(&format!("{}  {word}  {path}", ctx.ui.strong(&format!("{service:width$}"))));
+        let path = manifest(service);
+        ctx.ui.result(&format!("{}  {word}  {}", ctx.ui.strong(&format!("{service:width$}")), path.display()));
     }
     if outcome.manifests.is_empty() {
         ctx.ui.talk("This project has nothing to render yet: `kilter add SERVICE` adds a service.");

@@ -20,14 +20,19 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// Gets tools that are not there yet, all of them when none is named.
+    #[command(
+        after_help = "Examples:\n  kilter tools install            # all of them\n  kilter tools install helm tilt"
+    )]
     Install {
         /// Which tools.
         #[arg(value_name = "TOOL")]
         tools: Vec<String>,
     },
     /// Lists every tool with its version, and where it is when it is there.
+    #[command(after_help = "Examples:\n  kilter tools list\n  kilter tools list --json    # for a script")]
     List,
     /// Prints the path of a tool, which is got first when it is not there.
+    #[command(after_help = "Example:\n  kilter tools path helm")]
     Path {
         /// Which tool.
         #[arg(value_name = "TOOL")]
@@ -103,7 +108,7 @@ fn print(ctx: &Context, tools: &[(Tool, Option<&Installed>)], project: &Project)
         let name = ctx.ui.strong(&format!("{:8}", tool.name()));
         match installed {
             Some(i) => {
-                let about = ctx.ui.faint(&format!("{}  ({})", i.path.display(), i.source));
+                let about = format!("{}  ({})", i.path.display(), i.source);
                 ctx.ui.result(&format!("{name} {:8} {about}", i.version.to_string()));
             }
             None => {

@@ -1,4 +1,5 @@
-//! The only printer: results to standard output, everything else to standard error.
+//! The only printer: results to standard output, everything else to standard error. What it marks can be read on a light background
+//! as on a dark one: nothing is faint, yellow or white.
 
 mod asking;
 mod rows;
@@ -16,6 +17,7 @@ use crate::exec::{Invocation, redact};
 use crate::helm::{Observer, Source};
 use crate::toolchain::{Progress, Tool};
 
+pub(crate) use asking::left;
 pub(crate) use rows::Rows;
 
 /// The progress that is on the screen, so that the signal handler can clear it.
@@ -87,7 +89,8 @@ pub(crate) struct Ui {
     muted: bool,
     /// Whether progress may redraw lines: standard error is a terminal that can, and nobody asked for plain lines.
     live: bool,
-    color_out: bool,
+    /// Whether standard output takes colour.
+    pub(crate) color_out: bool,
     /// Why a part of the result could not be written.
     lost: Mutex<Option<std::io::Error>>,
 }
@@ -178,7 +181,7 @@ impl Ui {
 
     /// Prints a warning.
     pub(crate) fn warn(&self, problem: &Problem) {
-        let word = self.err_style(Style::new().yellow().bold()).apply_to("warning");
+        let word = self.err_style(Style::new().magenta().bold()).apply_to("warning");
         self.stderr(&format!("{word}: {problem}"));
     }
 
@@ -208,11 +211,6 @@ impl Ui {
         Style::new().bold().force_styling(self.color_out).apply_to(text).to_string()
     }
 
-    /// Makes a word of the result step back.
-    pub(crate) fn faint(&self, text: &str) -> String {
-        Style::new().dim().force_styling(self.color_out).apply_to(text).to_string()
-    }
-
     fn err_style(&self, style: Style) -> Style {
         style.force_styling(self.color_err)
     }
@@ -224,9 +222,11 @@ impl Ui {
     /// Starts showing a piece of work of unknown length.
     pub(crate) fn work(&self, text: &str) -> Work<'_> {
         let bar = self.live.then(|| {
-            let style = ProgressStyle::with_template("{spinner} {msg} {elapsed:.dim}")
-                .unwrap_or(ProgressStyle::default_spinner());
+            let style =
+                ProgressStyle::with_template("{spinner} {msg} {elapsed}").unwrap_or(ProgressStyle::default_spinner());
             let bar = self.bars().add(ProgressBar::new_spinner().with_style(style).with_message(text.to_owned()));
+            // At once, and not when the thread that goes on drawing gets its turn: this may be the first text of a command.
+            bar.tick();
             bar.enable_steady_tick(std::time::Duration::from_millis(120));
             bar
         });

@@ -8,6 +8,7 @@ use crate::toolchain::{Pins, Tool};
 
 /// Prints the version of kilter and of the tools it pins.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  kilter version\n  kilter version --json    # for a script")]
 pub(crate) struct Args {}
 
 pub(crate) fn run(_args: &Args, ctx: &Context) -> Result<()> {

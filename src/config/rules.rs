@@ -9,10 +9,8 @@ use super::services;
 use super::source::Source;
 use super::words;
 use crate::diag::Problem;
-use crate::ids::{Digest, Name, did_you_mean};
+use crate::ids::{APP, Digest, Name, did_you_mean};
 
-/// Name of the app among services and components.
-pub(super) const APP: &str = "app";
 /// The tools that kilter runs.
 const TOOLS: [&str; 5] = ["helm", "tilt", "kind", "kubectl", "sops"];
 /// The platforms that kilter runs on.
@@ -30,6 +28,7 @@ pub(super) fn check(source: &Source, root: &Node, catalog: Known<'_>) -> Vec<Pro
         rules.secret_name(name.as_text(), name, None);
     }
     rules.components(root);
+    rules.routes(root);
     if let Some(path) = root.get("deploy").and_then(|deploy| deploy.get("dockerfile")) {
         rules.path("dockerfile", path);
     }
@@ -139,6 +138,29 @@ impl Rules<'_> {
                 self.value(name, None, format!("there are two components `{text}`"), help);
             } else {
                 seen.insert(text, self.line(name));
+            }
+        }
+    }
+
+    /// What is routed to a component is routed to no other, and takes a port.
+    fn routes(&mut self, root: &Node) {
+        let mut seen: HashMap<&str, usize> = HashMap::new();
+        for component in root.get("components").map_or(&[][..], Node::items) {
+            let Some((key, route)) = component.entry("route").filter(|(_, route)| !route.is_null()) else { continue };
+            let Some(text) = route.as_text() else { continue };
+            if component.get("port").is_none_or(Node::is_null) {
+                let help = "Add `port:` with the port that the component listens on, or delete the line.";
+                self.key(key, "a component with a `route` has no `port`".into(), help);
+            }
+            let leads = crate::ids::route_of(text);
+            if leads == "/" {
+                let help = "Write a path below it, for example `/api`, or a host name.";
+                self.value(route, Some(key), "the route `/` is the app's own".into(), help);
+            } else if let Some(line) = seen.get(leads) {
+                let help = format!("Give it another path or host name: the first is on line {line}.");
+                self.value(route, Some(key), format!("two components have the route `{leads}`"), help);
+            } else {
+                seen.insert(leads, self.line(route));
             }
         }
     }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::load::Known;
 use super::node::{Key, Node, NodeKind};
-use super::rules::{APP, Rules, near_or_all};
+use super::rules::{Rules, near_or_all};
+use crate::ids::APP;
 
 /// How an inline service is written, for messages.
 const INLINE: &str = "For a service that kilter does not know, write its image and port: \

@@ -18,6 +18,7 @@ use crate::config::model::Hooks;
 use crate::ids::{Digest, Name};
 
 pub use crate::config::lock::Origin;
+pub use crate::ids::APP;
 pub use app::{app_image, app_image_of, argv};
 pub use build::{Facts, Input, build, namespace, project_name};
 pub(crate) use restart::LINES;
@@ -30,9 +31,6 @@ pub const SLOTS: u16 = 48;
 
 /// First NodePort: slot N of a project is NodePort 30000 + N.
 pub const FIRST_NODE_PORT: u16 = 30000;
-
-/// The name under which the app's own release, artifacts and slots are kept.
-pub const APP: &str = "app";
 
 /// Everything kilter will run for a project.
 #[derive(Debug, Clone)]

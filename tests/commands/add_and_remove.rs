@@ -102,6 +102,9 @@ fn nothing_is_written_when_what_is_added_does_not_render() {
     }
     let dry = project.kilter(&["add", "postgres", "--dry-run"]).succeeds();
     assert!(dry.stdout.contains("postgres"), "{}", dry.stdout);
+    for said in ["chart postgres", "The app gets DATABASE_URL", "On this machine: postgres 127.0.0.1:"] {
+        assert!(dry.stderr.contains(said), "{said}: {}", dry.stderr);
+    }
     assert_eq!((project.read("kilter.yaml"), project.read("kilter.lock")), before);
 }
 
@@ -110,10 +113,15 @@ fn json_of_add_and_remove() {
     let Some(_) = helm() else { return };
     let project = Project::new("shop");
     let dry = parsed(&project, &["add", "redis", "--dry-run", "--json"]);
-    assert_eq!(dry, json!({"services": ["redis"], "kilterYaml": "services:\n  - redis\n", "dryRun": true}));
+    assert_eq!(keys(&dry), ["services", "kilterYaml", "dryRun", "renders", "removes", "env"]);
+    assert_eq!((&dry["kilterYaml"], &dry["dryRun"]), (&json!("services:\n  - redis\n"), &json!(true)));
+    assert_eq!((&dry["renders"][0]["name"], &dry["removes"]), (&json!("redis"), &json!([])));
     assert!(!project.root().join("kilter.yaml").exists());
     let added = parsed(&project, &["add", "redis", "--json"]);
     assert_eq!(keys(&added), ["services", "kilterYaml", "dryRun", "env"]);
+    assert_eq!((&added["kilterYaml"], &added["env"]), (&dry["kilterYaml"], &dry["env"]));
+    let dry = parsed(&project, &["remove", "redis", "--dry-run", "--json"]);
+    assert_eq!((&dry["renders"], &dry["removes"], &dry["env"]), (&json!([]), &json!(["redis"]), &json!({})));
     let removed = parsed(&project, &["remove", "redis", "--json"]);
     assert_eq!((&removed["services"], &removed["env"]), (&json!(["redis"]), &json!({})));
 }

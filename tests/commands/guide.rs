@@ -9,7 +9,8 @@ fn init_begins_it_and_every_render_keeps_it_current() {
     let Some(_) = helm() else { return };
     let project = shop();
     let done = project.kilter(&["init", "--dry-run"]).succeeds();
-    assert!(!project.root().join(GUIDE).exists() && !done.stderr.contains(GUIDE));
+    assert!(!project.root().join(GUIDE).exists() && !done.stderr.contains("Wrote"), "{}", done.stderr);
+    assert!(done.stderr.contains(GUIDE), "what would be written is said: {}", done.stderr);
     let done = project.kilter(&["init", "--yes"]).succeeds();
     assert!(done.stderr.contains(GUIDE) && done.stderr.contains("skills: false"), "{}", done.stderr);
     let guide = project.read(GUIDE);

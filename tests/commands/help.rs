@@ -12,12 +12,45 @@ fn commands(project: &Project) -> Vec<Vec<String>> {
         let list = help.split("\nCommands:\n").nth(1).unwrap_or_default();
         for line in list.lines().take_while(|line| !line.is_empty()) {
             let name = line.split_whitespace().next().unwrap_or_default();
-            if line.starts_with("  ") && !line.starts_with("   ") && name != "help" {
+            if line.starts_with("  ") && !line.starts_with("   ") && (name != "help" || words.is_empty()) {
                 all.push(words.iter().cloned().chain([name.to_owned()]).collect());
             }
         }
     }
     all
+}
+
+/// What `kilter help` says of these words.
+fn explained(words: &[&str]) -> String {
+    Project::new("shop").kilter(&[&["help"], words].concat()).succeeds().stdout
+}
+
+#[test]
+fn help_shows_the_way_and_explains() {
+    let start = explained(&[]);
+    for said in
+        ["kilter init", "kilter up", "What do I do after a change?", "kilter doctor", "kilter deploy", "Topics:"]
+    {
+        assert!(start.contains(said), "{said}:\n{start}");
+    }
+    let topics = start.split("kilter help TOPIC\n").last().unwrap();
+    let topics: Vec<&str> = topics.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(topics.len() > 6, "{topics:?}");
+    for topic in &topics {
+        assert!(explained(&[topic]).lines().count() > 8, "{topic}");
+    }
+    let project = Project::new("shop");
+    assert_eq!(explained(&["add"]), help(&project, &["add".to_owned()]));
+    assert_eq!(explained(&["apps", "logs"]), help(&project, &["apps".to_owned(), "logs".to_owned()]));
+    insta::assert_snapshot!(project.kilter(&["help", "servces"]).fails(2), @r"
+    error: there is no topic and no command `servces`.
+      = Did you mean `services`?
+    ");
+    insta::assert_snapshot!(project.kilter(&["help", "apps", "nonsense"]).fails(2), @r"
+    error: there is no topic and no command `apps nonsense`.
+      = `kilter help` lists the topics, `kilter --help` the commands.
+    ");
+    assert!(!start.contains('\u{1b}'), "no colour in a pipe");
 }
 
 fn help(project: &Project, words: &[String]) -> String {
@@ -37,9 +70,8 @@ fn every_help_fits_a_hundred_columns_and_shows_how() {
         for line in text.lines() {
             assert!(line.chars().count() <= 100, "{words:?}: {line}");
         }
-        let plain = ["doctor", "down", "status", "stop", "version"]; // nothing to show beside their name
-        if words.len() == 1 && !plain.contains(&words[0].as_str()) {
-            assert!(text.contains("Example"), "{words:?} shows no example:\n{text}");
+        if !words.is_empty() {
+            assert!(text.contains("\nExample"), "{words:?} shows no example:\n{text}");
         }
     }
 }
@@ -86,7 +118,7 @@ fn the_first_page() {
       completions  Prints the script that completes kilter's commands in a shell
       man          Prints the man page of kilter, or writes those of all commands
       version      Prints the version of kilter and of the tools it pins
-      help         Print this message or the help of the given subcommand(s)
+      help         Shows the way through kilter, explains a topic, or shows the help of a command
 
     Options:
       -h, --help     Print help
@@ -102,9 +134,9 @@ fn the_first_page() {
       -q, --quiet            Print results and errors only
       -v, --verbose          Print every command that kilter runs
 
-    Start in a project with `kilter up`. Exit codes: 0 done, 1 the project is wrong or a check failed, 2
-    usage, 3 something is missing, 4 a tool failed, 5 refused or not confirmed, 70 a bug in kilter, 130
-    interrupted.
+    Start in a project with `kilter init`, then `kilter up`. `kilter help` shows the way, and explains.
+    Exit codes: 0 done, 1 the project is wrong or a check failed, 2 usage, 3 something is missing, 4 a
+    tool failed, 5 refused or not confirmed, 70 a bug in kilter, 130 interrupted.
     ");
 }
 

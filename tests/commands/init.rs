@@ -6,7 +6,10 @@ use super::*;
 fn a_dry_run_has_the_documented_shape_and_writes_nothing() {
     let project = shop();
     let found = parsed(&project, &["init", "--dry-run", "--json"]);
-    assert_eq!(keys(&found), ["name", "port", "dev", "image", "health", "services"]);
+    assert_eq!(
+        keys(&found),
+        ["name", "port", "dev", "image", "health", "services", "kilterYaml", "dryRun", "renders", "removes", "env"]
+    );
     assert_eq!(
         (&found["name"], &found["dev"], &found["image"]),
         (&json!("shop"), &json!("npm run dev"), &json!("node:22-alpine"))

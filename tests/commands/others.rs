@@ -141,6 +141,49 @@ fn a_shell_is_offered_what_there_is() {
     assert!(!completed.succeeds().stdout.contains("error"));
 }
 
+/// What bash offers for a line, by its own way to complete (`complete -F`), as after Tab: one a line.
+const TAB: &str = r#"
+source "$KILTER_BASH"
+read -ra COMP_WORDS <<<"$1"
+[[ $1 != *' ' ]] || COMP_WORDS+=('')
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) COMP_LINE=$1 COMP_POINT=${#1} COMP_TYPE=9
+spec=$(complete -p kilter)
+function=${spec##*-F }
+"${function%% *}" kilter "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+printf '%s\n' "${COMPREPLY[@]}"
+"#;
+
+#[test]
+fn bash_completes_what_there_is() {
+    let yaml = "services: [redis, {name: reports, from: postgres}]\nenvironments: {staging: {env: {A: b}}}\n";
+    let project = Project::new("shop").file("kilter.yaml", yaml);
+    let script = project.outside("kilter.bash");
+    kilter::fsx::write(&script, project.kilter(&["completions", "bash"]).succeeds().stdout.as_bytes()).unwrap();
+    let program = project.kilter::<&str>(&[]).into_command();
+    let path = format!("{}:/usr/bin:/bin", Path::new(program.get_program()).parent().unwrap().display());
+    for (line, offered) in [
+        ("kilter add postg", &["postgres"][..]),
+        ("kilter remove re", &["redis", "reports"]),
+        ("kilter logs app", &["app"]),
+        ("kilter eject values/", &["values/app", "values/redis", "values/reports"]),
+        ("kilter deploy --env ", &["prod", "staging"]),
+        ("kilter help serv", &["services"]),
+        ("kilter help ej", &["ejecting", "eject"]),
+        ("kilter compl", &["completions"]),
+        ("kilter remove --da", &["--data"]),
+    ] {
+        let mut bash = command(Path::new("/bin/bash"));
+        bash.args(["--norc", "-c", TAB, "bash", line]).current_dir(project.root()).env_clear();
+        bash.env("PATH", &path).env("HOME", project.home()).env("KILTER_BASH", &script);
+        let done = bash.output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&done.stderr), "", "{line}");
+        let stdout = String::from_utf8_lossy(&done.stdout);
+        let words: Vec<&str> =
+            stdout.lines().filter(|word| !word.is_empty() && (line.contains("--") || !word.starts_with('-'))).collect();
+        assert_eq!(words.iter().map(|word| word.trim()).collect::<Vec<_>>(), offered, "{line}");
+    }
+}
+
 #[test]
 fn bash_accepts_its_completions() {
     let project = Project::new("shop");

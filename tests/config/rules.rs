@@ -289,6 +289,28 @@ fn rules_over_several_keys() {
        |                                               ^^^
       = Give it another name: the first is on line 1.
     "#);
+    assert_snapshot!(wrong("components:\n  - {name: a, port: 80, route: /api}\n  - {name: b, port: 80, route: /api/}\n  - {name: c, port: 80, route: /}\n  - {name: d, route: x.example.org}\n"), @r#"
+    two components have the route `/api`.
+      --> kilter.yaml:3:32
+       |
+    3  |   - {name: b, port: 80, route: /api/}
+       |                                ^^^^^
+      = Give it another path or host name: the first is on line 2.
+
+    the route `/` is the app's own.
+      --> kilter.yaml:4:32
+       |
+    4  |   - {name: c, port: 80, route: /}
+       |                                ^
+      = Write a path below it, for example `/api`, or a host name.
+
+    a component with a `route` has no `port`.
+      --> kilter.yaml:5:15
+       |
+    5  |   - {name: d, route: x.example.org}
+       |               ^^^^^
+      = Add `port:` with the port that the component listens on, or delete the line.
+    "#);
     assert_snapshot!(wrong("deploy: {dockerfile: /Dockerfile}\n"), @r#"
     `dockerfile` is not relative to the project: `/Dockerfile`.
       --> kilter.yaml:1:22

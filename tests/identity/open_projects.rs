@@ -85,10 +85,12 @@ fn an_init_that_fails_leaves_no_kilter_yaml() {
       = Nothing was written: a line shown here is one of the proposed kilter.yaml.
     "#);
     insta::assert_snapshot!(message("___"), @r#"
+    looking at the project
     error: the directory name `___` has nothing to make a project name of.
       = Write `name: my-project` into kilter.yaml.
     "#);
     insta::assert_snapshot!(message("tools"), @r#"
+    looking at the project
     error: a project cannot be named `tools`: kilter keeps its tools under that name.
       = Write another `name:` into kilter.yaml.
     "#);

@@ -12,7 +12,8 @@ struct Wizard {
     made: fn() -> Project,
 }
 
-fn with_redis() -> Project {
+/// A project that has redis.
+pub(super) fn with_redis() -> Project {
     let project = cache();
     project.kilter(&["init", "--yes"]).succeeds();
     project

@@ -34,6 +34,56 @@ fn a_token_is_asked_for_and_not_shown() {
 }
 
 #[test]
+fn from_the_token_one_goes_back_to_the_server() {
+    for way in WAYS {
+        let (project, platform) = (Project::new("shop"), Platform::start());
+        let back = if way.is_empty() { ESC } else { "\x04" };
+        let mut terminal = login(&project, None, way);
+        terminal.sees("Address of the kilter-server:");
+        terminal.press(&format!("https://wrong.example.com{ENTER}"));
+        terminal.sees("Token:");
+        terminal.press(back);
+        terminal.sees_times("Address of the kilter-server:", 2);
+        terminal.press(&format!("{}{ENTER}", platform.url()));
+        terminal.sees_times("Token:", 2);
+        terminal.press(&format!("{}{ENTER}", token().secret()));
+        let ended = terminal.end();
+        assert_eq!(ended.code, 0, "{}", ended.screen);
+        assert!(logged_in(&project) && ended.heard.contains("Logged in to http://127.0.0.1"), "{}", ended.screen);
+
+        // The next login begins with that server.
+        let mut terminal = login(&project, None, way);
+        terminal.sees(&format!("Address of the kilter-server (Enter: {}", platform.url().trim_end_matches('/')));
+        terminal.press(ENTER);
+        terminal.sees("Token:");
+        terminal.press(CTRL_C);
+        assert_eq!(terminal.end().code, 130);
+    }
+}
+
+#[test]
+fn a_question_of_yes_or_no_leaves_the_terminal_as_it_was() {
+    for way in WAYS {
+        for (key, code) in [("n", 5), (if way.is_empty() { ESC } else { "\x04" }, 5), (CTRL_C, 130), ("", 130)] {
+            let project = shop();
+            let run = kilter(&project, &["init", "--services", "redis"]).env("KILTER_ACCESSIBLE", way);
+            let mut terminal = Terminal::start(&project, run);
+            terminal.sees("Write kilter.yaml?");
+            match key {
+                "" => terminal.signal_kilter("TERM"),
+                key if way.is_empty() || key.len() > 1 || key < " " => terminal.press(key),
+                key => terminal.press(&format!("{key}\n")),
+            }
+            let ended = terminal.end();
+            assert_eq!(ended.code, code, "{way:?} {key:?}\n{}", ended.screen);
+            let said = ["+  - redis", "On this machine: redis 127.0.0.1:"];
+            assert!(said.iter().all(|said| ended.heard.contains(said)), "{}", ended.screen);
+            assert!(super::written(&project).is_empty());
+        }
+    }
+}
+
+#[test]
 fn a_token_can_be_left_out() {
     for way in WAYS {
         // On lines Esc is a character like any other; the end of the input leaves.

@@ -37,7 +37,7 @@ fn a_terminal_with_no_input_is_not_asked() {
     let project = shop();
     let ended = Terminal::start(&project, kilter(&project, &["init", "--no-input"])).end();
     assert_eq!((ended.code, ended.heard.contains("Which services?")), (0, false), "{}", ended.screen);
-    assert_eq!(written(&project), ["kilter.yaml"]);
+    assert_eq!(written(&project), ["kilter.yaml", "kilter.lock"]);
     let project = shop();
     let ended = Terminal::start(&project, kilter(&project, &["init"]).env("CI", "true")).end();
     assert_eq!(ended.code, 2, "{}", ended.screen);

@@ -1,5 +1,8 @@
 //! Terminals of all shapes, and people who press anything.
 
+use std::collections::BTreeSet;
+
+use super::leaving::with_redis;
 use super::terminal::{CTRL_C, DOWN, ENTER, ESC, RIGHT, Terminal};
 use super::wizards::{cache, files};
 use super::{is_coloured, kilter, shop, written};
@@ -80,6 +83,51 @@ fn without_colour_nothing_is_coloured_and_nothing_is_lost() {
     let ended = terminal.end();
     assert_eq!(ended.code, 0, "{}", ended.screen);
     assert!(!is_coloured(&ended.heard), "{:?}", ended.heard);
+}
+
+/// The numbers of all sequences that set how letters look (SGR, ECMA-48 8.3.117).
+fn looks(text: &str) -> BTreeSet<String> {
+    let sequence = |rest: &str| {
+        let (numbers, _) = rest.split_once('m')?;
+        let all = numbers.chars().all(|c| c.is_ascii_digit() || c == ';');
+        all.then(|| numbers.split(';').map(str::to_owned).collect::<Vec<_>>())
+    };
+    text.split("\x1b[").skip(1).filter_map(sequence).flatten().collect()
+}
+
+#[test]
+fn all_that_is_marked_can_be_read_on_any_background() {
+    let project = shop();
+    let mut terminal = Terminal::start(&project, kilter(&project, &["add"]));
+    terminal.sees("Which services?");
+    terminal.press(ENTER);
+    terminal.sees("postgres: which image?");
+    terminal.press(RIGHT);
+    terminal.sees("Write kilter.yaml?");
+    terminal.press(ENTER);
+    let mut heard = terminal.end().heard;
+    for args in [
+        &["init"][..],
+        &["render"],
+        &["catalog"],
+        &["rendr"],
+        &["remove", "--chekc"],
+        &["help"],
+        &["add", "--help"],
+        &["eject"],
+    ] {
+        let mut terminal = Terminal::start(&project, kilter(&project, args));
+        if args == ["eject"] {
+            terminal.sees("Eject what?");
+            terminal.press(CTRL_C);
+        }
+        heard += &terminal.end().heard;
+    }
+    // Bold, underlined, red, green and magenta; nothing faint (2), yellow (33, 93), white (37, 97) or with a background.
+    let readable = ["", "0", "1", "4", "22", "24", "31", "32", "35", "39"].map(str::to_owned);
+    let others: Vec<String> = looks(&heard).into_iter().filter(|look| !readable.contains(look)).collect();
+    assert!(others.is_empty(), "{others:?}");
+    assert!(looks(&heard).contains("1"));
 }
 
 #[test]
@@ -190,13 +238,16 @@ fn two_hundred_random_sequences_of_keys_end_well() {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(state >> 33).unwrap() % below
     };
-    let project = cache();
-    let before = files(&project.root());
-    for round in 0..200 {
-        let args: &[&str] = if round % 2 == 0 { &["add"] } else { &["init"] };
-        let mut terminal =
-            Terminal::of_size(&project, kilter(&project, args), 40 + 10 * (round % 5), 8 + 2 * (round % 7));
-        terminal.sees("Which services?");
+    let (new, ready) = (cache(), with_redis());
+    let (of_new, of_ready) = (files(&new.root()), files(&ready.root()));
+    let wizards =
+        [("add", "Which services?"), ("init", "Which services?"), ("remove", "Remove"), ("eject", "Eject what?")];
+    for round in 0..200_u16 {
+        let (command, begins) = wizards[usize::from(round % 4)];
+        let (project, before) = if round % 4 < 2 { (&new, &of_new) } else { (&ready, &of_ready) };
+        let run = kilter(project, &[command]);
+        let mut terminal = Terminal::of_size(project, run, 40 + 10 * (round % 5), 8 + 2 * (round % 7));
+        terminal.sees(begins);
         let pressed: String = (0..1 + random(40)).map(|_| keys[random(keys.len())]).collect();
         terminal.press(&pressed);
         terminal.press(CTRL_C);
@@ -208,7 +259,7 @@ fn two_hundred_random_sequences_of_keys_end_well() {
                 std::fs::remove_dir_all(project.root()).unwrap();
                 before.iter().for_each(|(path, text)| project.write(path, text));
             }
-            _ => assert_eq!(files(&project.root()), before, "{pressed:?}"),
+            _ => assert_eq!(files(&project.root()), *before, "{command} {pressed:?}"),
         }
     }
 }

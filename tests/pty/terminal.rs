@@ -114,6 +114,14 @@ impl Terminal {
         self.screen()
     }
 
+    /// Waits until this is on the screen as often as this.
+    pub(super) fn sees_times(&mut self, text: &str, times: usize) {
+        let deadline = Instant::now() + HANGS_AFTER;
+        while self.screen().matches(text).count() < times {
+            assert!(self.listen(deadline), "never {times} times {text:?}:\n{}", self.screen());
+        }
+    }
+
     /// Waits until this is no longer on the screen.
     pub(super) fn sees_no(&mut self, text: &str) -> String {
         let deadline = Instant::now() + HANGS_AFTER;

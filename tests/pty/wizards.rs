@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::terminal::{DOWN, ENTER, RIGHT, Terminal};
+use super::terminal::{CTRL_C, DOWN, ENTER, Ended, RIGHT, Terminal};
 use super::{kilter, shop, written};
-use crate::support::project::{Project, fake_helm};
+use crate::support::project::{Project, command, fake_helm};
+use crate::support::skip;
 
 /// A project whose manifests name redis alone.
 pub(super) fn cache() -> Project {
@@ -91,14 +92,132 @@ fn add_to_its_end_and_the_same_by_flags() {
     }
 
     let scripted = rendered();
-    for command in same.split(" && ") {
-        let words: Vec<String> = command.split(' ').skip(1).map(|word| word.replace('\'', "")).collect();
-        scripted.kilter(&words).succeeds();
-    }
+    paste(&scripted, &said_same(&ended));
     assert_eq!(files(&project.root()), files(&scripted.root()));
     let artifacts = |project: &Project| files(&project.cache().join("shop"));
     assert!(artifacts(&project).keys().any(|path| path == "manifests/redis.yaml"));
     assert_eq!(artifacts(&project), artifacts(&scripted));
+}
+
+/// The line that the end of a wizard has for scripts.
+fn said_same(ended: &Ended) -> String {
+    let line = ended.heard.split("The same without questions: `").nth(1).and_then(|rest| rest.split_once("`\r\n"));
+    line.unwrap_or_else(|| panic!("no such line:\n{}", ended.screen)).0.to_owned()
+}
+
+/// Has a shell run a line, as a person who pastes it would.
+fn paste(project: &Project, line: &str) {
+    let kilter = project.kilter::<&str>(&[]).into_command();
+    let mut shell = command("/bin/sh".as_ref());
+    let dir = Path::new(kilter.get_program()).parent().unwrap();
+    let path = format!("{}:/usr/bin:/bin", dir.display());
+    shell.args(["-c", line]).current_dir(project.root()).env_clear();
+    shell.envs(kilter.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("PATH", path);
+    let done = shell.output().unwrap();
+    assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[test]
+fn what_a_shell_would_take_otherwise_is_pasted_as_it_was_typed() {
+    let asked = rendered();
+    let mut terminal = Terminal::start(&asked, kilter(&asked, &["init"]));
+    let typed = r#"sh -c 'echo "$HOME"; npm run dev' \ # `x`"#;
+    for (title, keys) in [
+        ("Which services?", ""),
+        ("What is the project called?", ""),
+        ("Which command starts the app?", typed),
+        ("Which port does the app listen on?", ""),
+        ("Which image does the app run in?", "node:20"),
+        ("Write kilter.yaml?", ""),
+    ] {
+        terminal.sees(title);
+        terminal.press(keys);
+        terminal.press(ENTER);
+    }
+    let ended = terminal.end();
+    assert_eq!(ended.code, 0, "{}", ended.screen);
+    assert!(asked.read("kilter.yaml").contains("image: node:20\n"), "{}", asked.read("kilter.yaml"));
+    let scripted = rendered();
+    paste(&scripted, &said_same(&ended));
+    assert_eq!(files(&asked.root()), files(&scripted.root()));
+
+    let mut terminal = Terminal::start(&asked, kilter(&asked, &["add"]));
+    terminal.sees("Which services?");
+    terminal.press("meilis");
+    terminal.sees("Search: meilis_");
+    terminal.press("\r");
+    terminal.sees("Marked: meilisearch");
+    terminal.press("\r");
+    terminal.sees("meilisearch: which image?");
+    terminal.press("\r");
+    terminal.sees("meilisearch: how much storage?");
+    terminal.press("\r");
+    terminal.sees("meilisearch: ");
+    terminal.press("it's $(x) {a}\r");
+    terminal.sees("at least 16");
+    terminal.press(" \"b\" c\r");
+    terminal.sees("Write kilter.yaml?");
+    terminal.press(ENTER);
+    let ended = terminal.end();
+    assert_eq!(ended.code, 0, "{}", ended.screen);
+    paste(&scripted, &said_same(&ended));
+    assert_eq!(files(&asked.root()), files(&scripted.root()));
+    let artifacts = |project: &Project| files(&project.cache().join("shop"));
+    assert_eq!(artifacts(&asked), artifacts(&scripted));
+}
+
+#[test]
+fn the_line_goes_to_the_same_project() {
+    let project = cache();
+    let above = project.root().parent().unwrap().to_owned();
+    let run = kilter(&project, &["-C", "cache", "--instance", "review", "add"]).cwd(&above);
+    let mut terminal = Terminal::start(&project, run);
+    terminal.sees("Which services?");
+    terminal.press(ENTER);
+    terminal.sees("redis: which image?");
+    terminal.press(RIGHT);
+    let screen = terminal.sees("Write kilter.yaml?");
+    assert!(screen.contains("kilter -C cache --instance review add redis"), "{screen}");
+    terminal.press(ENTER);
+    assert_eq!(terminal.end().code, 0);
+}
+
+#[test]
+fn what_clashes_is_said_before_consent() {
+    let project = cache();
+    // Another directory of this machine is the project `cache`.
+    let other = project.outside("elsewhere/cache");
+    let taken = serde_json::json!({"instances": {"cache": {"dir": other, "blocks": [20000]}}}).to_string();
+    std::fs::create_dir_all(&other).unwrap();
+    kilter::fsx::write(&project.state().join("kilter/machine.json"), taken.as_bytes()).unwrap();
+    let mut terminal = Terminal::start(&project, kilter(&project, &["init"]));
+    terminal.sees("Which services?");
+    terminal.press(ENTER);
+    terminal.sees("What is the project called?");
+    terminal.press(ENTER);
+    terminal.sees("already is the project `cache`");
+    // The app's objects have the project's name in the cluster, and so no service can.
+    terminal.press("redis");
+    terminal.press(ENTER);
+    terminal.sees("the name that the app has in the cluster");
+    terminal.press("\x15caches");
+    terminal.press(ENTER);
+    terminal.sees("Which command starts the app?");
+    terminal.press(RIGHT);
+    let screen = terminal.sees("Write kilter.yaml?");
+    assert!(screen.contains("+name: caches") && screen.contains("On this machine: redis 127.0.0.1:"), "{screen}");
+    // A port of it that somebody has is said, too.
+    let port = screen.split("redis 127.0.0.1:").nth(1).and_then(|rest| rest.split(' ').next()).unwrap().to_owned();
+    terminal.press(CTRL_C);
+    assert_eq!(terminal.end().code, 130);
+    let _other = std::net::TcpListener::bind(format!("127.0.0.1:{port}")).unwrap();
+    let said = project.kilter(&["init", "--dry-run", "--name", "caches"]).succeeds().stderr;
+    match Path::new("/proc/net/tcp").is_file() {
+        true => assert!(said.contains(&format!("Clash: port {port} is taken by ")), "{said}"),
+        false => skip("what_clashes_is_said_before_consent: there is no /proc here to see who has a port"),
+    }
+    let said = project.kilter(&["add", "redis"]).fails(1);
+    assert!(said.contains("already is the project `cache`"), "{said}");
 }
 
 #[test]
@@ -174,7 +293,7 @@ fn init_to_its_end_and_the_same_by_flags() {
     terminal.press(ENTER);
     let ended = terminal.end();
     assert_eq!(ended.code, 0, "{}", ended.screen);
-    let same = "kilter init --yes --services postgres --port 8080 && kilter render";
+    let same = "kilter init --yes --services postgres --port 8080";
     for said in [format!("The same without questions: `{same}`").as_str(), "DATABASE_URL=", "process.env.DATABASE_URL"]
     {
         assert!(ended.heard.contains(said), "{said}\n{}", ended.screen);
@@ -182,9 +301,7 @@ fn init_to_its_end_and_the_same_by_flags() {
     assert!(project.read("kilter.yaml").ends_with("field.\nport: 8080\nservices:\n  - postgres\n"));
 
     let scripted = rendered();
-    for command in same.split(" && ") {
-        scripted.kilter(&command.split(' ').skip(1).collect::<Vec<_>>()).succeeds();
-    }
+    paste(&scripted, &said_same(&ended));
     assert_eq!(files(&project.root()), files(&scripted.root()));
     let artifacts = |project: &Project| files(&project.cache().join("shop"));
     assert_eq!(artifacts(&project), artifacts(&scripted));
@@ -201,7 +318,7 @@ fn init_proposes_additions_to_what_is_there() {
     terminal.press(ENTER);
     let ended = terminal.end();
     assert_eq!(ended.code, 0, "{}", ended.screen);
-    assert!(ended.heard.contains("`kilter init --yes && kilter render`"), "{}", ended.screen);
+    assert!(ended.heard.contains("`kilter init --yes`"), "{}", ended.screen);
     assert_eq!(project.read("kilter.yaml"), "# ours\nservices:\n  - postgres # the shop's\n  - redis\n");
 }
 

@@ -25,6 +25,7 @@ use crate::toolchain::Tool;
 
 pub(crate) use cluster::docker;
 pub(crate) use place::{Place, kubectl_program, left, sessions, tilt_of};
+pub(crate) use ports::published;
 pub(crate) use verdict::{Outcome as ServiceOutcome, Verdict};
 pub(crate) use wait::{Budgets, Expected, Waiting};
 pub(crate) use workloads::{Workload, speakers, stored, workloads};

@@ -44,7 +44,7 @@ impl Dev {
 }
 
 /// Returns the containers that have ports of this machine; none when docker does not say.
-fn published(ctx: &Context) -> Vec<Published> {
+pub(crate) fn published(ctx: &Context) -> Vec<Published> {
     let Some(docker) = find_program("docker", ctx.var("PATH").map(OsStr::new)) else { return Vec::new() };
     let call = Invocation::new(docker).inherit_env().args(["ps", "--no-trunc", "--format", socket::PS_FORMAT]);
     let said = call.timeout(PS_TIMEOUT).capture().ok().filter(Captured::ok);

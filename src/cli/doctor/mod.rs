@@ -22,6 +22,7 @@ use crate::plan::Plan;
 /// and inotify limits; who has the project's ports; kubeconfig, registry, proxy and routes; a Tilt that died, and what runs on
 /// of projects whose directory is gone.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  kilter doctor\n  kilter doctor --json    # for a script")]
 pub(crate) struct Args {}
 
 pub(crate) fn run(_args: &Args, ctx: &Context) -> Result<()> {

@@ -1,28 +1,18 @@
 //! What is to be written, asked of a person.
 
-use super::{Args, checked, selected, text, write};
-use crate::artifacts::unified_diff;
-use crate::cli::add::lesson;
+use super::{Args, End, proposed, selected, text};
 use crate::cli::ahead::Ahead;
 use crate::cli::context::Context;
-use crate::cli::ending::{Ending, finish};
-use crate::cli::project::{Project, load};
+use crate::cli::project::Project;
+use crate::cli::proposal::in_a_line;
 use crate::cli::wizard::{self, Drafted, Fact, InitFlow};
 use crate::config::model::ServiceEntry;
 use crate::detect::{Detection, Finding};
 use crate::diag::Result;
 
-/// Asks what to write, and writes it. Then it renders, as `kilter add` does; before `kilter up`, that does.
-pub(super) fn ask(
-    args: &Args,
-    ctx: &Context,
-    project: Project,
-    found: &Detection,
-    news: &[&Finding],
-    before_up: bool,
-) -> Result<()> {
-    let old = project.text.clone();
-    let facts = if old.is_none() { facts(args, &project, found) } else { Vec::new() };
+/// Asks what to write, and writes it.
+pub(super) fn ask(args: &Args, ctx: &Context, project: Project, end: &End<'_>, news: &[&Finding]) -> Result<()> {
+    let facts = if project.text.is_none() { facts(args, &project, end.found) } else { Vec::new() };
     // Of two that give the same variable one is marked.
     let taken = selected(news, |_| {});
     let news: Vec<Finding> =
@@ -30,53 +20,37 @@ pub(super) fn ask(
     let news: Vec<&Finding> = news.iter().collect();
     let same = |drafted: &Drafted| {
         let plain = taken.iter().map(|finding| &finding.name).eq(&drafted.services);
-        command(args, drafted, plain, old.is_some(), before_up)
+        ctx.pasteable(&commands(args, drafted, plain, end.before_up))
+    };
+    let proposal = |drafted: &Drafted| {
+        proposed(ctx, &project, text(&project, &merged(args, drafted))?, end.found)?.require_place()
     };
     let ahead = Ahead::start(ctx);
     let page = |drafted: &Drafted| {
-        ahead.render(drafted.services.iter().cloned().map(ServiceEntry::Name).collect());
-        let text = text(&project, &merged(args, drafted))?;
-        load(&text, project.lock.as_ref())?;
-        let diff = unified_diff("kilter.yaml", old.as_deref().unwrap_or_default().as_bytes(), text.as_bytes());
-        if diff.is_empty() {
+        if end.is_nothing(&project, &text(&project, &merged(args, drafted))?) {
             return Ok(Vec::new());
         }
-        let mut lines: Vec<String> = diff.lines().map(str::to_owned).collect();
+        let mut lines = proposal(drafted)?.lines(ctx, &drafted.services)?;
         lines.extend([String::new(), "The same without questions:".into(), format!("  {}", same(drafted))]);
         Ok(lines)
     };
-    let flow = InitFlow { news: &news, facts: &facts, page: &page };
+    let flow = InitFlow {
+        news: &news,
+        facts: &facts,
+        page: &page,
+        clash: &|drafted| proposal(drafted).err().map(|error| in_a_line(&error)),
+        watch: &|drafted| ahead.render(drafted.services.iter().cloned().map(ServiceEntry::Name).collect()),
+    };
     let answers = wizard::run(&ctx.ui, &flow)?;
     let drafted = flow.drafted(&answers);
     let text = text(&project, &merged(args, &drafted))?;
-    if old.as_ref() == Some(&text) {
-        ctx.ui.talk("kilter.yaml has all of that already; nothing to write.");
-        return Ok(());
+    if !end.is_nothing(&project, &text) {
+        ctx.ui.talk(&format!("The same without questions: `{}`", same(&drafted)));
+        let work = ctx.ui.work("rendering");
+        ahead.finish();
+        drop(work);
     }
-    ctx.ui.talk(&format!("The same without questions: `{}`", same(&drafted)));
-    if before_up || ctx.ui.json {
-        let diff = unified_diff("kilter.yaml", old.as_deref().unwrap_or_default().as_bytes(), text.as_bytes());
-        ctx.ui.talk(&diff);
-        return write(ctx, &checked(ctx, project, text.clone())?, &text, "");
-    }
-    let work = ctx.ui.work("rendering");
-    ahead.finish();
-    drop(work);
-    let _lock = project.take_lock(ctx)?;
-    let mut lesson = lesson(found, drafted.services.iter().map(String::as_str));
-    if drafted.services.is_empty() {
-        lesson.push("Wrote kilter.yaml. Next: `kilter up`.".to_owned());
-    }
-    let ending = Ending {
-        old: old.clone(),
-        services: drafted.services.clone(),
-        verb: "Wrote kilter.yaml with",
-        guide: true,
-        advice: "Next: `kilter up`.",
-        lesson,
-        ..Ending::default()
-    };
-    finish(ctx, project, text, &ending)
+    end.write(ctx, project, text, drafted.services)
 }
 
 /// What was decided, by options first.
@@ -91,14 +65,14 @@ fn merged(args: &Args, drafted: &Drafted) -> Drafted {
     }
 }
 
-/// The command that does the same. `plain`: the services are those that are taken without a word.
-fn command(args: &Args, drafted: &Drafted, plain: bool, there: bool, before_up: bool) -> String {
+/// The commands that do the same. `plain`: the services are those that are taken without a word.
+fn commands(args: &Args, drafted: &Drafted, plain: bool, before_up: bool) -> Vec<Vec<String>> {
     let drafted = merged(args, drafted);
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     match (before_up, plain && drafted == Drafted { services: drafted.services.clone(), ..Drafted::default() }) {
-        (true, true) => "kilter up --yes".to_owned(),
-        (true, false) => format!("{} && kilter up", drafted.command(plain)),
-        (false, _) if there && drafted.services.is_empty() => drafted.command(plain),
-        (false, _) => format!("{} && kilter render", drafted.command(plain)),
+        (true, true) => vec![words(&["kilter", "up", "--yes"])],
+        (true, false) => vec![drafted.command(plain), words(&["kilter", "up"])],
+        (false, _) => vec![drafted.command(plain)],
     }
 }
 
@@ -129,11 +103,14 @@ mod tests {
             port: port.map(str::to_owned),
             ..Drafted::default()
         };
-        let of = |drafted: &Drafted, plain, there, up| command(&args, drafted, plain, there, up);
+        let of = |drafted: &Drafted, plain, up| {
+            let commands = commands(&args, drafted, plain, up);
+            commands.iter().map(|words| words.join(" ")).collect::<Vec<_>>().join(" && ")
+        };
         let (redis, port) = (drafted(&["redis"], None), drafted(&["redis"], Some("80")));
-        assert_eq!(of(&redis, true, false, false), "kilter init --yes && kilter render");
-        assert_eq!(of(&redis, false, true, false), "kilter init --yes --services redis && kilter render");
-        assert_eq!(of(&redis, true, false, true), "kilter up --yes");
-        assert_eq!(of(&port, true, false, true), "kilter init --yes --port 80 && kilter up");
+        assert_eq!(of(&redis, true, false), "kilter init --yes");
+        assert_eq!(of(&redis, false, false), "kilter init --yes --services redis");
+        assert_eq!(of(&redis, true, true), "kilter up --yes");
+        assert_eq!(of(&port, true, true), "kilter init --yes --port 80 && kilter up");
     }
 }

@@ -46,9 +46,9 @@ pub(super) fn shown(ctx: &Context, project: &Project, found: &Detection) -> Stri
     let app = config.dev.is_some() || config.image.is_some() || found.dev.is_some();
     for (what, said, fact) in facts.into_iter().filter(|_| app) {
         match (said, fact) {
-            (Some(value), _) => lines.push(format!("{}  {value}  {}", ui.strong(what), ui.faint("kilter.yaml"))),
+            (Some(value), _) => lines.push(format!("{}  {value}  kilter.yaml", ui.strong(what))),
             (None, Some((value, file, line, note))) => {
-                lines.push(format!("{}  {value}  {}", ui.strong(what), ui.faint(&format!("{file}:{line}, {note}"))));
+                lines.push(format!("{}  {value}  {file}:{line}, {note}", ui.strong(what)));
             }
             (None, None) => {}
         }
@@ -61,13 +61,7 @@ pub(super) fn shown(ctx: &Context, project: &Project, found: &Detection) -> Stri
         let mark = if finding.selected { "selected" } else { "perhaps " };
         lines.push(format!("\n{}  {mark}  {sure}", ui.strong(&finding.name)));
         for evidence in finding.evidence.iter().take(3) {
-            lines.push(format!(
-                "  {}:{}  {}  {}",
-                evidence.file,
-                evidence.line,
-                evidence.package,
-                ui.faint(&evidence.note)
-            ));
+            lines.push(format!("  {}:{}  {}  {}", evidence.file, evidence.line, evidence.package, evidence.note));
         }
         if finding.evidence.len() > 3 {
             lines.push(format!("  and {} more: `kilter why {}`", finding.evidence.len() - 3, finding.name));

@@ -38,6 +38,11 @@ pub(crate) fn begin(project: &Project, plan: &Plan) -> Result<bool> {
     Ok(true)
 }
 
+/// Tells whether [`begin`] would write one.
+pub(crate) fn will_begin(project: &Project) -> bool {
+    place(project).is_ok_and(|path| path.is_some_and(|path| path.symlink_metadata().is_err()))
+}
+
 /// Warns of a guide that could not be written, which is no reason for a command to fail; returns what there is to say of one
 /// that was.
 pub(crate) fn tell(ctx: &Context, begun: Result<bool>) -> Option<&'static str> {

@@ -7,8 +7,10 @@ mod prepare;
 mod store;
 mod tools;
 
-pub(crate) use guide::{begin as begin_guide, tell as tell_guide};
-pub(crate) use open::{Project, facts_of, find_root, instance_of, load, lock_of, read_config, unknown_catalog_service};
+pub(crate) use guide::{begin as begin_guide, tell as tell_guide, will_begin as will_begin_guide};
+pub(crate) use open::{
+    KILTER_LOCK, Project, facts_of, find_root, instance_of, load, lock_of, read_config, unknown_catalog_service,
+};
 pub(crate) use outcome::Outcome;
 pub(crate) use prepare::{Prepared, unknown_service};
 pub(crate) use store::older_catalogs;

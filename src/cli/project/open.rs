@@ -9,7 +9,7 @@ use crate::artifacts::Thing;
 use crate::catalog;
 use crate::cli::context::Context;
 use crate::cluster::{Instance, linked_worktree};
-use crate::config::lock::{self, Lock, Origin};
+use crate::config::lock::{self, Lock, LockedProject, Origin};
 use crate::config::model::Provider;
 use crate::config::{self, Loaded};
 use crate::detect::{self, Detection, Stack};
@@ -29,7 +29,7 @@ pub(crate) const KILTER_LOCK: &str = "kilter.lock";
 const MAX_LOCK: u64 = 4 * 1024 * 1024;
 
 /// A project that was read and found right.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Project {
     /// Its directory.
     pub(crate) root: PathBuf,
@@ -139,12 +139,7 @@ impl Project {
             found.warnings.iter().for_each(|warning| ctx.ui.warn(warning));
             return Ok(facts_of(found));
         };
-        let facts = Facts {
-            port: locked.port,
-            dev: locked.dev.clone(),
-            image: locked.image.clone(),
-            health: locked.health.clone(),
-        };
+        let facts = locked_facts(locked);
         // A stack that this kilter cannot read was written by one that knows more or other kinds.
         let stack = locked.stack.clone().map(serde_json::from_value::<Stack>);
         let stack = match stack {
@@ -159,19 +154,35 @@ impl Project {
     /// Makes the plan, and says what the Dockerfile has to know.
     pub(crate) fn plan(&self, ctx: &Context) -> Result<(Plan, Facts, Option<Stack>)> {
         let (facts, stack) = self.facts(ctx)?;
+        let plan = self.plan_with(ctx, &facts)?;
+        Ok((plan, facts, stack))
+    }
+
+    /// What is known about the app: what the lock holds, else what was found.
+    pub(crate) fn known_facts(&self, found: &Detection) -> Facts {
+        match self.lock.as_ref() {
+            Some(lock) => locked_facts(&lock.project),
+            None => facts_of(found.clone()).0,
+        }
+    }
+
+    /// Makes the plan from what is known about the app.
+    ///
+    /// # Errors
+    /// When services contradict one another, or a locked chart is no longer to be had.
+    pub(crate) fn plan_with(&self, ctx: &Context, facts: &Facts) -> Result<Plan> {
         let older = super::older_catalogs(ctx, self.lock.as_ref())?;
-        let plan = plan::build(&plan::Input {
+        plan::build(&plan::Input {
             config: &self.loaded.config,
             lock: self.lock.as_ref(),
-            facts: &facts,
+            facts,
             name: &self.name,
             instance: self.instance.as_ref(),
             older: &older,
             own_values: &self.own_values()?,
             kubernetes: Pins::builtin().kubernetes(),
         })
-        .map_err(|error| self.located(error))?;
-        Ok((plan, facts, stack))
+        .map_err(|error| self.located(error))
     }
 
     /// Gives the problems of an error their places in kilter.yaml.
@@ -236,6 +247,11 @@ pub(crate) fn instance_of(ctx: &Context, root: &Path) -> Result<Option<Name>> {
     Name::new(text).map(Some).map_err(|words| {
         Error::usage(words).help("Name the instance with `--instance` or `KILTER_INSTANCE`, for example `review`.")
     })
+}
+
+/// Takes out of a lock what a plan is made of.
+fn locked_facts(locked: &LockedProject) -> Facts {
+    Facts { port: locked.port, dev: locked.dev.clone(), image: locked.image.clone(), health: locked.health.clone() }
 }
 
 /// Takes out of a detection what a plan and a Dockerfile are made of.

@@ -19,6 +19,8 @@ impl Ui {
         let yes = if self.linear {
             wizard::ask_yes_linear(question)?
         } else {
+            // What a signal ends in the middle leaves the terminal as it was.
+            let _held = wizard::hold()?;
             let answer = dialoguer::Confirm::new().with_prompt(question).default(true).interact_opt();
             answer.map_err(|error| asked(&error))? == Some(true)
         };
@@ -42,32 +44,37 @@ impl Ui {
         }
     }
 
-    /// Asks a person for something that is not shown.
+    /// Asks a person for something that is not shown; `None` when the person goes back.
     ///
     /// # Errors
     /// When it is not given, or nobody can be asked: then the message names the flag that answers.
-    pub(crate) fn ask_hidden(&self, prompt: &str, flag: &str) -> Result<String> {
-        self.ask(prompt, flag, true)
+    pub(crate) fn ask_hidden(&self, prompt: &str, flag: &str) -> Result<Option<String>> {
+        match self.ask(prompt, flag, true)? {
+            Some(text) if text.is_empty() => Err(left(flag)),
+            answer => Ok(answer),
+        }
     }
 
-    /// Asks a person for a line of text.
+    /// Asks a person for a line of text; nothing typed is the default, where there is one.
     ///
     /// # Errors
     /// When it is not given, or nobody can be asked: then the message names the flag that answers.
-    pub(crate) fn ask_text(&self, prompt: &str, flag: &str) -> Result<String> {
-        self.ask(prompt, flag, false)
+    pub(crate) fn ask_text(&self, prompt: &str, default: Option<&str>, flag: &str) -> Result<String> {
+        let words = default.map_or_else(|| prompt.to_owned(), |default| format!("{prompt} (Enter: {default})"));
+        match (self.ask(&words, flag, false)?, default) {
+            (Some(text), Some(default)) if text.is_empty() => Ok(default.to_owned()),
+            (Some(text), _) if !text.is_empty() => Ok(text),
+            _ => Err(left(flag)),
+        }
     }
 
-    fn ask(&self, prompt: &str, flag: &str, hidden: bool) -> Result<String> {
+    /// Asks for a line without blanks at its ends; `None` when the person goes back.
+    fn ask(&self, prompt: &str, flag: &str, hidden: bool) -> Result<Option<String>> {
         if !self.interactive {
             return Err(Error::usage(format!("{} is missing, and nobody can be asked here", prompt.to_lowercase()))
                 .help(format!("Add `{flag}`.")));
         }
-        match self.line(prompt, hidden)?.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()) {
-            Some(text) => Ok(text),
-            None => Err(Error::refused("left without an answer, so nothing was done")
-                .help(format!("To do without the question, add `{flag}`."))),
-        }
+        Ok(self.line(prompt, hidden)?.map(|text| text.trim().to_owned()))
     }
 
     /// Asks for a line, in the way that suits the terminal; `None` when the person leaves.
@@ -77,6 +84,12 @@ impl Ui {
             false => wizard::ask_line(prompt, hidden, self.color_err),
         }
     }
+}
+
+/// The error for who leaves a question without an answer.
+pub(crate) fn left(flag: &str) -> Error {
+    Error::refused("left without an answer, so nothing was done")
+        .help(format!("To do without the question, add `{flag}`."))
 }
 
 /// A prompt that failed: interrupted, or the terminal is gone.

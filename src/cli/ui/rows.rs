@@ -81,7 +81,7 @@ impl<'a> Rows<'a> {
 
     fn row(&self, name: &str) -> Row {
         let bar = self.ui.live.then(|| {
-            let style = ProgressStyle::with_template("{spinner} {prefix:.bold} {wide_msg} {elapsed:.dim}");
+            let style = ProgressStyle::with_template("{spinner} {prefix:.bold} {wide_msg} {elapsed}");
             let style = style.unwrap_or(ProgressStyle::default_spinner());
             let bar = self.ui.bars().add(ProgressBar::new_spinner().with_style(style).with_prefix(name.to_owned()));
             bar.enable_steady_tick(Duration::from_millis(120));

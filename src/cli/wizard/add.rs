@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use super::machine::{Answers, Flow};
 use super::question::{Answer, Item, Kind, Question};
-use crate::catalog::{self, CatalogService, EmbeddedChart, Setting, SettingKind};
+use crate::catalog::{self, CatalogService, Setting, SettingKind};
 use crate::detect::Finding;
 use crate::diag::Result;
-use crate::exec::shell_word;
 
 /// The keys of the first question and of the last.
 const SERVICES: &str = "services";
@@ -41,6 +40,8 @@ pub(crate) struct AddFlow<'a> {
     pub(crate) found: &'a [Finding],
     /// What is to be consented to.
     pub(crate) page: &'a dyn Fn(&[Chosen]) -> Result<Vec<String>>,
+    /// What clashes with what the project has, in one line.
+    pub(crate) clash: &'a dyn Fn(&[Chosen]) -> Option<String>,
     /// Told of what is chosen so far.
     pub(crate) watch: &'a dyn Fn(&[Chosen]),
 }
@@ -72,14 +73,15 @@ impl Flow for AddFlow<'_> {
         }))
     }
 
-    fn objection(&self, question: &Question, answer: &Answer) -> Option<String> {
+    fn objection(&self, answers: &Answers, question: &Question, answer: &Answer) -> Option<String> {
+        let clashes = || (self.clash)(&chosen(&answers.with(question, answer)));
         match answer {
             Answer::Items(names) if names.is_empty() => Some("Mark at least one with Space, or leave with Esc.".into()),
-            Answer::Items(names) => clash(names, self.given).or_else(|| lacks(names, self.there)),
+            Answer::Items(names) => clash(names, self.given).or_else(|| lacks(names, self.there)).or_else(clashes),
             Answer::Text(Some(text)) => {
                 let (service, path) = question.key.split_once('/')?;
                 let setting = settings(service).into_iter().find(|setting| setting.path == path)?;
-                wrong(setting.kind, text).map(str::to_owned)
+                wrong(&setting, text).or_else(clashes)
             }
             Answer::Text(None) | Answer::Yes => None,
         }
@@ -219,14 +221,23 @@ fn lacks(names: &[String], there: &[String]) -> Option<String> {
 }
 
 /// Why a text will not do.
-fn wrong(kind: SettingKind, text: &str) -> Option<&'static str> {
-    match kind {
+fn wrong(setting: &Setting, text: &str) -> Option<String> {
+    let (least, most) = setting.length;
+    let characters = text.chars().count();
+    if setting.kind == SettingKind::Login && !(least..=most).contains(&characters) {
+        return Some(match characters < least {
+            true => format!("That has {characters} characters, and it takes at least {least}."),
+            false => format!("That has {characters} characters, and it takes at most {most}."),
+        });
+    }
+    let wrong = match setting.kind {
         SettingKind::Image if text.contains(char::is_whitespace) => Some("An image has no blanks in its name."),
         SettingKind::Storage if !is_quantity(text) => Some("A size is a number with a unit, for example 5Gi or 500Mi."),
         SettingKind::Names if text.contains(['{', '}', '"']) => Some("Names have no braces and no quotes."),
         SettingKind::Login if text.contains(char::is_control) => Some("That has characters that are none."),
         _ => None,
-    }
+    };
+    wrong.map(str::to_owned)
 }
 
 /// Tells whether a text is a size as Kubernetes writes it: `5Gi`, `500M`, `1.5Ti`.
@@ -299,24 +310,6 @@ pub(crate) fn commands(chosen: &[Chosen]) -> Vec<Vec<String>> {
     commands
 }
 
-/// The commands as a line to paste.
-pub(crate) fn line(chosen: &[Chosen]) -> String {
-    let command = |words: &Vec<String>| words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ");
-    commands(chosen).iter().map(command).collect::<Vec<_>>().join(" && ")
-}
-
-/// What will be rendered of the services, in words.
-pub(crate) fn renders(chosen: &[Chosen]) -> Vec<String> {
-    let mut lines = vec!["Helm renders, outside of the repository:".to_owned()];
-    for one in chosen {
-        let Some(about) = catalog::service(&one.name) else { continue };
-        let version = catalog::chart(&one.name).map_or("", |chart: &EmbeddedChart| chart.version);
-        let image = one.image.as_ref().unwrap_or(&about.image);
-        lines.push(format!("  manifests/{0}.yaml  chart {0} {version}, image {image}", one.name));
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::machine::Machine;
@@ -327,7 +320,15 @@ mod tests {
     }
 
     fn flow<'a>(there: &'a [String], given: &'a BTreeMap<String, String>) -> AddFlow<'a> {
-        AddFlow { project: "shop", there, given, found: &[], page: &|_| Ok(Vec::new()), watch: &|_| () }
+        AddFlow {
+            project: "shop",
+            there,
+            given,
+            found: &[],
+            page: &|_| Ok(Vec::new()),
+            clash: &|_| None,
+            watch: &|_| (),
+        }
     }
 
     fn answered(machine: &mut Machine<'_>, answers: &[(&str, &str)]) {
@@ -359,9 +360,10 @@ mod tests {
             ],
         );
         let chosen = chosen(&machine.into_answers());
+        let lines: Vec<String> = commands(&chosen).iter().map(|words| words.join(" ")).collect();
         assert_eq!(
-            line(&chosen),
-            "kilter add postgres --image postgres:17 --storage 5Gi --set 'auth.password=\"12345\"' --set 'auth.databases={reports,audit}' && kilter add redis nats"
+            lines.join(" && "),
+            "kilter add postgres --image postgres:17 --storage 5Gi --set auth.password=\"12345\" --set auth.databases={reports,audit} && kilter add redis nats"
         );
     }
 
@@ -374,6 +376,9 @@ mod tests {
         let mut said = |names: Vec<String>| machine.answer(Answer::Items(names)).unwrap().unwrap_or_default();
         assert!(said(names(&["valkey"])).contains("both give the app `REDIS_URL`"));
         assert!(said(Vec::new()).contains("at least one"));
+        let key = settings("meilisearch").into_iter().find(|setting| setting.kind == SettingKind::Login).unwrap();
+        assert!(wrong(&key, "short").unwrap().contains("at least 16"));
+        assert_eq!(wrong(&key, "long enough as a key"), None);
         machine.answer(Answer::Items(names(&["postgres"]))).unwrap();
         machine.answer(Answer::Text(None)).unwrap();
         for (size, right) in [("5 Gi", false), ("x", false), ("0Gi", false), ("1.5Gi", true)] {

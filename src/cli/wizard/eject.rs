@@ -34,7 +34,7 @@ impl Flow for EjectFlow<'_> {
         Ok(answers.get(WRITE).is_none().then(consent))
     }
 
-    fn objection(&self, _question: &Question, _answer: &Answer) -> Option<String> {
+    fn objection(&self, _answers: &Answers, _question: &Question, _answer: &Answer) -> Option<String> {
         None
     }
 }

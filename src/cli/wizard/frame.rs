@@ -11,15 +11,16 @@ pub(crate) struct Size {
     pub(crate) rows: usize,
 }
 
-/// How a piece of text looks. Nothing is said by looks alone.
+/// How a piece of text looks. Nothing is said by looks alone, and every look can be read on a light background as on a dark one:
+/// so none is faint, yellow or white.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Look {
     /// As any text.
     Plain,
     /// What stands out.
     Strong,
-    /// What steps back.
-    Faint,
+    /// A heading, or what stands where something can be typed.
+    Lined,
     /// A line that comes.
     New,
     /// A line that goes.
@@ -76,12 +77,30 @@ pub(crate) fn wrap(text: &str, columns: usize, most: usize) -> Vec<String> {
     lines.into_iter().map(|line| truncate_str(&line, columns, "…").into_owned()).collect()
 }
 
+/// Breaks a line after as many columns as there are, wherever that is: what is to be read as it is, is not reworded.
+pub(crate) fn fold(line: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for c in line.chars().filter(|c| !c.is_control()) {
+        let width = measure_text_width(c.encode_utf8(&mut [0; 4]));
+        if used > 0 && used + width > columns {
+            lines.push(String::new());
+            used = 0;
+        }
+        used += width;
+        if let Some(last) = lines.last_mut() {
+            last.push(c);
+        }
+    }
+    lines
+}
+
 /// Writes a row for a terminal.
 pub(crate) fn paint(row: &Row, color: bool) -> String {
     let style = |look: Look| match look {
         Look::Plain => Style::new(),
         Look::Strong => Style::new().bold(),
-        Look::Faint => Style::new().dim(),
+        Look::Lined => Style::new().underlined(),
         Look::New => Style::new().green(),
         Look::Old => Style::new().red(),
     };
@@ -116,7 +135,7 @@ pub(crate) fn layout(
         foot.extend(wrap(line, columns, if low { 1 } else { 2 }).into_iter().map(|line| row(Look::Plain, line)));
     }
     foot.extend(parts.notice.iter().flat_map(|notice| wrap(notice, columns, 2)).map(|line| row(Look::Strong, line)));
-    foot.extend(wrap(parts.keys, columns, if low { 1 } else { 2 }).into_iter().map(|line| row(Look::Faint, line)));
+    foot.extend(wrap(parts.keys, columns, if low { 1 } else { 2 }).into_iter().map(|line| row(Look::Plain, line)));
     if !low {
         head.push(Row::new());
         foot.insert(0, Row::new());
@@ -156,6 +175,9 @@ mod tests {
         assert_eq!(wrap("one two three four", 9, 9), ["one two", "three", "four"]);
         assert_eq!(wrap("one two three four", 9, 2), ["one two", "three fo…"]);
         assert_eq!(wrap("extraordinary", 6, 2), ["extra…"]);
-        assert_eq!(fit(vec![(Look::Plain, "ab\tc".into()), (Look::Faint, "defg".into())], 5)[1].1, "d…");
+        assert_eq!(fold("ab cdefg", 3), ["ab ", "cde", "fg"]);
+        assert_eq!(fold("漢字x", 3), ["漢", "字x"]);
+        assert_eq!(fold("", 3), [""]);
+        assert_eq!(fit(vec![(Look::Plain, "ab\tc".into()), (Look::Lined, "defg".into())], 5)[1].1, "d…");
     }
 }

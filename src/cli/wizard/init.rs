@@ -8,7 +8,6 @@ use super::question::{Answer, Item, Kind, Question};
 use crate::catalog;
 use crate::detect::Finding;
 use crate::diag::Result;
-use crate::exec::shell_word;
 use crate::ids::Name;
 
 const SERVICES: &str = "services";
@@ -37,6 +36,10 @@ pub(crate) struct InitFlow<'a> {
     pub(crate) facts: &'a [(Fact, String)],
     /// What is to be consented to; nothing when there is nothing to write.
     pub(crate) page: &'a dyn Fn(&Drafted) -> Result<Vec<String>>,
+    /// What clashes with what the project and this machine have, in one line.
+    pub(crate) clash: &'a dyn Fn(&Drafted) -> Option<String>,
+    /// Told of what is decided so far.
+    pub(crate) watch: &'a dyn Fn(&Drafted),
 }
 
 /// A fact about the project that can be asked for.
@@ -81,7 +84,8 @@ impl Flow for InitFlow<'_> {
             return Ok(Some(Question {
                 key: SERVICES.into(),
                 title: "Which services?".into(),
-                about: "The project's own manifests name them; what is marked is as good as certain.".into(),
+                about: "Found in the project's own files: how sure, and by what. What is marked is as good as certain."
+                    .into(),
                 kind: Kind::Many(items(self.news)),
             }));
         }
@@ -105,14 +109,28 @@ impl Flow for InitFlow<'_> {
         Ok((!page.is_empty()).then(|| consent(page)))
     }
 
-    fn objection(&self, question: &Question, answer: &Answer) -> Option<String> {
-        match (answer, question.key.as_str()) {
+    fn objection(&self, answers: &Answers, question: &Question, answer: &Answer) -> Option<String> {
+        let wrong = match (answer, question.key.as_str()) {
             (Answer::Items(names), _) => clash(names, &BTreeMap::new()),
             (Answer::Text(Some(text)), "name") => Name::new(text).err(),
             (Answer::Text(Some(text)), "port") if text.parse::<u16>().is_ok_and(|port| port > 0) => None,
             (Answer::Text(Some(_)), "port") => Some("A port is a number from 1 to 65535.".into()),
             _ => None,
+        };
+        // Its name is what another directory may have: until it is asked for, that is no reason to object.
+        let is_open = |fact: &(Fact, String)| fact.0 == Fact::Name && answers.get(fact.0.key()).is_none();
+        let named = question.key == Fact::Name.key() || !self.facts.iter().any(is_open);
+        wrong.or_else(|| (self.clash)(&self.drafted(&answers.with(question, answer))).filter(|_| named))
+    }
+
+    fn progress(&self, answers: &Answers) {
+        let mut drafted = self.drafted(answers);
+        // What is likely to be chosen: what is marked at first.
+        if answers.get(SERVICES).is_none() {
+            let likely = self.news.iter().filter(|finding| finding.selected);
+            drafted.services = likely.map(|finding| finding.name.clone()).collect();
         }
+        (self.watch)(&drafted);
     }
 }
 
@@ -135,7 +153,7 @@ impl InitFlow<'_> {
 
 impl Drafted {
     /// The command that writes the same. `plain`: the services are those that are taken without a word.
-    pub(crate) fn command(&self, plain: bool) -> String {
+    pub(crate) fn command(&self, plain: bool) -> Vec<String> {
         let mut words = vec!["kilter".to_owned(), "init".into(), "--yes".into()];
         if !plain {
             words.extend(["--services".to_owned(), self.services.join(",")]);
@@ -144,7 +162,7 @@ impl Drafted {
         for (flag, value) in facts {
             words.extend(value.iter().flat_map(|value| [flag.to_owned(), value.clone()]));
         }
-        words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
+        words
     }
 }
 
@@ -177,9 +195,12 @@ mod tests {
     fn what_is_the_default_is_not_written() {
         let facts =
             [(Fact::Name, "shop".to_owned()), (Fact::Port, "3000".to_owned()), (Fact::Dev, "npm run dev".into())];
-        let flow = InitFlow { news: &[], facts: &facts, page: &|_| Ok(vec!["x".into()]) };
+        let clash = |drafted: &Drafted| (drafted.name.as_deref() == Some("taken")).then(|| "it is".to_owned());
+        let page = |_: &Drafted| Ok(vec!["x".into()]);
+        let flow = InitFlow { news: &[], facts: &facts, page: &page, clash: &clash, watch: &|_| () };
         let mut machine = Machine::new(&flow).unwrap();
         assert!(machine.answer(Answer::Text(Some("Not A Name".into()))).unwrap().is_some());
+        assert_eq!(machine.answer(Answer::Text(Some("taken".into()))).unwrap(), Some("it is".into()));
         machine.answer(Answer::Text(Some("store".into()))).unwrap();
         assert!(machine.answer(Answer::Text(Some("0".into()))).unwrap().is_some());
         machine.answer(Answer::Text(Some("3000".into()))).unwrap();
@@ -188,7 +209,7 @@ mod tests {
         assert!(machine.question().is_none());
         let drafted = flow.drafted(&machine.into_answers());
         assert_eq!(drafted, Drafted { name: Some("store".into()), ..Drafted::default() });
-        assert_eq!(drafted.command(true), "kilter init --yes --name store");
-        assert_eq!(drafted.command(false), "kilter init --yes --services '' --name store");
+        assert_eq!(drafted.command(true), ["kilter", "init", "--yes", "--name", "store"]);
+        assert_eq!(drafted.command(false)[2..5], ["--yes", "--services", ""]);
     }
 }

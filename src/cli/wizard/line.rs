@@ -77,7 +77,7 @@ impl Line {
         let mut row: Row = vec![(Look::Strong, prompt.to_owned())];
         let before = measure_text_width(prompt);
         if self.text.is_empty() || self.hidden {
-            row.push((Look::Faint, if self.hidden { String::new() } else { self.default.clone() }));
+            row.push((Look::Lined, if self.hidden { String::new() } else { self.default.clone() }));
             return (row, before);
         }
         let room = columns.saturating_sub(before + 1).max(1);

@@ -125,7 +125,7 @@ impl List {
         let chosen = self.chosen();
         let first = match self.search.as_str() {
             "" if !self.many => None,
-            "" if chosen.is_empty() => Some(row(Look::Faint, "Marked: none")),
+            "" if chosen.is_empty() => Some(row(Look::Plain, "Marked: none")),
             "" => Some(row(Look::Plain, format!("Marked: {}", chosen.join(", ")))),
             search => Some(vec![(Look::Plain, "Search: ".into()), (Look::Strong, format!("{search}_"))]),
         };
@@ -138,7 +138,7 @@ impl List {
             let item = &self.items[*index];
             if item.group != group {
                 group = &item.group;
-                rows.push((None, row(Look::Faint, group)));
+                rows.push((None, row(Look::Lined, group)));
             }
             rows.push((Some(place), self.item(*index, place == self.at, widest)));
         }
@@ -168,7 +168,7 @@ impl List {
         };
         vec![
             (look, format!("{} {mark}{:widest$}", if here { ">" } else { " " }, item.name)),
-            (if here { Look::Plain } else { Look::Faint }, format!("  {about}")),
+            (Look::Plain, format!("  {about}")),
         ]
     }
 }

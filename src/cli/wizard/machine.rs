@@ -13,8 +13,8 @@ pub(crate) trait Flow {
     /// When what was answered cannot be done.
     fn next(&self, answers: &Answers) -> Result<Option<Question>>;
 
-    /// Why an answer will not do.
-    fn objection(&self, question: &Question, answer: &Answer) -> Option<String>;
+    /// Why an answer will not do, after these answers.
+    fn objection(&self, answers: &Answers, question: &Question, answer: &Answer) -> Option<String>;
 
     /// Told of the answers so far, each time that there is one more or one less.
     fn progress(&self, _answers: &Answers) {}
@@ -28,6 +28,14 @@ impl Answers {
     /// The answer to a question, if it was given.
     pub(crate) fn get(&self, key: &str) -> Option<&Answer> {
         self.0.iter().find(|(known, _)| known == key).map(|(_, answer)| answer)
+    }
+
+    /// These answers and one more.
+    #[must_use]
+    pub(crate) fn with(&self, question: &Question, answer: &Answer) -> Self {
+        let mut answers = self.clone();
+        answers.0.push((question.key.clone(), answer.clone()));
+        answers
     }
 
     /// The items that were chosen; none when the question was not asked.
@@ -84,7 +92,7 @@ impl<'a> Machine<'a> {
     /// As the flow's.
     pub(crate) fn answer(&mut self, answer: Answer) -> Result<Option<String>> {
         let Some(question) = &self.open else { return Ok(None) };
-        if let Some(objection) = self.flow.objection(question, &answer) {
+        if let Some(objection) = self.flow.objection(&self.answers, question, &answer) {
             return Ok(Some(objection));
         }
         self.kept.insert(question.key.clone(), answer.clone());
@@ -151,7 +159,7 @@ mod tests {
             Ok(answers.get("write").is_none().then(consent))
         }
 
-        fn objection(&self, question: &Question, answer: &Answer) -> Option<String> {
+        fn objection(&self, _answers: &Answers, question: &Question, answer: &Answer) -> Option<String> {
             (question.key == "which" && *answer == Answer::Items(Vec::new())).then(|| "none".into())
         }
     }

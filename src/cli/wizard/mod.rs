@@ -18,9 +18,7 @@ mod screen;
 mod tty;
 mod widget;
 
-#[cfg(test)]
-pub(crate) use add::commands;
-pub(crate) use add::{AddFlow, Chosen, chosen, line, renders};
+pub(crate) use add::{AddFlow, Chosen, chosen, commands};
 pub(crate) use eject::EjectFlow;
 pub(crate) use example::example;
 pub(crate) use init::{Drafted, Fact, InitFlow};
@@ -28,5 +26,5 @@ pub(crate) use linear::{ask_line as ask_linear, ask_yes as ask_yes_linear};
 pub(crate) use question::{Item, Kind};
 pub(crate) use remove::{RemoveFlow, command as remove_command};
 pub(crate) use screen::ask_line;
-pub(crate) use tty::restore;
+pub(crate) use tty::{hold, restore};
 pub(crate) use widget::run;

@@ -3,7 +3,6 @@
 use super::machine::{Answers, Flow};
 use super::question::{Answer, Item, Kind, Question};
 use crate::diag::Result;
-use crate::exec::shell_word;
 
 const SERVICES: &str = "services";
 const DATA: &str = "data";
@@ -20,6 +19,8 @@ type Page<'a> = dyn Fn(&[String], bool) -> Result<Vec<String>> + 'a;
 pub(crate) struct RemoveFlow<'a> {
     /// The services of the project, with their state.
     pub(crate) services: &'a [Item],
+    /// What becomes of their data, where that is decided already.
+    pub(crate) decided: Option<bool>,
     /// What is to be consented to.
     pub(crate) page: &'a Page<'a>,
 }
@@ -33,7 +34,7 @@ impl Flow for RemoveFlow<'_> {
             let about = "Takes them out of kilter.yaml, with their manifests. What you ejected stays.";
             return question(SERVICES, "Remove which services?", about, Kind::Many(self.services.to_vec()));
         }
-        if answers.get(DATA).is_none() {
+        if answers.get(DATA).is_none() && self.decided.is_none() {
             let item = |name: &str, about: &str, marked| Item {
                 name: name.into(),
                 about: about.into(),
@@ -53,7 +54,7 @@ impl Flow for RemoveFlow<'_> {
         question(WRITE, "Write kilter.yaml?", "", Kind::Consent(page))
     }
 
-    fn objection(&self, _question: &Question, answer: &Answer) -> Option<String> {
+    fn objection(&self, _answers: &Answers, _question: &Question, answer: &Answer) -> Option<String> {
         let none = matches!(answer, Answer::Items(names) if names.is_empty());
         none.then(|| "Mark at least one with Space, or leave with Esc.".into())
     }
@@ -67,12 +68,13 @@ impl RemoveFlow<'_> {
 
     /// Whether their data is to go.
     pub(crate) fn data(&self, answers: &Answers) -> bool {
-        answers.items(DATA).iter().any(|way| way == DELETE)
+        self.decided.unwrap_or_else(|| answers.items(DATA).iter().any(|way| way == DELETE))
     }
 }
 
 /// The command that removes the same.
-pub(crate) fn command(services: &[String], data: bool) -> String {
-    let words: Vec<String> = services.iter().map(|service| shell_word(service)).collect();
-    format!("kilter remove {}{}", words.join(" "), if data { " --data --yes" } else { "" })
+pub(crate) fn command(services: &[String], data: bool) -> Vec<String> {
+    let data: &[&str] = if data { &["--data", "--yes"] } else { &[] };
+    let services = services.iter().map(String::as_str);
+    ["kilter", "remove"].into_iter().chain(services).chain(data.iter().copied()).map(str::to_owned).collect()
 }

@@ -13,6 +13,9 @@ use crate::exec::pause_if_interrupted;
 /// How often to look whether the terminal has another size, or kilter is to stop, in milliseconds.
 pub(super) const LOOKS: u64 = 150;
 
+/// Shows the cursor (xterm's private mode 25).
+const SHOW: &str = "\x1b[?25h";
+
 /// The state to give back, and what to write before.
 type Saved = Option<(Termios, &'static str)>;
 
@@ -38,12 +41,17 @@ pub(crate) fn restore() {
 
 /// A terminal that is taken over; given back when dropped.
 #[derive(Debug)]
-pub(super) struct Taken(());
+pub(crate) struct Taken(());
 
 impl Taken {
     /// Takes it over for single keys. `enter` is written first, `leave` when it is given back.
     pub(super) fn keys(enter: &str, leave: &'static str) -> Result<Self> {
         Self::with(leave, |state| state.make_raw(), enter)
+    }
+
+    /// Holds on to its state while somebody else asks.
+    fn as_it_is() -> Result<Self> {
+        Self::with(SHOW, |_| {}, "")
     }
 
     /// Takes it over for a line that is not shown.
@@ -65,6 +73,14 @@ impl Taken {
         let taken = Self(());
         changed.map(|()| taken)
     }
+}
+
+/// Holds on to the state of the terminal while somebody else asks; given back when dropped, or by the signal handler.
+///
+/// # Errors
+/// When the terminal fails.
+pub(crate) fn hold() -> Result<Taken> {
+    Taken::as_it_is()
 }
 
 impl Drop for Taken {

@@ -75,7 +75,7 @@ impl Widget {
                 let (row, column) = line.row("> ", columns);
                 (vec![row], Some((0, column)))
             }
-            Self::Page(page) => (page.body(height), None),
+            Self::Page(page) => (page.body(columns, height), None),
         })
     }
 }
