@@ -67,7 +67,7 @@ pub(super) fn curl(args: &[&str]) -> Answer {
 
 /// Asks a server for what answers to a document of JSON.
 pub(super) fn post(url: &str, json: &str) -> Answer {
-    curl(&[url, "--header", "Content-Type: application/json", "--data", json])
+    curl(&[url, "--json", json])
 }
 
 /// Hands a mail over by SMTP with curl.

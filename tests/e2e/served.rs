@@ -15,12 +15,14 @@ type Question<'a> = (&'static str, Box<dyn Fn() -> Answer + 'a>, &'static str);
 #[test]
 fn slow_databases_caches_brokers_and_workflows_answer_their_clients() {
     let Some(bed) = Bed::find("databases, caches, brokers and workflows") else { return };
-    let services = ["mysql", "valkey", "memcached", "rabbitmq", "nats", "temporal"];
+    let services = ["postgres", "mysql", "valkey", "memcached", "rabbitmq", "nats", "temporal"];
     let app = App::without_app(&bed, "e2e-stores", &services);
     app.up();
     let env = app.env();
     let temporal = program_of(&app, "temporal", "/usr/local/bin/temporal");
 
+    clients::postgres(told(&env, "DATABASE_URL"), "CREATE TABLE words (word text)");
+    let tables = format!("http://{}/api/objects", port(&env, "postgres", "ui"));
     let mysql = told(&env, "MYSQL_URL");
     clients::mysql(mysql, "CREATE TABLE words (word VARCHAR(20)); INSERT INTO words VALUES ('atlas')").unwrap();
     let valkey = told(&env, "VALKEY_URL");
@@ -46,6 +48,7 @@ fn slow_databases_caches_brokers_and_workflows_answer_their_clients() {
     answered_by_other_pods(
         &app,
         &[
+            ("pgweb", Box::new(|| clients::curl(&[&tables])), "words"),
             ("mysql", Box::new(|| clients::mysql(mysql, "SELECT word FROM words")), "atlas"),
             ("valkey", Box::new(|| clients::valkey(valkey, &["GET", "greeting"])), "hello"),
             ("rabbitmq", Box::new(|| queue(&env, "jobs")), "\"durable\":true"),
@@ -57,37 +60,24 @@ fn slow_databases_caches_brokers_and_workflows_answer_their_clients() {
 }
 
 #[test]
-fn slow_identities_mail_events_and_emulators_answer_their_clients() {
-    let Some(bed) = Bed::find("identities, mail, events and emulators") else { return };
-    let services = ["mariadb", "mailpit", "ory", "kafka", "chroma", "azurite", "fake-gcs-server", "jaeger"];
-    let app = App::without_app(&bed, "e2e-mesh", &services);
+fn slow_identities_mail_and_events_answer_their_clients() {
+    let Some(bed) = Bed::find("identities, mail and events") else { return };
+    let app = App::without_app(&bed, "e2e-people", &["mariadb", "mailpit", "ory", "kafka"]);
     app.up();
     let env = app.env();
 
     let mariadb = told(&env, "MARIADB_URL");
     clients::mysql(mariadb, "CREATE TABLE words (word VARCHAR(20)); INSERT INTO words VALUES ('atlas')").unwrap();
-    let smtp = format!("{}:{}", told(&env, "SMTP_HOST"), told(&env, "SMTP_PORT"));
-    clients::mail(
-        &smtp,
-        "From: shop@example.com\r\nTo: ada@example.com\r\nSubject: Your order 7\r\n\r\nIt is on its way.\r\n",
-    );
+    let mail = "From: shop@example.com\r\nTo: ada@example.com\r\nSubject: Your order 7\r\n\r\nIt is on its way.\r\n";
+    clients::mail(&format!("{}:{}", told(&env, "SMTP_HOST"), told(&env, "SMTP_PORT")), mail);
     let brokers = told(&env, "KAFKA_BROKERS");
     clients::kafka_write(brokers, "orders", "order 7");
-    let azurite = told(&env, "AZURE_STORAGE_CONNECTION_STRING");
-    clients::azure(azurite, &["PUT", "books"]).unwrap();
-    clients::azure(azurite, &["PUT", "books/atlas", "of the world"]).unwrap();
-    let bucket = format!("storage/v1/b/{}/o", told(&env, "GCS_BUCKET"));
-    let gcs = told(&env, "STORAGE_EMULATOR_HOST");
-    let to = format!("{gcs}/upload/{bucket}?uploadType=media&name=atlas");
-    clients::curl(&[&to, "--data-binary", "of the sky"]).unwrap();
-    let vectors = collection(told(&env, "CHROMA_URL"));
     identity(&env);
     permission(&env);
-    trace(&env);
 
     let messages = format!("http://{}/api/v1/messages", port(&env, "mailpit", "ui"));
     let identities = format!("{}/admin/identities", told(&env, "KRATOS_ADMIN_URL"));
-    let nearest = "{\"query_embeddings\":[[0.1,0.9]],\"n_results\":1}";
+    let rules = format!("{}/rules", told(&env, "OATHKEEPER_API_URL"));
     answered_by_other_pods(
         &app,
         &[
@@ -97,15 +87,43 @@ fn slow_identities_mail_events_and_emulators_answer_their_clients() {
             ("kratos", Box::new(|| clients::curl(&[&identities])), "ada@example.com"),
             ("hydra", Box::new(|| token(&env)), "access_token"),
             ("keto", Box::new(|| allowed(&env)), "\"allowed\":true"),
-            ("oathkeeper", Box::new(|| clients::curl(&[&format!("{}/rules", told(&env, "OATHKEEPER_API_URL"))])), "[]"),
+            ("oathkeeper", Box::new(|| clients::curl(&[&rules])), "[]"),
             ("kafka", Box::new(|| clients::kafka_read(brokers, "orders")), "order 7"),
+        ],
+    );
+}
+
+#[test]
+fn slow_vectors_objects_and_traces_answer_their_clients() {
+    let Some(bed) = Bed::find("vectors, objects and traces") else { return };
+    let services = ["chroma", "weaviate", "azurite", "fake-gcs-server", "jaeger"];
+    let app = App::without_app(&bed, "e2e-shelves", &services);
+    app.up();
+    let env = app.env();
+
+    let azurite = told(&env, "AZURE_STORAGE_CONNECTION_STRING");
+    clients::azure(azurite, &["PUT", "books"]).unwrap();
+    clients::azure(azurite, &["PUT", "books/atlas", "of the world"]).unwrap();
+    let (gcs, bucket) = (told(&env, "STORAGE_EMULATOR_HOST"), told(&env, "GCS_BUCKET"));
+    let to = format!("{gcs}/upload/storage/v1/b/{bucket}/o?uploadType=media&name=atlas");
+    clients::curl(&[&to, "--data-binary", "of the sky"]).unwrap();
+    let vectors = collection(told(&env, "CHROMA_URL"));
+    let objects = format!("{}/v1/objects", told(&env, "WEAVIATE_URL"));
+    let key = format!("Authorization: Bearer {}", told(&env, "WEAVIATE_API_KEY"));
+    let book = "{\"class\":\"Book\",\"properties\":{\"title\":\"gazetteer\"},\"vector\":[1,0]}";
+    clients::curl(&[&objects, "--header", &key, "--json", book]).unwrap();
+    trace(&env);
+
+    let nearest = "{\"query_embeddings\":[[0.1,0.9]],\"n_results\":1}";
+    let books = format!("{objects}?class=Book");
+    let atlas = format!("{gcs}/storage/v1/b/{bucket}/o/atlas?alt=media");
+    answered_by_other_pods(
+        &app,
+        &[
             ("chroma", Box::new(|| clients::post(&format!("{vectors}/query"), nearest)), "dictionary"),
+            ("weaviate", Box::new(|| clients::curl(&[&books, "--header", &key])), "gazetteer"),
             ("azurite", Box::new(|| clients::azure(azurite, &["GET", "books/atlas"])), "of the world"),
-            (
-                "fake-gcs-server",
-                Box::new(|| clients::curl(&[&format!("{gcs}/{bucket}/atlas?alt=media")])),
-                "of the sky",
-            ),
+            ("fake-gcs-server", Box::new(|| clients::curl(&[&atlas])), "of the sky"),
         ],
     );
 }
@@ -200,7 +218,7 @@ fn token(env: &Value) -> Answer {
 fn permission(env: &Value) {
     let url = format!("{}/admin/relation-tuples", told(env, "KETO_WRITE_URL"));
     let friend = "{\"namespace\":\"User\",\"object\":\"ada\",\"relation\":\"friend\",\"subject_id\":\"bob\"}";
-    clients::curl(&[&url, "--request", "PUT", "--header", "Content-Type: application/json", "--data", friend]).unwrap();
+    clients::curl(&[&url, "--request", "PUT", "--json", friend]).unwrap();
 }
 
 /// Asks Keto whether he is.
