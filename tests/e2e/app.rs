@@ -29,9 +29,18 @@ impl App {
         app
     }
 
+    /// Makes a project of services alone.
+    pub(super) fn without_app(bed: &Bed, name: &str, services: &[&str]) -> Self {
+        let yaml = format!("{}services: [{}]\n", cluster(""), services.join(", "));
+        Self::of(bed, name, Project::new(name).file("kilter.yaml", yaml))
+    }
+
     /// Makes a project from a fixture without a kilter.yaml of its own.
     pub(super) fn bare(bed: &Bed, name: &str, fixture: &str) -> Self {
-        let project = Project::new(name).fixture(fixture);
+        Self::of(bed, name, Project::new(name).fixture(fixture))
+    }
+
+    fn of(bed: &Bed, name: &str, project: Project) -> Self {
         let state = project.state();
         Self { project, bed: bed.clone(), name: name.to_owned(), state }
     }

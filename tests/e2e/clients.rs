@@ -1,8 +1,16 @@
 //! Real clients on this machine.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use crate::support::project::command;
+use crate::support::root;
+
+/// What a service answered, or why it did not.
+pub(super) type Answer = Result<String, String>;
 
 /// Asks PostgreSQL one thing with psql.
 pub(super) fn postgres(url: &str, query: &str) -> String {
@@ -14,8 +22,109 @@ pub(super) fn redis(url: &str, words: &[&str]) -> String {
     run("redis-cli", &[&["-u", url, "--no-auth-warning"], words].concat())
 }
 
-fn run(program: &str, args: &[&str]) -> String {
-    let output = command(Path::new(program)).args(args).output().unwrap();
-    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+/// Asks Valkey one thing with redis-cli.
+pub(super) fn valkey(url: &str, words: &[&str]) -> Answer {
+    attempt("redis-cli", &[&["-u", url, "--no-auth-warning"], words].concat(), "")
+}
+
+/// Asks MySQL or MariaDB one thing with MariaDB's client.
+pub(super) fn mysql(url: &str, query: &str) -> Answer {
+    let (_, rest) = url.split_once("://").unwrap();
+    let (login, place) = rest.split_once('@').unwrap();
+    let (user, password) = login.split_once(':').unwrap();
+    let (address, database) = place.split_once('/').unwrap();
+    let (host, port) = address.split_once(':').unwrap();
+    let option = |name: &str, value: &str| format!("--{name}={value}");
+    let options = [("host", host), ("port", port), ("user", user), ("password", password), ("execute", query)];
+    let options: Vec<String> = options.iter().map(|(name, value)| option(name, value)).collect();
+    let mut args = vec!["--no-defaults", "--protocol=tcp", "--batch", "--skip-column-names"];
+    args.extend(options.iter().map(String::as_str));
+    args.push(database);
+    attempt("mariadb", &args, "")
+}
+
+/// Asks a broker of AMQP one thing with a program of amqp-tools.
+pub(super) fn amqp(program: &str, url: &str, args: &[&str]) -> Answer {
+    let url = format!("--url={url}");
+    attempt(program, &[&[url.as_str()], args].concat(), "")
+}
+
+/// Writes a message into a topic of Kafka with kcat.
+pub(super) fn kafka_write(brokers: &str, topic: &str, message: &str) {
+    attempt("kcat", &["-q", "-b", brokers, "-t", topic, "-P"], message).unwrap();
+}
+
+/// Reads the messages of a topic of Kafka with kcat.
+pub(super) fn kafka_read(brokers: &str, topic: &str) -> Answer {
+    let limit = ["-X", "socket.connection.setup.timeout.ms=5000", "-m", "10"];
+    attempt("kcat", &[&limit[..], &["-q", "-b", brokers, "-t", topic, "-C", "-e", "-o", "beginning"]].concat(), "")
+}
+
+/// Asks a server with curl, which fails for every answer that tells of an error.
+pub(super) fn curl(args: &[&str]) -> Answer {
+    attempt("curl", &[&["--silent", "--show-error", "--fail-with-body", "--max-time", "30"], args].concat(), "")
+}
+
+/// Asks a server for what answers to a document of JSON.
+pub(super) fn post(url: &str, json: &str) -> Answer {
+    curl(&[url, "--json", json])
+}
+
+/// Hands a mail over by SMTP with curl.
+pub(super) fn mail(address: &str, text: &str) {
+    let url = format!("smtp://{address}");
+    let args = ["--silent", "--show-error", &url, "--mail-from", "shop@example.com", "--mail-rcpt", "ada@example.com"];
+    attempt("curl", &[&args[..], &["--upload-file", "-"]].concat(), text).unwrap();
+}
+
+/// Asks Azure's blobs one thing: method, container or blob, text.
+pub(super) fn azure(connection: &str, words: &[&str]) -> Answer {
+    let script = root().join("tests/e2e/azure_blob.py");
+    attempt("python3", &[&[&*script.to_string_lossy(), connection], words].concat(), "")
+}
+
+/// Speaks a protocol of lines: sends the text, and reads until the answer is whole.
+pub(super) fn speak(address: &str, text: &str, whole: impl Fn(&str) -> bool) -> Answer {
+    let mut stream = TcpStream::connect(address).map_err(|error| error.to_string())?;
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(text.as_bytes()).map_err(|error| error.to_string())?;
+    let mut answer = String::new();
+    let mut bytes = [0; 4096];
+    while !whole(&answer) {
+        let count = stream.read(&mut bytes).map_err(|error| error.to_string())?;
+        if count == 0 {
+            return Err(format!("the end after {answer:?}"));
+        }
+        answer.push_str(&String::from_utf8_lossy(&bytes[..count]));
+    }
+    Ok(answer)
+}
+
+/// Asks NATS for the answer to one message.
+pub(super) fn nats(url: &str, subject: &str, body: &str) -> Answer {
+    let address = url.strip_prefix("nats://").unwrap();
+    let length = body.len();
+    let text = format!("CONNECT {{}}\r\nSUB answers 1\r\nPUB {subject} answers {length}\r\n{body}\r\n");
+    // After its head an answer of JetStream is one line.
+    let all = speak(address, &text, |answer| {
+        answer.split_once("MSG answers").is_some_and(|(_, message)| message.matches("\r\n").count() >= 2)
+    })?;
+    Ok(all.split_once("MSG answers").unwrap().1.to_owned())
+}
+
+/// Runs a program and returns what it prints.
+pub(super) fn run(program: &str, args: &[&str]) -> String {
+    attempt(program, args, "").unwrap_or_else(|said| panic!("{program}: {said}"))
+}
+
+/// Runs a program with this on its standard input; what it says when it fails is the error.
+pub(super) fn attempt(program: &str, args: &[&str], input: &str) -> Answer {
+    let mut client = command(Path::new(program));
+    client.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut client = client.spawn().unwrap_or_else(|error| panic!("{program}: {error}"));
+    // Who reads nothing of it has ended.
+    let _ = client.stdin.take().unwrap().write_all(input.as_bytes());
+    let Output { status, stdout, stderr } = client.wait_with_output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    if status.success() { Ok(text(&stdout)) } else { Err(format!("{}\n{}", text(&stderr), text(&stdout))) }
 }

@@ -16,6 +16,7 @@ mod first;
 mod life;
 mod production;
 mod reach;
+mod served;
 mod several;
 mod stages;
 mod used_rights;

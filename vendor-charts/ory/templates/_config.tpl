@@ -84,6 +84,9 @@ selfservice:
   methods:
     password:
       enabled: true
+      {{- /* It asks a service on the Internet about each password, and without a network tries for 15 s before it goes on. */}}
+      config:
+        haveibeenpwned_enabled: false
     code:
       enabled: true
   flows:

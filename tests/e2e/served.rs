@@ -1,0 +1,241 @@
+//! Services of the catalog as pods, each of which answers a client of its own on this machine, by what `kilter env` says, and
+//! still has what it was given when its pod is another one.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::app::App;
+use super::clients::{self, Answer};
+use super::{Bed, until};
+
+/// What a service is asked again and again, and what the answer then contains.
+type Question<'a> = (&'static str, Box<dyn Fn() -> Answer + 'a>, &'static str);
+
+#[test]
+fn slow_databases_caches_brokers_and_workflows_answer_their_clients() {
+    let Some(bed) = Bed::find("databases, caches, brokers and workflows") else { return };
+    let services = ["postgres", "mysql", "valkey", "memcached", "rabbitmq", "nats", "temporal"];
+    let app = App::without_app(&bed, "e2e-stores", &services);
+    app.up();
+    let env = app.env();
+    let temporal = program_of(&app, "temporal", "/usr/local/bin/temporal");
+
+    clients::postgres(told(&env, "DATABASE_URL"), "CREATE TABLE words (word text)");
+    let tables = format!("http://{}/api/objects", port(&env, "postgres", "ui"));
+    let mysql = told(&env, "MYSQL_URL");
+    clients::mysql(mysql, "CREATE TABLE words (word VARCHAR(20)); INSERT INTO words VALUES ('atlas')").unwrap();
+    let valkey = told(&env, "VALKEY_URL");
+    assert_eq!(clients::valkey(valkey, &["SET", "greeting", "hello"]).unwrap(), "OK");
+    let lines = "set greeting 0 0 5\r\nhello\r\nget greeting\r\n";
+    let said = clients::speak(told(&env, "MEMCACHE_SERVERS"), lines, |answer| answer.contains("END")).unwrap();
+    assert_eq!(said, "STORED\r\nVALUE greeting 0 5\r\nhello\r\nEND\r\n");
+    let amqp = told(&env, "AMQP_URL");
+    clients::amqp("amqp-declare-queue", amqp, &["--queue=jobs", "--durable"]).unwrap();
+    clients::amqp("amqp-publish", amqp, &["--routing-key=jobs", "--persistent", "--body=resize"]).unwrap();
+    let nats = told(&env, "NATS_URL");
+    let stream = "{\"name\":\"ORDERS\",\"subjects\":[\"orders\"],\"storage\":\"file\"}";
+    let made = clients::nats(nats, "$JS.API.STREAM.CREATE.ORDERS", stream).unwrap();
+    assert!(made.contains("\"name\":\"ORDERS\""), "{made}");
+    let stored = clients::nats(nats, "orders", "{\"number\":7}").unwrap();
+    assert!(stored.contains("\"seq\":1"), "{stored}");
+    let address = ["--address", told(&env, "TEMPORAL_ADDRESS")];
+    let workflow = |words: &[&str]| clients::attempt(&temporal, &[&["workflow"], words, &address].concat(), "");
+    workflow(&["start", "--type", "Order", "--task-queue", "orders", "--workflow-id", "order-7"]).unwrap();
+    let namespaces = clients::curl(&[&format!("{}/api/v1/namespaces", told(&env, "TEMPORAL_UI_URL"))]).unwrap();
+    assert!(namespaces.contains("\"default\""), "{namespaces}");
+
+    answered_by_other_pods(
+        &app,
+        &[
+            ("pgweb", Box::new(|| clients::curl(&[&tables])), "words"),
+            ("mysql", Box::new(|| clients::mysql(mysql, "SELECT word FROM words")), "atlas"),
+            ("valkey", Box::new(|| clients::valkey(valkey, &["GET", "greeting"])), "hello"),
+            ("rabbitmq", Box::new(|| queue(&env, "jobs")), "\"durable\":true"),
+            ("nats", Box::new(|| clients::nats(nats, "$JS.API.STREAM.INFO.ORDERS", "")), "\"messages\":1"),
+            ("temporal", Box::new(|| workflow(&["describe", "--workflow-id", "order-7"])), "order-7"),
+        ],
+    );
+    assert_eq!(clients::amqp("amqp-get", amqp, &["--queue=jobs"]).unwrap(), "resize");
+}
+
+#[test]
+fn slow_identities_mail_and_events_answer_their_clients() {
+    let Some(bed) = Bed::find("identities, mail and events") else { return };
+    let app = App::without_app(&bed, "e2e-people", &["mariadb", "mailpit", "ory", "kafka"]);
+    app.up();
+    let env = app.env();
+
+    let mariadb = told(&env, "MARIADB_URL");
+    clients::mysql(mariadb, "CREATE TABLE words (word VARCHAR(20)); INSERT INTO words VALUES ('atlas')").unwrap();
+    let mail = "From: shop@example.com\r\nTo: ada@example.com\r\nSubject: Your order 7\r\n\r\nIt is on its way.\r\n";
+    clients::mail(&format!("{}:{}", told(&env, "SMTP_HOST"), told(&env, "SMTP_PORT")), mail);
+    let brokers = told(&env, "KAFKA_BROKERS");
+    clients::kafka_write(brokers, "orders", "order 7");
+    identity(&env);
+    permission(&env);
+
+    let messages = format!("http://{}/api/v1/messages", port(&env, "mailpit", "ui"));
+    let identities = format!("{}/admin/identities", told(&env, "KRATOS_ADMIN_URL"));
+    let rules = format!("{}/rules", told(&env, "OATHKEEPER_API_URL"));
+    answered_by_other_pods(
+        &app,
+        &[
+            ("mariadb", Box::new(|| clients::mysql(mariadb, "SELECT word FROM words")), "atlas"),
+            ("mailpit", Box::new(|| clients::curl(&[&messages])), "Your order 7"),
+            ("mail of kratos", Box::new(|| clients::curl(&[&messages])), "verify your email"),
+            ("kratos", Box::new(|| clients::curl(&[&identities])), "ada@example.com"),
+            ("hydra", Box::new(|| token(&env)), "access_token"),
+            ("keto", Box::new(|| allowed(&env)), "\"allowed\":true"),
+            ("oathkeeper", Box::new(|| clients::curl(&[&rules])), "[]"),
+            ("kafka", Box::new(|| clients::kafka_read(brokers, "orders")), "order 7"),
+        ],
+    );
+}
+
+#[test]
+fn slow_vectors_objects_and_traces_answer_their_clients() {
+    let Some(bed) = Bed::find("vectors, objects and traces") else { return };
+    let services = ["chroma", "weaviate", "azurite", "fake-gcs-server", "jaeger"];
+    let app = App::without_app(&bed, "e2e-shelves", &services);
+    app.up();
+    let env = app.env();
+
+    let azurite = told(&env, "AZURE_STORAGE_CONNECTION_STRING");
+    clients::azure(azurite, &["PUT", "books"]).unwrap();
+    clients::azure(azurite, &["PUT", "books/atlas", "of the world"]).unwrap();
+    let (gcs, bucket) = (told(&env, "STORAGE_EMULATOR_HOST"), told(&env, "GCS_BUCKET"));
+    let to = format!("{gcs}/upload/storage/v1/b/{bucket}/o?uploadType=media&name=atlas");
+    clients::curl(&[&to, "--data-binary", "of the sky"]).unwrap();
+    let vectors = collection(told(&env, "CHROMA_URL"));
+    let objects = format!("{}/v1/objects", told(&env, "WEAVIATE_URL"));
+    let key = format!("Authorization: Bearer {}", told(&env, "WEAVIATE_API_KEY"));
+    let book = "{\"class\":\"Book\",\"properties\":{\"title\":\"gazetteer\"},\"vector\":[1,0]}";
+    clients::curl(&[&objects, "--header", &key, "--json", book]).unwrap();
+    trace(&env);
+
+    let nearest = "{\"query_embeddings\":[[0.1,0.9]],\"n_results\":1}";
+    let books = format!("{objects}?class=Book");
+    let atlas = format!("{gcs}/storage/v1/b/{bucket}/o/atlas?alt=media");
+    answered_by_other_pods(
+        &app,
+        &[
+            ("chroma", Box::new(|| clients::post(&format!("{vectors}/query"), nearest)), "dictionary"),
+            ("weaviate", Box::new(|| clients::curl(&[&books, "--header", &key])), "gazetteer"),
+            ("azurite", Box::new(|| clients::azure(azurite, &["GET", "books/atlas"])), "of the world"),
+            ("fake-gcs-server", Box::new(|| clients::curl(&[&atlas])), "of the sky"),
+        ],
+    );
+}
+
+/// Waits for each answer, starts every pod of the project again, and waits for each answer of the new ones.
+fn answered_by_other_pods(app: &App, questions: &[Question<'_>]) {
+    let ask = || {
+        for (service, question, part) in questions {
+            until(&format!("the answer of {service} with {part:?}"), || {
+                question().ok().filter(|answer| answer.contains(part))
+            });
+        }
+    };
+    ask();
+    let before: BTreeSet<String> = app.pods().into_iter().map(|(_, uid, _)| uid).collect();
+    app.kilter(&["restart"]).succeeds();
+    until("other pods in place of all", || {
+        let now = app.pods();
+        (now.len() == before.len() && now.iter().all(|(_, uid, _)| !before.contains(uid))).then_some(())
+    });
+    app.kubectl(&["wait", "pods", "--all", "--for=condition=Ready", "--timeout=180s"]).expect("ready pods");
+    ask();
+}
+
+/// A variable as this machine is told it.
+fn told<'a>(env: &'a Value, name: &str) -> &'a str {
+    env["localhost"][name].as_str().unwrap_or_else(|| panic!("no {name}: {env}"))
+}
+
+/// A service by its name.
+fn service<'a>(env: &'a Value, name: &str) -> &'a Value {
+    env["services"].as_array().unwrap().iter().find(|service| service["name"] == name).unwrap()
+}
+
+/// The address of a port on this machine.
+fn port<'a>(env: &'a Value, of: &str, name: &str) -> &'a str {
+    let ports = service(env, of)["ports"].as_array().unwrap();
+    ports.iter().find(|port| port["name"] == name).unwrap()["localhost"].as_str().unwrap()
+}
+
+/// Takes a program out of the image of a service.
+fn program_of(app: &App, service: &str, path: &str) -> String {
+    let image = &kilter::catalog::services()[service].image;
+    let container = app.docker(&["create", image]);
+    let copy = app.project.outside("client").to_string_lossy().into_owned();
+    app.docker(&["cp", &format!("{}:{path}", container.trim()), &copy]);
+    app.docker(&["rm", container.trim()]);
+    copy
+}
+
+/// What the management UI of RabbitMQ says of a queue.
+fn queue(env: &Value, name: &str) -> Answer {
+    let login = &service(env, "rabbitmq")["credentials"];
+    let login = format!("{}:{}", login["user"].as_str().unwrap(), login["password"].as_str().unwrap());
+    let url = format!("http://{}/api/queues/%2F/{name}", port(env, "rabbitmq", "ui"));
+    clients::curl(&["--user", &login, &url])
+}
+
+/// Makes a collection of Chroma with two vectors; returns its address.
+fn collection(url: &str) -> String {
+    let all = format!("{url}/api/v2/tenants/default_tenant/databases/default_database/collections");
+    let made: Value = serde_json::from_str(&clients::post(&all, "{\"name\":\"books\"}").unwrap()).unwrap();
+    let books = format!("{all}/{}", made["id"].as_str().unwrap());
+    let two = "{\"ids\":[\"a\",\"b\"],\"embeddings\":[[1,0],[0,1]],\"documents\":[\"atlas\",\"dictionary\"]}";
+    clients::post(&format!("{books}/add"), two).unwrap();
+    books
+}
+
+/// Registers a person with Kratos, as an app does for a client of its API, and a client with Hydra.
+fn identity(env: &Value) {
+    let url = format!("{}/self-service/registration", told(env, "KRATOS_URL"));
+    let flow: Value = serde_json::from_str(&clients::curl(&[&format!("{url}/api")]).unwrap()).unwrap();
+    let person =
+        "{\"method\":\"password\",\"password\":\"correct-horse-7\",\"traits\":{\"email\":\"ada@example.com\"}}";
+    let registered = clients::post(&format!("{url}?flow={}", flow["id"].as_str().unwrap()), person).unwrap();
+    let session: Value = serde_json::from_str(&registered).unwrap();
+    let token = format!("X-Session-Token: {}", session["session_token"].as_str().unwrap());
+    let whoami = format!("{}/sessions/whoami", told(env, "KRATOS_URL"));
+    let person = clients::curl(&[&whoami, "--header", &token]).unwrap();
+    assert!(person.contains("ada@example.com"), "{person}");
+    let client = "{\"client_id\":\"shop\",\"client_secret\":\"of-the-shop\",\"grant_types\":[\"client_credentials\"]}";
+    clients::post(&format!("{}/admin/clients", told(env, "HYDRA_ADMIN_URL")), client).unwrap();
+}
+
+/// Asks Hydra for a token of that client.
+fn token(env: &Value) -> Answer {
+    let url = format!("{}/oauth2/token", told(env, "HYDRA_URL"));
+    clients::curl(&[&url, "--user", "shop:of-the-shop", "--data", "grant_type=client_credentials"])
+}
+
+/// Says to Keto that Bob is a friend of Ada's.
+fn permission(env: &Value) {
+    let url = format!("{}/admin/relation-tuples", told(env, "KETO_WRITE_URL"));
+    let friend = "{\"namespace\":\"User\",\"object\":\"ada\",\"relation\":\"friend\",\"subject_id\":\"bob\"}";
+    clients::curl(&[&url, "--request", "PUT", "--json", friend]).unwrap();
+}
+
+/// Asks Keto whether he is.
+fn allowed(env: &Value) -> Answer {
+    let query = "namespace=User&object=ada&relation=friend&subject_id=bob";
+    clients::curl(&[&format!("{}/relation-tuples/check?{query}", told(env, "KETO_READ_URL"))])
+}
+
+/// Sends Jaeger a span over OTLP and waits until its UI shows it. It is in memory alone.
+fn trace(env: &Value) {
+    let span = "{\"traceId\":\"5b8efff798038103d269b633813fc60c\",\"spanId\":\"eee19b7ec3c1b174\",\"name\":\"checkout\",\
+                \"kind\":2,\"startTimeUnixNano\":\"1700000000000000000\",\"endTimeUnixNano\":\"1700000000000000001\"}";
+    let name = "{\"key\":\"service.name\",\"value\":{\"stringValue\":\"shop\"}}";
+    let spans = format!(
+        "{{\"resourceSpans\":[{{\"resource\":{{\"attributes\":[{name}]}},\"scopeSpans\":[{{\"spans\":[{span}]}}]}}]}}"
+    );
+    clients::post(&format!("{}/v1/traces", told(env, "OTEL_EXPORTER_OTLP_ENDPOINT")), &spans).unwrap();
+    let shown = format!("{}/api/traces/5b8efff798038103d269b633813fc60c", told(env, "JAEGER_UI_URL"));
+    until("the span in Jaeger's UI", || clients::curl(&[&shown]).ok().filter(|answer| answer.contains("checkout")));
+}
