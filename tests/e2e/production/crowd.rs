@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::thread;
 
+use kilter::api::HISTORY;
 use serde_json::{Value, json};
 
 use super::{Platform, SERVER, app, until};
@@ -38,7 +39,23 @@ fn slow_five_hundred_apps_at_once_are_a_few_commits_and_leave_nothing() {
     assert!(commits <= APPS / 4, "{commits} commits");
     tell(&format!("{APPS} apps from {CLIENTS} clients: {commits} commits"));
 
-    // One of them goes on as if it were alone.
+    one_goes_on(&platform, &template);
+
+    platform.kubectl(&["delete", "kilterapps", "--all", "--wait=false"]);
+    until("they are gone with their namespaces", || (count(&platform, |_| true) == 0).then_some(()));
+    let namespaces = platform.kubectl(&["get", "namespaces", "--output=name"]);
+    assert!(!namespaces.contains("/crowd-"), "{namespaces}");
+    assert!(!platform.git(&["ls-tree", "-r", "--name-only", "main"]).contains("apps/crowd-"));
+    assert_eq!(platform.git(&["rev-list", "--merges", "--count", "main"]).trim(), "0");
+    drop(rests);
+    let said = app::get(SERVER, "/readyz");
+    assert!(said.is_some_and(|said| said.contains("ok")), "the server is still there");
+}
+
+/// Deploys one of them as if it were alone: its new revision is committed, and its history stays short.
+fn one_goes_on(platform: &Platform, template: &Value) {
+    let old: Vec<Value> = (0..HISTORY).map(|number| old_entry(7, number)).collect();
+    platform.apply_text(&json!({"apiVersion": "v1", "kind": "List", "items": old}).to_string());
     let (status, _) = platform
         .post(
             &name(7),
@@ -51,16 +68,25 @@ fn slow_five_hundred_apps_at_once_are_a_few_commits_and_leave_nothing() {
         let receipt = platform.git(&["show", &format!("main:apps/{}-prod/receipt.json", name(7))]);
         (serde_json::from_str::<Value>(&receipt).unwrap()["revision"] == 2).then_some(())
     });
+    until("its history is as long as it may be, and has both revisions", || {
+        let kept = platform.kubectl(&["get", "controllerrevisions", "--selector", &of(7), "--output=name"]);
+        let kept: Vec<&str> = kept.lines().filter_map(|line| line.rsplit('/').next()).collect();
+        let [first, second] = [1, 2].map(|revision| format!("{}-prod-{revision}", name(7)));
+        (kept.len() == HISTORY && kept.contains(&&*first) && kept.contains(&&*second)).then_some(())
+    });
+    platform.kubectl(&["delete", "controllerrevisions", "--selector", &of(7)]);
+}
 
-    platform.kubectl(&["delete", "kilterapps", "--all", "--wait=false"]);
-    until("they are gone with their namespaces", || (count(&platform, |_| true) == 0).then_some(()));
-    let namespaces = platform.kubectl(&["get", "namespaces", "--output=name"]);
-    assert!(!namespaces.contains("/crowd-"), "{namespaces}");
-    assert!(!platform.git(&["ls-tree", "-r", "--name-only", "main"]).contains("apps/crowd-"));
-    assert_eq!(platform.git(&["rev-list", "--merges", "--count", "main"]).trim(), "0");
-    drop(rests);
-    let said = app::get(SERVER, "/readyz");
-    assert!(said.is_some_and(|said| said.contains("ok")), "the server is still there");
+/// The selector of the history of one of them.
+fn of(number: usize) -> String {
+    format!("kilter.netshire.com/app={},kilter.netshire.com/env=prod", name(number))
+}
+
+/// An entry of the history that is older than all others.
+fn old_entry(app: usize, number: usize) -> Value {
+    let labels = json!({"kilter.netshire.com/app": name(app), "kilter.netshire.com/env": "prod"});
+    json!({"apiVersion": "apps/v1", "kind": "ControllerRevision", "revision": 0,
+        "metadata": {"name": format!("{}-prod-old-{number}", name(app)), "labels": labels}})
 }
 
 fn name(number: usize) -> String {
