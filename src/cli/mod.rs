@@ -222,7 +222,7 @@ fn handle_signals() {
             std::thread::sleep(ENDS_BY_ITSELF);
         }
         let _held = fsx::COMMIT.lock();
-        wizard::restore();
+        wizard::restore_interrupted();
         ui::show_cursor();
         ui::clear_progress();
         ui::say_farewell();

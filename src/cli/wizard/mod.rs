@@ -26,5 +26,5 @@ pub(crate) use linear::{ask_line as ask_linear, ask_yes as ask_yes_linear};
 pub(crate) use question::{Item, Kind};
 pub(crate) use remove::{RemoveFlow, command as remove_command};
 pub(crate) use screen::ask_line;
-pub(crate) use tty::{hold, restore};
+pub(crate) use tty::{hold, restore_interrupted};
 pub(crate) use widget::run;

@@ -1,6 +1,7 @@
 //! The terminal's own state: taken over for as long as keys are read one by one, and given back whatever happens.
 
 use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -29,13 +30,29 @@ fn turn() -> Result<MutexGuard<'static, Saved>> {
     Ok(turn)
 }
 
-/// Gives the terminal back as it was. Whoever notices the end first does it: the signal handler, too.
-pub(crate) fn restore() {
+/// Gives the terminal back as it was. Whoever notices the end first does it.
+fn restore() {
     if let Some((state, leave)) = SAVED.lock().unwrap_or_else(PoisonError::into_inner).take() {
         let mut stderr = std::io::stderr().lock();
         let _ = stderr.write_all(leave.as_bytes()).and_then(|()| stderr.flush());
         // What was typed and not read is not for the shell that comes next.
         let _ = tcsetattr(std::io::stdin(), OptionalActions::Flush, &state);
+    }
+}
+
+/// Tells whether single keys were read.
+static READ: AtomicBool = AtomicBool::new(false);
+
+/// Leaves what a wizard may be in, from wherever the terminal is: what 1049 goes back to is where the cursor is now.
+const AGAIN: &str = "\x1b7\x1b[?2004l\x1b[?25h\x1b[?1049l";
+
+/// Gives the terminal back when kilter is told to stop. A Ctrl-C that is typed as soon as a wizard has given the terminal back
+/// takes with it what was not read yet of what the wizard wrote (termios' NOFLSH is off), so this is said again.
+pub(crate) fn restore_interrupted() {
+    restore();
+    if READ.load(Ordering::SeqCst) {
+        let mut stderr = std::io::stderr().lock();
+        let _ = stderr.write_all(AGAIN.as_bytes()).and_then(|()| stderr.flush());
     }
 }
 
@@ -46,7 +63,9 @@ pub(crate) struct Taken(());
 impl Taken {
     /// Takes it over for single keys. `enter` is written first, `leave` when it is given back.
     pub(super) fn keys(enter: &str, leave: &'static str) -> Result<Self> {
-        Self::with(leave, |state| state.make_raw(), enter)
+        let taken = Self::with(leave, |state| state.make_raw(), enter);
+        READ.store(true, Ordering::SeqCst);
+        taken
     }
 
     /// Holds on to its state while somebody else asks.
