@@ -85,7 +85,7 @@ fn of(number: usize) -> String {
 /// An entry of the history that is older than all others.
 fn old_entry(app: usize, number: usize) -> Value {
     let labels = json!({"kilter.netshire.com/app": name(app), "kilter.netshire.com/env": "prod"});
-    json!({"apiVersion": "apps/v1", "kind": "ControllerRevision", "revision": 0,
+    json!({"apiVersion": "apps/v1", "kind": "ControllerRevision", "revision": 0, "data": {},
         "metadata": {"name": format!("{}-prod-old-{number}", name(app)), "labels": labels}})
 }
 
