@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::support::project::command;
 use crate::support::root;
 
@@ -75,6 +77,21 @@ pub(super) fn mail(address: &str, text: &str) {
     let url = format!("smtp://{address}");
     let args = ["--silent", "--show-error", &url, "--mail-from", "shop@example.com", "--mail-rcpt", "ada@example.com"];
     attempt("curl", &[&args[..], &["--upload-file", "-"]].concat(), text).unwrap();
+}
+
+/// Asks an S3 store one thing about an object, by a signed request: puts a text there, or gets what is there.
+pub(super) fn s3(env: &Value, object: &str, put: Option<&str>) -> Answer {
+    let told = |name: &str| env[name].as_str().unwrap_or_else(|| panic!("no {name}: {env}"));
+    let url = format!("{}/{}/{object}", told("S3_ENDPOINT"), told("AWS_S3_BUCKET"));
+    let signer = format!("aws:amz:{}:s3", told("AWS_REGION"));
+    let login = format!("{}:{}", told("AWS_ACCESS_KEY_ID"), told("AWS_SECRET_ACCESS_KEY"));
+    // Older curls do not send it by themselves, and S3 asks for it.
+    let content = "x-amz-content-sha256: UNSIGNED-PAYLOAD";
+    let signed = ["--aws-sigv4", signer.as_str(), "--header", content, "--user", login.as_str(), url.as_str()];
+    match put {
+        Some(text) => curl(&[&signed[..], &["--request", "PUT", "--data-binary", text]].concat()),
+        None => curl(&signed),
+    }
 }
 
 /// Asks Azure's blobs one thing: method, container or blob, text.

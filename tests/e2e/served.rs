@@ -96,7 +96,7 @@ fn slow_identities_mail_and_events_answer_their_clients() {
 #[test]
 fn slow_vectors_objects_and_traces_answer_their_clients() {
     let Some(bed) = Bed::find("vectors, objects and traces") else { return };
-    let services = ["chroma", "weaviate", "azurite", "fake-gcs-server", "jaeger"];
+    let services = ["chroma", "weaviate", "azurite", "fake-gcs-server", "garage", "jaeger"];
     let app = App::without_app(&bed, "e2e-shelves", &services);
     app.up();
     let env = app.env();
@@ -107,6 +107,8 @@ fn slow_vectors_objects_and_traces_answer_their_clients() {
     let (gcs, bucket) = (told(&env, "STORAGE_EMULATOR_HOST"), told(&env, "GCS_BUCKET"));
     let to = format!("{gcs}/upload/storage/v1/b/{bucket}/o?uploadType=media&name=atlas");
     clients::curl(&[&to, "--data-binary", "of the sky"]).unwrap();
+    let s3 = &env["localhost"];
+    clients::s3(s3, "atlas", Some("of the sea")).unwrap();
     let vectors = collection(told(&env, "CHROMA_URL"));
     let objects = format!("{}/v1/objects", told(&env, "WEAVIATE_URL"));
     let key = format!("Authorization: Bearer {}", told(&env, "WEAVIATE_API_KEY"));
@@ -124,6 +126,7 @@ fn slow_vectors_objects_and_traces_answer_their_clients() {
             ("weaviate", Box::new(|| clients::curl(&[&books, "--header", &key])), "gazetteer"),
             ("azurite", Box::new(|| clients::azure(azurite, &["GET", "books/atlas"])), "of the world"),
             ("fake-gcs-server", Box::new(|| clients::curl(&[&atlas])), "of the sky"),
+            ("garage", Box::new(|| clients::s3(s3, "atlas", None)), "of the sea"),
         ],
     );
 }
