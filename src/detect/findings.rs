@@ -6,6 +6,7 @@ use super::confidence::{ALTERNATIVE, COLLECTION, SELECT};
 use super::decide::{Decision, STARTED, decision, is_within};
 use super::model::{Evidence, Finding};
 use super::rules::{Declared, Index, ServiceRules};
+use super::switches::switched_off;
 use crate::catalog::Ecosystem;
 
 /// Evidence by service, services by their place in the rules.
@@ -36,8 +37,10 @@ pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Fin
                 decided_instead(*service, &evidence, rules).map(|other| (other, ", which the project sets up"));
             let chosen = || chosen_instead(*service, &evidence, rules).map(|other| (other, " in the same manifest"));
             let option = decided.or_else(chosen).map(|(other, why)| format!("an alternative to {other}{why}"));
-            let option =
-                option.or_else(|| left_out(*service, &evidence, rules)).or_else(|| collected(pieces, &collections));
+            let option = option
+                .or_else(|| left_out(*service, &evidence, rules))
+                .or_else(|| switched_off(pieces, declared, &rules[*service]))
+                .or_else(|| collected(pieces, &collections));
             let (confidence, pieces) = match option {
                 Some(why) => (surest.min(ALTERNATIVE), with_note(pieces, &why)),
                 None => (surest, pieces.clone()),

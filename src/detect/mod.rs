@@ -36,6 +36,7 @@ mod python;
 mod ruby;
 mod rules;
 mod rust;
+mod switches;
 mod toml;
 mod versions;
 mod xml;

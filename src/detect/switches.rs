@@ -1,0 +1,82 @@
+//! What an example environment switches to something else. A framework names its clients whether the project uses them or
+//! not (Laravel's `predis`); where every use of one is set to another driver (`CACHE_STORE=database`, `QUEUE_CONNECTION=sync`),
+//! the client is an option.
+
+use std::collections::BTreeSet;
+
+use super::confidence::{SELECT, Scope};
+use super::decide::{decision, is_within};
+use super::model::Evidence;
+use super::places::split;
+use super::rules::{Declared, ServiceRules};
+use crate::catalog::Ecosystem;
+
+/// With one of them alone something else than what it is about may be the use of the client.
+const SWITCHES: usize = 2;
+
+/// Says why a service is an option: an example environment, in or above the directory of all that makes it sure, has
+/// several of the variables that could choose it, and all of them choose something else.
+pub(super) fn switched_off(pieces: &[Evidence], declared: &[Declared], rules: &ServiceRules<'_>) -> Option<String> {
+    let switches: Vec<(&str, &str)> =
+        rules.detect.get(&Ecosystem::Env)?.strong.iter().filter_map(|rule| rule.split_once('=')).collect();
+    let set = || declared.iter().filter_map(|one| set_in_example(one, &switches));
+    let sure: Vec<&Evidence> = pieces.iter().filter(|piece| piece.confidence >= SELECT).collect();
+    if sure.is_empty() || sure.iter().any(|piece| decision(piece).is_some()) {
+        return None;
+    }
+    let file = set().map(|(file, ..)| file).find(|file| {
+        let here: Vec<_> = set().filter(|(other, ..)| other == file).collect();
+        let variables: BTreeSet<&str> = here.iter().map(|(_, variable, _)| *variable).collect();
+        variables.len() >= SWITCHES
+            && here.iter().all(|(_, variable, value)| !switches.contains(&(variable, value)))
+            && sure.iter().all(|piece| is_within(&piece.file, split(file).0))
+    })?;
+    let (_, variable, value) = set().find(|(other, ..)| *other == file)?;
+    Some(format!("{file} chooses something else: {variable}={value}"))
+}
+
+/// Returns file, variable and value of a line of an example that sets one of the switches.
+fn set_in_example<'a>(declared: &'a Declared, switches: &[(&str, &str)]) -> Option<(&'a str, &'a str, &'a str)> {
+    if declared.ecosystem != Ecosystem::Env || declared.scope != Scope::Example {
+        return None;
+    }
+    let (variable, value) = declared.name.split_once('=')?;
+    switches.iter().any(|(switch, _)| *switch == variable).then_some((&declared.file, variable, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::detect::testing::{found, selected, tree};
+
+    const COMPOSER: (&str, &str) =
+        ("composer.json", r#"{"require": {"laravel/framework": "12", "predis/predis": "3"}}"#);
+
+    #[test]
+    fn a_client_whose_every_use_is_set_to_something_else_is_an_option() {
+        let env = "DB_CONNECTION=sqlite\nSESSION_DRIVER=database\nQUEUE_CONNECTION=sync\nCACHE_STORE=database\nREDIS_HOST=127.0.0.1\n";
+        let detection = tree(&[COMPOSER, (".env.example", env)]).detect_by_catalog();
+        assert!(found(&detection).contains(&"redis"), "{detection:?}");
+        assert!(selected(&detection).is_empty(), "{detection:?}");
+        let redis = detection.findings.iter().find(|finding| finding.name == "redis").unwrap();
+        let note = &redis.evidence[0].note;
+        assert!(note.ends_with("; .env.example chooses something else: SESSION_DRIVER=database"), "{note}");
+    }
+
+    #[test]
+    fn one_use_of_it_or_only_one_switch_leaves_it_selected() {
+        for env in [
+            "SESSION_DRIVER=file\nQUEUE_CONNECTION=redis\nCACHE_STORE=file\n",
+            "SESSION_DRIVER=file\n",
+            "# SESSION_DRIVER=file\n# CACHE_STORE=file\n",
+            "",
+        ] {
+            let detection = tree(&[COMPOSER, (".env.example", env)]).detect_by_catalog();
+            assert!(selected(&detection).contains(&"redis"), "{env}");
+        }
+        let elsewhere = ("docs/.env.example", "SESSION_DRIVER=file\nCACHE_STORE=file\n");
+        assert!(selected(&tree(&[COMPOSER, elsewhere]).detect_by_catalog()).contains(&"redis"));
+        let compose = ("compose.yml", "services:\n  cache: {image: redis}\n");
+        let env = (".env.example", "SESSION_DRIVER=file\nCACHE_STORE=file\n");
+        assert!(selected(&tree(&[COMPOSER, env, compose]).detect_by_catalog()).contains(&"redis"));
+    }
+}
