@@ -143,7 +143,10 @@ fn at_once<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<
 
 /// `mode` is that of the file in the end; without one, an existing file keeps its own.
 fn put(path: &Path, bytes: &[u8], durable: bool, mode: Option<u32>) -> Result<()> {
-    let target = stage(path, bytes, durable, mode)?.commit(&held())?;
+    // From the first, as below.
+    let held = held();
+    let target = stage(path, bytes, durable, mode)?.commit(&held)?;
+    drop(held);
     let parent = parent_of(&target);
     if durable {
         sync_dir(&parent);

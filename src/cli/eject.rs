@@ -9,6 +9,7 @@ use crate::artifacts::eject::{Contents, Copy, Merged, State};
 use crate::artifacts::{Ejected, Thing};
 use crate::cluster::kind_settings;
 use crate::diag::{Error, Result};
+use crate::exec::Whole;
 use crate::helm::charts::read_files;
 use crate::toolchain::Pins;
 use crate::values;
@@ -73,7 +74,9 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     if let Some(error) = hidden {
         return Err(error);
     }
+    let whole = Whole::begin()?;
     copy.eject(&default)?;
+    whole.and_done();
     match ctx.ui.json {
         true => ctx.ui.json(&json!({"thing": thing.to_string(), "path": copy.shown})),
         false => ctx.ui.result(&copy.shown),
@@ -263,7 +266,9 @@ fn merge(args: &Args, ctx: &Context, thing: &Thing, copy: &Copy, default: &Conte
     }
     match copy.merge(default)? {
         Merged::Clean(merged) => {
+            let whole = Whole::begin()?;
             copy.store(&merged, default)?;
+            whole.and_done();
             done();
             Ok(())
         }

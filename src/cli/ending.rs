@@ -7,6 +7,7 @@ use super::project::{Outcome, Prepared, Project, begin_guide, tell_guide};
 use super::proposal::Proposal;
 use crate::artifacts::unified_diff;
 use crate::diag::{Error, Result};
+use crate::exec::Whole;
 
 /// How a command that edits kilter.yaml ends.
 #[derive(Debug, Default)]
@@ -61,12 +62,14 @@ pub(super) fn finish(ctx: &Context, project: Project, text: String, ending: &End
     prepared.claim(ctx).map_err(as_it_was)?;
     let rendered = prepared.render(ctx).map_err(as_it_was)?;
     let outcome = Outcome::new(ctx, &prepared, &rendered)?;
+    let whole = Whole::begin()?;
     // Before kilter.yaml: after that is written, nobody asks for the guide again.
     let guide = (ending.guide && !diff.is_empty()).then(|| begin_guide(&prepared.project, &prepared.plan));
     if !diff.is_empty() {
         prepared.project.write_config(&text)?;
     }
     outcome.write(&prepared)?;
+    whole.and_done();
     let begun = guide.and_then(|guide| tell_guide(ctx, guide));
     if ctx.ui.json {
         let env: Map<String, Value> = prepared.plan.env.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect();

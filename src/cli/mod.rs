@@ -218,8 +218,10 @@ const ENDS_BY_ITSELF: std::time::Duration = std::time::Duration::from_secs(5);
 fn handle_signals() {
     // Fails only when a handler is already set, and this is the one place that sets it.
     let _ = ctrlc::set_handler(|| {
-        if processes::on_interrupt() {
-            std::thread::sleep(ENDS_BY_ITSELF);
+        match processes::on_interrupt() {
+            processes::Interrupt::HeldBack => return,
+            processes::Interrupt::EndOfTools => std::thread::sleep(ENDS_BY_ITSELF),
+            processes::Interrupt::End => {}
         }
         let _held = fsx::COMMIT.lock();
         wizard::restore_interrupted();

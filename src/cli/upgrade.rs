@@ -10,6 +10,7 @@ use crate::artifacts::unified_diff;
 use crate::catalog;
 use crate::config::lock::{Lock, Origin};
 use crate::diag::Result;
+use crate::exec::Whole;
 use crate::ids::Name;
 use crate::plan::APP;
 use crate::toolchain::{Pins, Tool};
@@ -68,7 +69,9 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     if !args.yes {
         ctx.ui.confirm("Move kilter.lock and the artifacts?", "--yes")?;
     }
+    let whole = Whole::begin()?;
     outcome.write(&prepared)?;
+    whole.and_done();
     ctx.ui.talk(&format!(
         "Moved. {} of {} manifests changed; commit kilter.lock.",
         changed.len(),

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 pub use capture::{Captured, Ending};
 pub use detached::{Process, Record, become_detached, tail};
-pub use interrupt::{end_tools, interrupted, on_interrupt, pause_if_interrupted};
+pub use interrupt::{Interrupt, Whole, end_tools, interrupted, on_interrupt, pause_if_interrupted};
 pub use redact::redact;
 pub use stream::{Said, Stream};
 

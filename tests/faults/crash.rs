@@ -297,6 +297,23 @@ fn slow_interrupt() {
     });
 }
 
+/// Ctrl-C while the project itself is changed: what has the exit code of an interrupt changed nothing of it.
+#[test]
+fn slow_interrupted_edits() {
+    for (seed, command) in
+        [(14, &["eject", "tiltfile"][..]), (15, &["eject", "chart/redis"]), (16, &["add", "mailpit"])]
+    {
+        let project = base();
+        project.kilter(&["render"]).succeeds();
+        let before = tree(&project.root());
+        let mut bench = Bench::new(project, seed);
+        bench.signal = Signal::INT;
+        bench.kill(20, &Command { args: command, env: &[] }, &|project| {
+            same(&tree(&project.root()), &before, &format!("an interrupted {command:?}"));
+        });
+    }
+}
+
 /// A merge of two directories: the user's copy is there at any moment, old or new.
 #[test]
 fn slow_eject_merge() {
