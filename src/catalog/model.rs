@@ -29,6 +29,10 @@ pub struct CatalogService {
     pub docs: String,
     /// Default image, exact tag; equals `image` of the chart's values.yaml.
     pub image: String,
+    /// Repositories of images that start like the default one and hold more, for example `pgvector/pgvector`: a project that
+    /// runs one of them keeps it.
+    #[serde(default)]
+    pub variants: Vec<String>,
     /// Ports of the Kubernetes Service; the first is the main one. Names are stable: slots in kilter.lock hang on them.
     pub ports: Vec<PortSpec>,
     /// Variables the app gets.

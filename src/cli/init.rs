@@ -19,6 +19,7 @@ use crate::config::edit::{Edit, add_service};
 use crate::config::model::{ServiceEntry, ServiceSpec};
 use crate::detect::{Detection, Finding};
 use crate::diag::{Error, Result};
+use crate::exec::Whole;
 use crate::ids::Name;
 use crate::yaml;
 use ask::ask;
@@ -132,7 +133,7 @@ fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, befo
     }
     let drafted = Drafted { services: unasked(args, ctx, &news)?, ..args.drafted() };
     let end = End { found, covered: &covered, dry_run: args.dry_run, before_up };
-    let text = text(&project, &drafted)?;
+    let text = text(&project, &drafted, found)?;
     if !end.is_nothing(&project, &text) && !args.dry_run && !args.yes && !ctx.global.no_input {
         if !ctx.ui.interactive {
             return Err(nobody_to_ask());
@@ -210,9 +211,16 @@ fn proposed(ctx: &Context, project: &Project, text: String, found: &Detection) -
 fn write(ctx: &Context, project: &Project, text: &str, next: &str) -> Result<()> {
     let (plan, ..) = project.plan(ctx)?;
     let _lock = project.take_lock(ctx)?;
+    let whole = Whole::begin()?;
     // Before kilter.yaml: after that is written, nobody asks for the guide again.
     let guide = begin_guide(project, &plan);
     project.write_config(text)?;
+    // `kilter up` goes on, and hears of an interrupt.
+    if next.is_empty() {
+        drop(whole)
+    } else {
+        whole.and_done()
+    }
     let path = project.root.join("kilter.yaml");
     let above = ctx.directory()? != project.root;
     let shown = if above { path.display().to_string() } else { "kilter.yaml".to_owned() };
@@ -316,8 +324,20 @@ fn clash<'a>(picked: &[&Finding], provides: impl Fn(&str) -> Vec<&'a str>) -> Op
     None
 }
 
+/// What kilter.yaml says of a service: its name, and the image where the project itself runs one that holds more.
+fn entry(name: &str, found: &Detection) -> ServiceEntry {
+    let finding = found.findings.iter().find(|finding| finding.name == name);
+    match finding.and_then(|finding| finding.image.as_ref()) {
+        Some(image) => {
+            let image = Some(image.value.clone());
+            ServiceEntry::Detailed(Box::new(ServiceSpec { name: name.into(), image, ..ServiceSpec::default() }))
+        }
+        None => ServiceEntry::Name(name.into()),
+    }
+}
+
 /// The new text of kilter.yaml.
-fn text(project: &Project, drafted: &Drafted) -> Result<String> {
+fn text(project: &Project, drafted: &Drafted, found: &Detection) -> Result<String> {
     let mut text = match &project.text {
         Some(text) => text.clone(),
         None => {
@@ -336,7 +356,7 @@ fn text(project: &Project, drafted: &Drafted) -> Result<String> {
         }
     };
     for name in &drafted.services {
-        if let Edit::Changed(new) = add_service(Some(&text), &ServiceEntry::Name(name.clone()))? {
+        if let Edit::Changed(new) = add_service(Some(&text), &entry(name, found))? {
             text = new;
         }
     }
@@ -349,8 +369,10 @@ mod tests {
 
     #[test]
     fn two_services_that_give_one_variable_clash() {
-        let finding =
-            |name: &str| Finding { name: name.to_owned(), selected: true, confidence: 1.0, evidence: Vec::new() };
+        let finding = |name: &str| {
+            let name = name.to_owned();
+            Finding { name, selected: true, confidence: 1.0, image: None, evidence: Vec::new() }
+        };
         let (redis, valkey, postgres) = (finding("redis"), finding("valkey"), finding("postgres"));
         let provides = |name: &str| if name == "postgres" { vec!["DATABASE_URL"] } else { vec!["REDIS_URL"] };
         assert_eq!(clash(&[&redis, &postgres], provides), None);

@@ -45,7 +45,7 @@ pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Fin
                 Some(why) => (surest.min(ALTERNATIVE), with_note(pieces, &why)),
                 None => (surest, pieces.clone()),
             };
-            Finding::new(rules[*service].name, confidence, pieces)
+            Finding::new(rules[*service].name, confidence, pieces, rules[*service].variants)
         })
         .collect();
     findings.sort_by(|a, b| b.confidence.total_cmp(&a.confidence).then_with(|| a.name.cmp(&b.name)));

@@ -28,6 +28,9 @@ pub struct Evidence {
     /// Which kind of manifest it stands in.
     #[serde(skip)]
     pub ecosystem: Ecosystem,
+    /// The image that a compose file starts, whole.
+    #[serde(skip)]
+    pub image: Option<String>,
 }
 
 /// A service the project seems to need.
@@ -39,15 +42,30 @@ pub struct Finding {
     pub selected: bool,
     /// How sure, 0 to 1.
     pub confidence: f64,
+    /// The image that the project itself runs, where it holds more than the catalog's and starts like it: kilter.yaml keeps it.
+    pub image: Option<Found<String>>,
     /// All evidence, the strongest first; never empty.
     pub evidence: Vec<Evidence>,
 }
 
 impl Finding {
-    /// Makes a finding; its confidence decides whether it is selected. `evidence` is not empty.
-    pub(super) fn new(name: &str, confidence: f64, evidence: Vec<Evidence>) -> Self {
-        Self { name: name.into(), selected: confidence >= SELECT, confidence, evidence }
+    /// Makes a finding; its confidence decides whether it is selected. `evidence` is not empty, `variants` are as the catalog's.
+    pub(super) fn new(name: &str, confidence: f64, evidence: Vec<Evidence>, variants: &[String]) -> Self {
+        let image = evidence.iter().find_map(|piece| {
+            let image = piece.image.as_ref().filter(|image| is_one_of(image, variants))?;
+            Some(Found::new(image.clone(), &piece.file, piece.line, format!("which holds more than {name} alone")))
+        });
+        Self { name: name.into(), selected: confidence >= SELECT, confidence, image, evidence }
     }
+}
+
+/// Tells whether an image is of one of these repositories and has a tag of its own; one with a variable has none.
+fn is_one_of(image: &str, repositories: &[String]) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let image = image.trim_start_matches("docker.io/");
+    image.split_once(':').is_some_and(|(repository, tag)| {
+        repositories.iter().any(|one| one == repository) && !tag.is_empty() && tag != "latest" && tag.chars().all(plain)
+    })
 }
 
 /// A fact about the app and where it was read.

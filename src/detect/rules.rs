@@ -19,6 +19,8 @@ pub struct ServiceRules<'a> {
     pub detect: &'a IndexMap<Ecosystem, Rules>,
     /// The kind of which a project uses one, if it is of such a kind.
     pub one_of: Option<&'a OneOf>,
+    /// Images that start like the default one and hold more.
+    pub variants: &'a [String],
 }
 
 /// Returns the rules of the whole catalog.
@@ -30,6 +32,7 @@ pub fn catalog_rules() -> Vec<ServiceRules<'static>> {
             category: &service.category,
             detect: &service.detect,
             one_of: service.one_of.as_ref(),
+            variants: &service.variants,
         })
         .collect()
 }
@@ -40,7 +43,7 @@ pub(super) struct Declared {
     pub ecosystem: Ecosystem,
     /// Name as the manifest writes it.
     pub name: String,
-    /// `redis` of `celery[redis]`.
+    /// `redis` of `celery[redis]`; of an image in a compose file the whole reference.
     pub extras: Vec<String>,
     pub scope: Scope,
     pub file: String,
@@ -175,6 +178,7 @@ fn evidence(declared: &Declared, rule: &Rule, service: &str) -> Evidence {
         confidence: round(confidence),
         note: what + &place,
         ecosystem: declared.ecosystem,
+        image: declared.extras.first().filter(|_| declared.ecosystem == Ecosystem::Compose).cloned(),
     }
 }
 

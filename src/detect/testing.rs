@@ -28,7 +28,10 @@ impl MemoryTree {
         let services = services();
         let rules: Vec<_> = services
             .iter()
-            .map(|(name, category, detect, one_of)| ServiceRules { name, category, detect, one_of: one_of.as_ref() })
+            .map(|(name, category, detect, one_of)| {
+                let one_of = one_of.as_ref();
+                ServiceRules { name, category, detect, one_of, variants: &[] }
+            })
             .collect();
         super::detect(self, &rules)
     }

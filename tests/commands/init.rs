@@ -19,7 +19,7 @@ fn a_dry_run_has_the_documented_shape_and_writes_nothing() {
         rows.iter().map(|row| (row["name"].as_str().unwrap(), row["selected"].as_bool().unwrap())).collect();
     assert_eq!(selected, [("postgres", true), ("redis", true), ("mailpit", false)]);
     for row in rows {
-        assert_eq!(keys(row), ["name", "selected", "confidence", "evidence"]);
+        assert_eq!(keys(row), ["name", "selected", "confidence", "image", "evidence"]);
         assert!((0.0..=1.0).contains(&row["confidence"].as_f64().unwrap()));
     }
     assert_eq!(rows[0]["evidence"][0]["file"], "package.json");
@@ -48,6 +48,19 @@ fn consent_is_a_flag_and_an_existing_file_keeps_what_it_has() {
     project.write("kilter.yaml", "# mine\nname: mine\nservices:\n  - redis   # cache\n");
     project.kilter(&["init", "--yes"]).succeeds();
     assert_eq!(project.read("kilter.yaml"), "# mine\nname: mine\nservices:\n  - redis   # cache\n  - postgres\n");
+}
+
+#[test]
+fn an_image_that_the_project_runs_and_that_holds_more_is_written_too() {
+    let project = shop();
+    project.write("compose.yml", "services:\n  db:\n    image: pgvector/pgvector:pg16\n  cache: {image: redis}\n");
+    let done = project.kilter(&["init", "--yes"]).succeeds();
+    let image = "  compose.yml:3  pgvector/pgvector:pg16, which holds more than postgres alone\n";
+    assert!(done.stdout.contains(image), "{}", done.stdout);
+    let text = project.read("kilter.yaml");
+    assert!(text.contains("  - name: postgres\n    image: pgvector/pgvector:pg16\n"), "{text}");
+    let manifest = project.kilter(&["render", "--stdout", "postgres"]).succeeds().stdout;
+    assert!(manifest.contains("image: \"pgvector/pgvector:pg16\""), "{manifest}");
 }
 
 #[test]

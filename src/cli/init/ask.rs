@@ -1,12 +1,11 @@
 //! What is to be written, asked of a person.
 
-use super::{Args, End, proposed, selected, text};
+use super::{Args, End, entry, proposed, selected, text};
 use crate::cli::ahead::Ahead;
 use crate::cli::context::Context;
 use crate::cli::project::Project;
 use crate::cli::proposal::in_a_line;
 use crate::cli::wizard::{self, Drafted, Fact, InitFlow};
-use crate::config::model::ServiceEntry;
 use crate::detect::{Detection, Finding};
 use crate::diag::Result;
 
@@ -23,11 +22,11 @@ pub(super) fn ask(args: &Args, ctx: &Context, project: Project, end: &End<'_>, n
         ctx.pasteable(&commands(args, drafted, plain, end.before_up))
     };
     let proposal = |drafted: &Drafted| {
-        proposed(ctx, &project, text(&project, &merged(args, drafted))?, end.found)?.require_place()
+        proposed(ctx, &project, text(&project, &merged(args, drafted), end.found)?, end.found)?.require_place()
     };
     let ahead = Ahead::start(ctx);
     let page = |drafted: &Drafted| {
-        if end.is_nothing(&project, &text(&project, &merged(args, drafted))?) {
+        if end.is_nothing(&project, &text(&project, &merged(args, drafted), end.found)?) {
             return Ok(Vec::new());
         }
         let mut lines = proposal(drafted)?.lines(ctx, &drafted.services)?;
@@ -39,11 +38,11 @@ pub(super) fn ask(args: &Args, ctx: &Context, project: Project, end: &End<'_>, n
         facts: &facts,
         page: &page,
         clash: &|drafted| proposal(drafted).err().map(|error| in_a_line(&error)),
-        watch: &|drafted| ahead.render(drafted.services.iter().cloned().map(ServiceEntry::Name).collect()),
+        watch: &|drafted| ahead.render(drafted.services.iter().map(|name| entry(name, end.found)).collect()),
     };
     let answers = wizard::run(&ctx.ui, &flow)?;
     let drafted = flow.drafted(&answers);
-    let text = text(&project, &merged(args, &drafted))?;
+    let text = text(&project, &merged(args, &drafted), end.found)?;
     if !end.is_nothing(&project, &text) {
         ctx.ui.talk(&format!("The same without questions: `{}`", same(&drafted)));
         let work = ctx.ui.work("rendering");

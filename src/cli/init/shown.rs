@@ -15,7 +15,10 @@ pub(super) fn as_json(project: &Project, found: &Detection, covered: &BTreeMap<&
     let services: Vec<_> = found
         .findings
         .iter()
-        .map(|f| json!({"name": f.name, "selected": selected(f), "confidence": f.confidence, "evidence": f.evidence}))
+        .map(|f| {
+            let image = f.image.as_ref().map(|image| &image.value);
+            json!({"name": f.name, "selected": selected(f), "confidence": f.confidence, "image": image, "evidence": f.evidence})
+        })
         .collect();
     json!({
         "name": project.name,
@@ -60,6 +63,9 @@ pub(super) fn shown(ctx: &Context, project: &Project, found: &Detection) -> Stri
         let sure = format!("{:.0} %", finding.confidence * 100.0);
         let mark = if finding.selected { "selected" } else { "perhaps " };
         lines.push(format!("\n{}  {mark}  {sure}", ui.strong(&finding.name)));
+        if let Some(image) = &finding.image {
+            lines.push(format!("  {}:{}  {}, {}", image.file, image.line, image.value, image.note));
+        }
         for evidence in finding.evidence.iter().take(3) {
             lines.push(format!("  {}:{}  {}  {}", evidence.file, evidence.line, evidence.package, evidence.note));
         }

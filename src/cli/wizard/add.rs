@@ -195,6 +195,9 @@ fn detail(about: &CatalogService, finding: Option<&Finding>) -> Vec<String> {
     lines.extend(
         finding.map(|finding| format!("Found by {}, {:.0} % sure", evidence(finding), finding.confidence * 100.0)),
     );
+    // The question for the image follows, and takes it.
+    let image = finding.and_then(|finding| finding.image.as_ref());
+    lines.extend(image.map(|image| format!("The project runs {}, {}.", image.value, image.note)));
     lines
 }
 

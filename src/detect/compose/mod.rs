@@ -98,7 +98,7 @@ impl<'a> Compose<'a> {
                     ecosystem: Ecosystem::Compose,
                     line: self.lines.get(name).copied().unwrap_or(1),
                     name: image::canonical(&image),
-                    extras: Vec::new(),
+                    extras: vec![image],
                     scope: scope.clone(),
                     file: self.path.into(),
                 });

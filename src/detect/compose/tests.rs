@@ -27,6 +27,29 @@ services:
 ";
 
 #[test]
+fn an_image_that_holds_more_and_starts_the_same_is_kept() {
+    let image = |image: &str| {
+        let compose = format!("services:\n  db:\n    image: {image}\n");
+        let detection = tree(&[("package.json", r#"{"dependencies": {"pg": "8"}}"#), ("compose.yml", &compose)])
+            .detect_by_catalog();
+        let found = detection.findings.into_iter().find(|finding| finding.name == "postgres").unwrap();
+        assert!(found.selected, "{image}");
+        found.image.map(|image| (image.value, image.line))
+    };
+    assert_eq!(image("pgvector/pgvector:pg16"), Some(("pgvector/pgvector:pg16".into(), 3)));
+    assert_eq!(image("docker.io/postgis/postgis:17-3.5"), Some(("docker.io/postgis/postgis:17-3.5".into(), 3)));
+    for other in [
+        "postgres:16",
+        "pgvector/pgvector",
+        "postgis/postgis:latest",
+        "bitnami/postgresql:17",
+        "pgvector/pgvector:${V}",
+    ] {
+        assert_eq!(image(other), None, "{other}");
+    }
+}
+
+#[test]
 fn what_is_started_by_default_is_selected_and_the_rest_proposed() {
     let detection = tree(&[("compose.yaml", STACK)]).detect();
     assert_eq!(found(&detection), ["mailpit", "nats", "postgres", "rabbitmq", "redis"]);
