@@ -1,7 +1,7 @@
 """`scripts/bench server`: many clients of kilter-server at once, on the test bed.
 
 Nine of ten clients ask for the history of an app, one deploys an app of its own again and again. Prints a Markdown table: requests, latency, what was not
-answered by 2xx, memory. Every deploy that was accepted has to be in the API server afterwards. No operator runs meanwhile.
+answered by 2xx, memory. Ten clients have one token, as a token has a bound of its own. Every deploy that was accepted has to be in the API server afterwards. No operator runs meanwhile.
 """
 
 import argparse
@@ -23,17 +23,17 @@ APP = "/v1/apps/acme/load%d/envs/prod/deploys"
 class Load:
     """The clients, and what they saw."""
 
-    def __init__(self, token, child):
-        self.token = token
+    def __init__(self, tokens, child):
+        self.tokens = tokens
         self.child = child
         self.took = collections.defaultdict(list)
         self.statuses = collections.Counter()
         self.accepted = collections.defaultdict(int)
         self.memory = []
 
-    async def ask(self, streams, method, path, body=b"", key="none-none"):
+    async def ask(self, streams, number, method, path, body=b"", key="none-none"):
         reader, writer = streams
-        head = f"{method} {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {self.token}\r\nidempotency-key: {key}\r\ncontent-length: {len(body)}\r\n\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {self.tokens[number // 10]}\r\nidempotency-key: {key}\r\ncontent-length: {len(body)}\r\n\r\n"
         began = time.monotonic()
         writer.write(head.encode() + body)
         await writer.drain()
@@ -53,11 +53,11 @@ class Load:
             count += 1
             if number == own:
                 body = json.dumps({"template": template(count)}).encode()
-                status, answer = await self.ask(streams, "POST", path, body, f"load-{os.getpid()}-{number}-{count}")
+                status, answer = await self.ask(streams, number, "POST", path, body, f"load-{os.getpid()}-{number}-{count}")
                 if status == 202:
                     self.accepted[own] = answer["revision"]
             else:
-                status, _ = await self.ask(streams, "GET", path)
+                status, _ = await self.ask(streams, number, "GET", path)
             if status in (429, 503):
                 await asyncio.sleep(1)
         streams[1].close()
@@ -71,7 +71,7 @@ class Load:
     async def run(self, clients, seconds):
         streams = await asyncio.open_connection(*SERVER)
         for own in range(0, clients, 10):
-            await self.ask(streams, "POST", APP % own, json.dumps({"template": template(0)}).encode(), f"load-{os.getpid()}-{own}-first")
+            await self.ask(streams, own, "POST", APP % own, json.dumps({"template": template(0)}).encode(), f"load-{os.getpid()}-{own}-first")
         self.took.clear()
         self.statuses.clear()
         end = time.monotonic() + seconds
@@ -91,11 +91,12 @@ def main():
     try:
         bed.install()
         env = {**os.environ, "KUBECONFIG": options.kubeconfig}
-        token = subprocess.run([options.server, "token", "create", "--name", "bench", "--org", "acme", "--expires", "1d"], env=env,
-                               check=True, capture_output=True, text=True).stdout.strip()
+        create = [options.server, "token", "create", "--org", "acme", "--expires", "1d", "--name"]
+        tokens = [subprocess.run([*create, f"bench-{number}"], env=env, check=True, capture_output=True, text=True).stdout.strip()
+                  for number in range(len(names))]
         server = bed.start(options.server, "kilter-server", "run", "--config", str(bed.dir / "platform.yaml"), "--listen", "%s:%d" % SERVER,
                            "--per-second", "1000000")
-        load = Load(token, server)
+        load = Load(tokens, server)
         bed.until_ready()
         asyncio.run(load.run(options.clients, options.seconds))
         kept = {name: json.loads(bed.kubectl("get", "kilterapp", name, "--output=json"))["spec"]["revision"] for name in names}
