@@ -65,6 +65,11 @@ impl AppId {
         self.env.as_str()
     }
 
+    /// Tells whether these are its names. `web` in `eu-prod` and `web-eu` in `prod` share a namespace, and orgs may share both.
+    pub fn is_of(&self, org: &str, app: &str, env: &str) -> bool {
+        (self.org(), self.app(), self.env()) == (org, app, env)
+    }
+
     /// Returns the name of the KilterApp and of the app's namespace: `<app>-<env>`, at most 61 characters.
     pub fn namespace(&self) -> String {
         format!("{}-{}", self.app, self.env)

@@ -148,7 +148,7 @@ fn key(headers: &HeaderMap) -> Result<String, Refusal> {
 pub(super) async fn find(server: &Arc<Server>, id: &AppId) -> Result<KilterApp, Refusal> {
     let found =
         server.api().get_opt(&id.namespace()).await.map_err(|error| Refusal::cluster("read the app", &error))?;
-    let found = found.filter(|app| app.spec.org == id.org() && app.spec.app == id.app());
+    let found = found.filter(|app| id.is_of(&app.spec.org, &app.spec.app, &app.spec.env));
     found.ok_or_else(|| Refusal::not_found(format!("there is no {id}")))
 }
 

@@ -16,6 +16,7 @@ use super::auth::Grant;
 use super::deploys::{OfApp, OfDeploy, valid};
 use super::failure::Refusal;
 use super::state::Server;
+use super::upsert::{of_its_own, with_secrets};
 use crate::api::{DeployRequest, KilterPlan, KilterPlanSpec, PlanAccepted, PlanInfo};
 use crate::fsx::random_bytes;
 use crate::ids::{Name, hex};
@@ -30,11 +31,15 @@ pub(super) async fn ask(
     let id = app_id(&path)?;
     grant.may_deploy(&id)?;
     valid(&id, &body.template, &server)?;
+    let now = server.api().get_opt(&id.namespace()).await;
+    let now = now.map_err(|error| Refusal::cluster("read the app", &error))?;
+    now.iter().try_for_each(|app| of_its_own(&id, app))?;
+    // As the deploy would have them: what is deployed already and was not sent again does not change.
+    let template = with_secrets(&server, &id, &body.template, now.as_ref().map(|app| &app.spec))?;
     let random = random_bytes::<10>()
         .map_err(|_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "NoEntropy", "no random numbers").retry_after(5))?;
     let name = format!("plan-{}", hex(&random));
-    let spec =
-        KilterPlanSpec { org: id.org().into(), app: id.app().into(), env: id.env().into(), template: body.template };
+    let spec = KilterPlanSpec { org: id.org().into(), app: id.app().into(), env: id.env().into(), template };
     let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
     let about = json!({"plan": name, "image": spec.template.image});
     let entry = Entry::begin(&server.audit, &request.0, &grant, "plan", &id, &about)?;
@@ -54,9 +59,7 @@ pub(super) async fn show(
     grant.may_read(&id)?;
     let name = Name::new(&plan).map_err(|why| bad_name(&why))?;
     let found = api(&server).get_opt(name.as_str()).await.map_err(|error| Refusal::cluster("read the plan", &error))?;
-    let of_this = |plan: &KilterPlan| {
-        (plan.spec.org.as_str(), plan.spec.app.as_str(), plan.spec.env.as_str()) == (id.org(), id.app(), id.env())
-    };
+    let of_this = |plan: &KilterPlan| id.is_of(&plan.spec.org, &plan.spec.app, &plan.spec.env);
     let plan = found
         .filter(of_this)
         .ok_or_else(|| Refusal::not_found("there is no such plan; one is kept for ten minutes"))?;

@@ -374,6 +374,37 @@ async fn a_plan_is_asked_for_and_answered() {
 }
 
 #[tokio::test]
+async fn a_plan_is_of_what_belongs_to_who_asks() {
+    let bed = Bed::new().await;
+    bed.deploy("key-0001", &image(1)).await;
+    bed.post("/v1/apps/acme/web/envs/eu-prod/deploys", "key-0001", &image(1)).await;
+    let theirs = bed.token_for("globex-ci", "globex", "*", "*").await;
+    for (path, token) in [("globex/shop/envs/prod", &theirs), ("acme/web-eu/envs/prod", &bed.token)] {
+        let path = format!("/v1/apps/{path}/plans");
+        let taken = bed.call("POST", &path, token, None, image(2).to_string().into()).await;
+        assert_eq!((taken.status, taken.code()), (409, "NameTaken"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_plan_takes_the_secrets_that_are_deployed() {
+    let bed = Bed::new().await;
+    let with = |secrets: Value| {
+        let mut body = image(1);
+        body["template"]["secrets"] = secrets;
+        body
+    };
+    let path = format!("{SHOP}/plans");
+    let missing = bed.post(&path, "key-0001", &with(json!([{"name": "a"}]))).await;
+    assert_eq!((missing.status, missing.message()), (400, "missing secrets in shop-prod: a"));
+    let sealed = json!([sealed("a", "shop-prod", "one")]);
+    bed.deploy("key-0001", &with(sealed.clone())).await;
+    let asked = bed.post(&path, "key-0002", &with(json!([{"name": "a"}]))).await;
+    let plan = bed.cluster.get("kilterplans", NAMESPACE, asked.body["plan"].as_str().unwrap()).unwrap();
+    assert_eq!(plan["spec"]["template"]["secrets"], sealed);
+}
+
+#[tokio::test]
 async fn logs_are_those_of_the_app_and_of_the_jobs() {
     let bed = Bed::new().await;
     let deploy = bed.deploy("key-0001", &image(1)).await.deploy();
