@@ -80,12 +80,17 @@ impl AppId {
         if self.env.as_str() == MAIN_ENV { self.app.to_string() } else { self.namespace() }
     }
 
+    /// Returns the app's own host name.
+    pub fn host(&self, platform: &Platform) -> String {
+        format!("{}.{}", self.host_label(), platform.domain)
+    }
+
     /// Returns every host name of the app, its own first; none when it is not public.
     pub fn hostnames(&self, platform: &Platform, template: &Template) -> Vec<String> {
         if !template.public {
             return Vec::new();
         }
-        let mut names = vec![format!("{}.{}", self.host_label(), platform.domain)];
+        let mut names = vec![self.host(platform)];
         let routes = template.components.iter().filter_map(|component| component.route.as_deref());
         for name in template.domains.iter().map(String::as_str).chain(routes.filter(|route| !route.starts_with('/'))) {
             if !names.iter().any(|known| known == name) {
@@ -98,7 +103,7 @@ impl AppId {
     /// Returns where the app answers: its route's address, or the Service's inside the cluster (SPEC 7).
     pub fn url(&self, platform: &Platform, template: &Template) -> String {
         if template.public {
-            return platform.url(&format!("{}.{}", self.host_label(), platform.domain));
+            return platform.url(&self.host(platform));
         }
         format!("http://{}.{}.svc:{}", self.app, self.namespace(), template.port)
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use super::test_server::{Bed, SHOP, image, sealed};
+use super::test_server::{Bed, SHOP, image, sealed, settings};
 use crate::api::NAMESPACE;
 
 #[tokio::test]
@@ -177,6 +177,25 @@ async fn a_host_name_belongs_to_one_app() {
     let mut internal = with("www.example.org");
     internal["template"]["public"] = json!(false);
     assert_eq!(post(other, internal).await.status, 202);
+}
+
+#[tokio::test]
+async fn the_servers_own_host_name_is_no_apps() {
+    let mut settings = settings();
+    settings.platform.reserved_hosts = vec!["git.apps.example.com".into(), "kilter.example.org".into()];
+    let bed = Bed::with(settings).await;
+    let mut route = image(1);
+    route["template"]["components"] = json!([{"name": "api", "port": 80, "route": "kilter.example.org"}]);
+    let mut domain = image(1);
+    domain["template"]["domains"] = json!(["kilter.example.org"]);
+    for (app, body) in [("shop", route), ("shop", domain), ("git", image(1))] {
+        for what in ["deploys", "plans"] {
+            let answer = bed.post(&format!("/v1/apps/acme/{app}/envs/prod/{what}"), "key-0001", &body).await;
+            assert_eq!((answer.status, answer.code()), (400, "Invalid"), "{app} {what}: {answer:?}");
+            assert!(answer.message().contains("platform"), "{answer:?}");
+        }
+    }
+    assert_eq!(bed.post("/v1/apps/acme/git/envs/eu/deploys", "key-0001", &image(1)).await.status, 202);
 }
 
 #[tokio::test]

@@ -91,3 +91,21 @@ fn the_platform_gives_its_programs_what_they_need_and_no_secrets_of_apps() {
     let without = super::render::objects(&helm, &chart, "kilter-platform", &json!({"workloads": false}));
     assert_eq!(of_kind(&without, "Deployment").len(), 0);
 }
+
+#[test]
+fn the_servers_own_host_name_is_reserved() {
+    let Some(helm) = support::helm() else { return };
+    let chart = chart("kilter-platform");
+    let settings = |values: Value| {
+        let objects = objects(&helm, &chart, "kilter-platform", &values);
+        let text = of_kind(&objects, "ConfigMap")[0]["data"]["platform.yaml"].as_str().unwrap().to_owned();
+        kilter::api::Platform::from_yaml(&text).unwrap()
+    };
+    let hostname = json!({"hostname": "kilter.example.com"});
+    assert_eq!(settings(json!({})).reserved_hosts, [""; 0]);
+    assert_eq!(settings(json!({"server": hostname})).reserved_hosts, ["kilter.example.com"]);
+    let more = json!({"reservedHosts": ["git.example.com", "kilter.example.com"], "port": 8443});
+    let more = settings(json!({"server": hostname, "platform": more}));
+    assert_eq!(more.reserved_hosts, ["git.example.com", "kilter.example.com"]);
+    assert_eq!((more.port, more.domain.as_str()), (Some(8443), "apps.example.com"), "the rest stays as it is");
+}
