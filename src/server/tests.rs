@@ -146,6 +146,19 @@ async fn a_name_belongs_to_who_had_it_first() {
 }
 
 #[tokio::test]
+async fn a_name_that_helm_would_refuse_is_refused() {
+    let bed = Bed::new().await;
+    let ask = async |length| {
+        let path = format!("/v1/apps/acme/{}/envs/production-of-europe/deploys", "a".repeat(length));
+        bed.post(&path, "key-0001", &image(1)).await
+    };
+    assert_eq!(ask(32).await.status, 202);
+    let long = ask(33).await;
+    assert_eq!((long.status, long.code()), (400, "BadName"));
+    assert!(long.message().contains("has 54 characters; helm takes at most 53"), "{long:?}");
+}
+
+#[tokio::test]
 async fn a_host_name_belongs_to_one_app() {
     let bed = Bed::new().await;
     let with = |domain: &str| {
