@@ -17,7 +17,7 @@ pub struct DeployRequest {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RollbackRequest {
-    /// The revision to deploy again; the one before the current when left out.
+    /// The revision to deploy again; when left out, the newest before the current one that was live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<u64>,
 }

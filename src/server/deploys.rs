@@ -67,12 +67,7 @@ pub(super) async fn rollback(
     let history = history(&server, &app).await?;
     let to = match body.to {
         Some(to) => history.get(&to).ok_or_else(|| unknown_revision(&id, to, &history))?,
-        None => {
-            let before = history.range(..app.spec.revision).next_back().map(|(_, spec)| spec);
-            before.ok_or_else(|| {
-                Refusal::conflict("NothingBefore", format!("{id} has no revision before the current one"))
-            })?
-        }
+        None => last_live(&app, &history).ok_or_else(|| nothing_before(&id, &app, &history))?,
     };
     // A rollback ships no Jobs.
     let template = to.template.without_jobs();
@@ -162,6 +157,28 @@ async fn history(server: &Arc<Server>, app: &KilterApp) -> Result<BTreeMap<u64, 
     let ours = listed.items.into_iter().filter(|entry| entry.owner_references().iter().any(is_owner));
     let specs = ours.filter_map(|entry| serde_json::from_value::<KilterAppSpec>(entry.data?.0).ok());
     Ok(specs.map(|spec| (spec.revision, spec)).collect())
+}
+
+/// Finds what ran last: the newest revision before the current one that was live. What only failed is nothing to go back to.
+fn last_live<'a>(app: &KilterApp, history: &'a BTreeMap<u64, KilterAppSpec>) -> Option<&'a KilterAppSpec> {
+    let live = app.status.as_ref().map(|status| status.live_revisions.as_slice()).unwrap_or_default();
+    let mut before = history.range(..app.spec.revision).rev();
+    before.find(|(revision, _)| live.contains(revision)).map(|(_, spec)| spec)
+}
+
+fn nothing_before(id: &AppId, app: &KilterApp, history: &BTreeMap<u64, KilterAppSpec>) -> Refusal {
+    let refusal = Refusal::conflict(
+        "NothingBefore",
+        format!("no revision of {id} before the current one is known to have been live"),
+    );
+    let older: Vec<String> = history.range(..app.spec.revision).map(|(revision, _)| revision.to_string()).collect();
+    if older.is_empty() {
+        return refusal.help("Correct the cause, then deploy again.");
+    }
+    refusal.help(&format!(
+        "Choose one with `--to`; there are: {}. Or correct the cause and deploy again.",
+        older.join(", ")
+    ))
 }
 
 fn unknown_revision(id: &AppId, to: u64, history: &BTreeMap<u64, KilterAppSpec>) -> Refusal {

@@ -325,12 +325,28 @@ async fn a_rollback_needs_something_to_go_back_to() {
     bed.record("shop-prod-0", &json!("uid-of-another"), &spec);
     let nothing = bed.post(&path, "back-0001", &json!({})).await;
     assert_eq!((nothing.status, nothing.code()), (409, "NothingBefore"));
-    // A first deploy that was never committed, and one on top that failed: back to what ran.
-    bed.commit();
+    assert_eq!(nothing.body["error"]["help"], json!(["Correct the cause, then deploy again."]));
+    // Neither has one run that was committed and failed; whoever names it gets it.
+    bed.commit_and_fail();
     bed.deploy("key-0002", &image(2)).await;
-    bed.condition("Ready", "False", "JobFailed");
-    let back = bed.post(&path, "back-0001", &json!({})).await;
-    assert_eq!((back.status, back.revision()), (202, 3));
+    let nothing = bed.post(&path, "back-0001", &json!({})).await;
+    assert_eq!((nothing.status, nothing.code()), (409, "NothingBefore"));
+    let help = "Choose one with `--to`; there are: 1. Or correct the cause and deploy again.";
+    assert_eq!(nothing.body["error"]["help"], json!([help]));
+    assert_eq!(bed.post(&path, "back-0002", &json!({"to": 1})).await.revision(), 3);
+}
+
+#[tokio::test]
+async fn a_rollback_goes_back_to_what_ran() {
+    let bed = Bed::new().await;
+    bed.deploy("key-0001", &image(1)).await;
+    bed.commit();
+    for (key, n) in [("key-0002", 2), ("key-0003", 3)] {
+        bed.deploy(key, &image(n)).await;
+        bed.commit_and_fail();
+    }
+    let back = bed.post(&format!("{SHOP}/rollback"), "back-0001", &json!({})).await;
+    assert_eq!((back.status, back.revision()), (202, 4));
     assert_eq!(bed.shop()["spec"]["template"]["image"], image(1)["template"]["image"]);
 }
 
