@@ -461,12 +461,23 @@ async fn logs_are_those_of_the_app_and_of_the_jobs() {
         json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels, "creationTimestamp": at},
             "spec": {"containers": [{"name": "main"}]}})
     };
-    let app = |component: &str| json!({"kilter.netshire.com/app": "shop", "app.kubernetes.io/component": component});
+    let of = |org: &str, more: Value| {
+        let mut labels = json!({"kilter.netshire.com/app": "shop", "kilter.netshire.com/env": "prod",
+            "kilter.netshire.com/org": org});
+        labels.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        labels
+    };
+    let component = |name: &str| json!({"app.kubernetes.io/component": name});
+    let app = |name: &str| of("acme", component(name));
     bed.cluster.put("pods", "shop-prod", pod("shop-b", app("app"), 2));
     bed.cluster.put("pods", "shop-prod", pod("shop-a", app("worker"), 3));
     bed.cluster.put("pods", "shop-prod", pod("foreign", json!({"app": "shop"}), 1));
     let job = json!({"batch.kubernetes.io/job-name": format!("migration-{deploy}")});
-    bed.cluster.put("pods", "shop-prod", pod("job", job, 1));
+    bed.cluster.put("pods", "shop-prod", pod("job", of("acme", job.clone()), 1));
+    // The namespace is somebody else's who has such pods, too.
+    bed.cluster.put("pods", "shop-prod", pod("their-job", of("globex", job.clone()), 1));
+    bed.cluster.put("pods", "shop-prod", pod("a-job", job, 1));
+    bed.cluster.put("pods", "shop-prod", pod("theirs", of("globex", component("app")), 1));
     bed.cluster.say("shop-b", "main", "one\ntwo\nthree\n");
     bed.cluster.say("job", "main", "migrated\n");
     let said = async |path: &str| {

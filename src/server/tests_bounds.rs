@@ -235,7 +235,8 @@ async fn no_right_is_missing_and_none_is_for_nothing() {
     let plan = bed.post(&format!("{SHOP}/plans"), "key-0004", &image(3)).await.body;
     bed.get(&format!("{SHOP}/plans/{}", plan["plan"].as_str().unwrap())).await;
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "app"}]}, "metadata": {"name": "shop-1",
-        "labels": {"kilter.netshire.com/app": "shop", "app.kubernetes.io/component": "app"}}});
+        "labels": {"kilter.netshire.com/app": "shop", "kilter.netshire.com/env": "prod", "kilter.netshire.com/org": "acme",
+            "app.kubernetes.io/component": "app"}}});
     bed.cluster.put("pods", "shop-prod", pod);
     for path in ["", "/deploys", "/deploys/d1", "/deploys/d1/logs", "/logs"] {
         bed.get(&format!("{SHOP}{path}")).await;
