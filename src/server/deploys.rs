@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::answers::{Body, RequestId, app_id};
 use super::audit::Entry;
-use super::auth::Grant;
+use super::auth::{Grant, ToChange};
 use super::failure::Refusal;
 use super::info::{self, digest_of};
 use super::state::Server;
@@ -32,14 +32,11 @@ type Accepted = Result<(StatusCode, Json<DeployAccepted>), Refusal>;
 
 pub(super) async fn deploy(
     State(server): State<Arc<Server>>,
-    Extension(grant): Extension<Grant>,
+    ToChange { id, grant }: ToChange,
     Extension(request): Extension<RequestId>,
-    Path(path): OfApp,
     headers: HeaderMap,
     Body(body): Body<DeployRequest>,
 ) -> Accepted {
-    let id = app_id(&path)?;
-    grant.may_deploy(&id)?;
     let key = key(&headers)?;
     valid(&id, &body.template, &server)?;
     let (deploy, digest) = (deploy_id(&id, &key), digest_of(&body.template));
@@ -49,14 +46,11 @@ pub(super) async fn deploy(
 
 pub(super) async fn rollback(
     State(server): State<Arc<Server>>,
-    Extension(grant): Extension<Grant>,
+    ToChange { id, grant }: ToChange,
     Extension(request): Extension<RequestId>,
-    Path(path): OfApp,
     headers: HeaderMap,
     Body(body): Body<RollbackRequest>,
 ) -> Accepted {
-    let id = app_id(&path)?;
-    grant.may_deploy(&id)?;
     let key = key(&headers)?;
     let app = find(&server, &id).await?;
     // A repeated request is answered as before, wherever "the one before" is by now.

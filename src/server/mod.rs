@@ -34,6 +34,7 @@ mod tests_edge;
 mod tokens;
 mod upsert;
 
+pub use limits::AT_ONCE;
 pub use listen::{Settings, run};
 pub use tokens::{NewToken, create_token, list_tokens, revoke_token};
 

@@ -12,8 +12,8 @@ use serde_json::json;
 use super::MANAGER;
 use super::answers::{Body, RequestId, app_id, bad_name};
 use super::audit::Entry;
-use super::auth::Grant;
-use super::deploys::{OfApp, OfDeploy, valid};
+use super::auth::{Grant, ToChange};
+use super::deploys::{OfDeploy, valid};
 use super::failure::Refusal;
 use super::state::Server;
 use super::upsert::{of_its_own, with_secrets};
@@ -23,13 +23,10 @@ use crate::ids::{Name, hex};
 
 pub(super) async fn ask(
     State(server): State<Arc<Server>>,
-    Extension(grant): Extension<Grant>,
+    ToChange { id, grant }: ToChange,
     Extension(request): Extension<RequestId>,
-    Path(path): OfApp,
     Body(body): Body<DeployRequest>,
 ) -> Result<(StatusCode, Json<PlanAccepted>), Refusal> {
-    let id = app_id(&path)?;
-    grant.may_deploy(&id)?;
     valid(&id, &body.template, &server)?;
     let now = server.api().get_opt(&id.namespace()).await;
     let now = now.map_err(|error| Refusal::cluster("read the app", &error))?;

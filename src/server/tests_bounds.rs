@@ -220,6 +220,16 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
+/// As many bodies as there may be at once are half of the memory that the chart gives to the server.
+#[test]
+fn the_bodies_that_are_read_at_once_fit_into_the_memory_of_the_chart() {
+    let values: Value =
+        serde_saphyr::from_str(include_str!("../../vendor-charts/kilter-platform/values.yaml")).unwrap();
+    let memory = text(&values["server"]["resources"]["limits"]["memory"]);
+    let mebibytes: usize = memory.strip_suffix("Mi").unwrap().parse().unwrap();
+    assert!(mebibytes * 1024 * 1024 >= 2 * super::limits::AT_ONCE * super::limits::MAX_BODY, "{memory}");
+}
+
 /// The rights of the chart are what the server uses, and no more.
 #[tokio::test]
 async fn no_right_is_missing_and_none_is_for_nothing() {
