@@ -435,6 +435,29 @@ async fn a_plan_is_of_what_belongs_to_who_asks() {
 }
 
 #[tokio::test]
+async fn plans_do_not_pile_up() {
+    let bed = Bed::new().await;
+    let ask = async |app: &str| {
+        let answer = bed.post(&format!("/v1/apps/acme/{app}/envs/prod/plans"), "key-0001", &image(1)).await;
+        (answer.status, answer.code().to_owned())
+    };
+    let (taken, full) = ((202, String::new()), (429, "TooManyPlans".to_owned()));
+    for _ in 0..10 {
+        assert_eq!(ask("shop").await, taken);
+    }
+    assert_eq!(ask("shop").await, full);
+    // Another app has room, until the organisation has none; that of another organisation has its own.
+    for n in 0..90 {
+        assert_eq!(ask(&format!("other-{}", n / 10)).await, taken, "{n}");
+    }
+    assert_eq!(ask("one-more").await, full);
+    let theirs = bed.token_for("globex-ci", "globex", "*", "*").await;
+    let path = "/v1/apps/globex/site/envs/prod/plans";
+    let other = bed.call("POST", path, &theirs, None, image(1).to_string().into()).await;
+    assert_eq!(other.status, 202, "{other:?}");
+}
+
+#[tokio::test]
 async fn a_plan_takes_the_secrets_that_are_deployed() {
     let bed = Bed::new().await;
     let with = |secrets: Value| {

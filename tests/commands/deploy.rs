@@ -244,6 +244,13 @@ fn a_plan_shows_what_would_change_and_changes_nothing() {
     platform.answers(&format!("GET {APP}/plans/p1"), [Answer::Json(200, failed)]);
     let said = kilter(&project, &platform, &["deploy", "--plan"]).fails(1);
     assert!(said.contains("values do not fit the schema"), "{said}");
+    // That there are too many does not pass within seconds: nobody is kept waiting.
+    let plans = format!("POST {APP}/plans");
+    let before = platform.asked_of(&plans).len();
+    platform.answers(&plans, [failure(429, "TooManyPlans", "there are 10 plans of acme/shop prod already")]);
+    let said = kilter(&project, &platform, &["deploy", "--plan"]).fails(1);
+    assert!(said.contains("there are 10 plans of acme/shop prod already (TooManyPlans)"), "{said}");
+    assert_eq!(platform.asked_of(&plans).len(), before + 1);
 }
 
 #[test]
