@@ -53,7 +53,7 @@ pub enum Phase {
     Ready,
     /// It cannot go on by itself; `message` says why. The operator tries again where that can help.
     Failed,
-    /// A newer deploy took its place.
+    /// A newer deploy took its place; `message` says how far this one had come.
     Superseded,
 }
 

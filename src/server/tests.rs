@@ -357,21 +357,31 @@ async fn the_history_tells_what_became_of_a_deploy() {
     bed.commit();
     let one = bed.get(&format!("{SHOP}/deploys/{}", first.deploy())).await;
     assert_eq!((&one.body["phase"], &one.body["commit"]), (&json!("ready"), &json!("c0ffee")));
-    let second = bed.deploy("key-0002", &image(2)).await;
-    let third = bed.deploy("key-0003", &image(3)).await;
+    let failed = bed.deploy("key-0002", &image(2)).await;
+    bed.commit_and_fail();
+    let second = bed.deploy("key-0003", &image(3)).await;
+    let third = bed.deploy("key-0004", &image(4)).await;
     let phase = async |deploy: &str| {
         let answer = bed.get(&format!("{SHOP}/deploys/{deploy}")).await;
         (answer.status, answer.body["phase"].clone(), answer.body["revision"].clone())
     };
-    assert_eq!(phase(&first.deploy()).await, (200, json!("committed"), json!(1)));
-    assert_eq!(phase(&second.deploy()).await, (200, json!("superseded"), json!(2)));
-    assert_eq!(phase(&third.deploy()).await, (200, json!("accepted"), json!(3)));
+    let message = async |deploy: &str| bed.get(&format!("{SHOP}/deploys/{deploy}")).await.body["message"].clone();
+    // However far it had come: who waits for it need wait no longer.
+    for (deploy, revision, words) in [
+        (&first, 1, "it was live; revision 4 took its place since"),
+        (&failed, 2, "it was committed; revision 4 took its place since"),
+        (&second, 3, "revision 4 took its place before it was committed"),
+    ] {
+        assert_eq!(phase(&deploy.deploy()).await, (200, json!("superseded"), json!(revision)));
+        assert_eq!(message(&deploy.deploy()).await, words);
+    }
+    assert_eq!(phase(&third.deploy()).await, (200, json!("accepted"), json!(4)));
     assert_eq!(phase("d0000000000000000").await.0, 404);
     let third_info = bed.get(&format!("{SHOP}/deploys/{}", third.deploy())).await;
     assert_eq!(third_info.body.get("commit"), None, "the commit is the first deploy's");
     let all = bed.get(&format!("{SHOP}/deploys")).await;
     let revisions: Vec<u64> = all.body.as_array().unwrap().iter().map(|d| d["revision"].as_u64().unwrap()).collect();
-    assert_eq!(revisions, [3, 1]);
+    assert_eq!(revisions, [4, 2, 1]);
     assert_eq!(bed.get("/v1/apps/acme/none/envs/prod/deploys").await.status, 404);
 }
 
