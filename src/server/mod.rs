@@ -31,6 +31,8 @@ mod tests_bounds;
 #[cfg(test)]
 #[path = "edge/tests.rs"]
 mod tests_edge;
+#[cfg(test)]
+mod tests_plans;
 mod tokens;
 mod upsert;
 
