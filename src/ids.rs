@@ -8,6 +8,9 @@ use sha2::{Digest as _, Sha256};
 /// Longest project name, so that `<name>-dev`, `kilter-<name>` and pod names stay within 63 characters.
 pub const MAX_NAME: usize = 40;
 
+/// Longest name of an environment, so that there is room for the app's in front of it.
+const MAX_ENVIRONMENT: usize = 20;
+
 /// The app's own name among services and components, under which its release, artifacts and slots are kept.
 pub const APP: &str = "app";
 
@@ -18,6 +21,31 @@ pub fn route_of(route: &str) -> &str {
         Some("") => "/",
         Some(path) => path,
         None => route,
+    }
+}
+
+/// Checks the name of an environment: a [`Name`] of at most 20 characters that begins with a letter.
+///
+/// # Errors
+/// In words, why it is none.
+pub fn environment_name(text: &str) -> Result<Name, String> {
+    if text.len() > MAX_ENVIRONMENT {
+        let length = text.chars().count();
+        return Err(format!("`{text}` has {length} characters; an environment has at most {MAX_ENVIRONMENT}"));
+    }
+    lettered(text)
+}
+
+/// Checks a name that begins with a letter, as that of a Service has to.
+///
+/// # Errors
+/// In words, why it is none.
+pub fn lettered(text: &str) -> Result<Name, String> {
+    match Name::new(text) {
+        Ok(name) if text.starts_with(|c: char| c.is_ascii_digit()) => {
+            Err(format!("`{name}` begins with a digit; begin with a letter"))
+        }
+        checked => checked,
     }
 }
 

@@ -39,6 +39,8 @@ use super::status::KilterAppStatus;
     x_kube(
         validation = Rule::new("self.org == oldSelf.org && self.app == oldSelf.app && self.env == oldSelf.env")
             .message("org, app and env never change"),
+        validation = Rule::new("size(self.app) + size(self.env) < 53")
+            .message("<app>-<env> has at most 53 characters: helm takes no longer name for a release"),
         validation = Rule::new("self.revision >= oldSelf.revision").message("a revision never goes back")
     )
 )]

@@ -117,18 +117,27 @@ fn domains(id: &AppId, template: &Template, platform: &Platform, wrong: &mut Vec
     if template.domains.len() > MAX_OF_ROUTE || paths.count() > MAX_OF_ROUTE {
         wrong.push(format!("domains: more than {MAX_OF_ROUTE} of them, or of components below a path"));
     }
+    let own = id.host(platform);
+    if template.public && platform.reserves(&own) {
+        wrong.push(format!(
+            "app: `{own}` would be its host name, which is the platform's own; give the app or the environment another name"
+        ));
+    }
     for domain in &template.domains {
         wrong.extend(domain_complaint("domains", domain, id, platform));
     }
 }
 
-/// A host name under the cluster's domain is another app's to have, by its name.
+/// A host name under the cluster's domain is another app's to have, by its name; what the platform itself answers under, nobody's.
 fn domain_complaint(what: &str, domain: &str, id: &AppId, platform: &Platform) -> Option<String> {
     if !is_host(domain) {
         return Some(format!("{what}: `{}` is not a host name", shown(domain)));
     }
+    if platform.reserves(domain) {
+        return Some(format!("{what}: `{domain}` is a host name of the platform itself; give another"));
+    }
     let below = domain == platform.domain || domain.ends_with(&format!(".{}", platform.domain));
-    let own = format!("{}.{}", id.host_label(), platform.domain);
+    let own = id.host(platform);
     let of_own = domain == own || domain.ends_with(&format!(".{own}"));
     (below && !of_own)
         .then(|| format!("{what}: `{domain}` is under the cluster's domain; only names under `{own}` are this app's"))
@@ -177,7 +186,7 @@ fn component(what: &str, component: &Component, id: &AppId, platform: &Platform,
         } else if !is_route(route) {
             wrong.push(format!("{what}: `{}` is not a path that a route can have", shown(route)));
         }
-    } else if *route == format!("{}.{}", id.host_label(), platform.domain) {
+    } else if *route == id.host(platform) {
         wrong.push(format!("{what}: `{route}` is the app's own host name; give a path or a name below it"));
     } else {
         wrong.extend(domain_complaint(what, route, id, platform));
@@ -213,7 +222,7 @@ fn is_label(text: &str) -> bool {
     !text.is_empty() && text.len() <= 63 && text.chars().all(ok) && !text.starts_with('-') && !text.ends_with('-')
 }
 
-fn is_host(text: &str) -> bool {
+pub(super) fn is_host(text: &str) -> bool {
     text.len() <= 253 && text.contains('.') && text.split('.').all(is_label)
 }
 
@@ -334,6 +343,37 @@ mod tests {
         for image in ["localhost:5010/a/b", "ghcr.io/acme/shop:v1.2", "a_b/d-e"] {
             assert!(complaints(|t| t.image = format!("{image}@{DIGEST}")).is_empty(), "{image}");
         }
+    }
+
+    #[test]
+    fn what_the_platform_answers_under_is_no_apps() {
+        let host = |host: &str| {
+            let platform = Platform { reserved_hosts: vec!["Kilter.example.org".into(), host.into()], ..platform() };
+            move |change: fn(&mut Template)| {
+                let mut template = fine();
+                template.public = true;
+                change(&mut template);
+                check(&AppId::new("acme", "shop", "prod").unwrap(), &template, &platform)
+            }
+        };
+        let of = host("git.shop.apps.example.com");
+        assert_eq!(of(|t| t.domains = vec!["www.example.org".into(), "x.kilter.example.org".into()]), [""; 0]);
+        assert_eq!(
+            of(|t| t.domains = vec!["kilter.example.org".into()]),
+            ["domains: `kilter.example.org` is a host name of the platform itself; give another"]
+        );
+        let route = of(|t| {
+            let route = Some("git.shop.apps.example.com".into());
+            t.components = vec![Component { name: "git".into(), port: Some(80), route, ..Component::default() }];
+        });
+        assert_eq!(
+            route,
+            ["components.git: `git.shop.apps.example.com` is a host name of the platform itself; give another"]
+        );
+        let of = host("shop.apps.example.com");
+        let own = of(|_| ());
+        assert!(own.len() == 1 && own[0].starts_with("app: `shop.apps.example.com` would be"), "{own:?}");
+        assert_eq!(of(|t| t.public = false), [""; 0], "without a route it has no host name");
     }
 
     #[test]

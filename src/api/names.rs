@@ -5,13 +5,14 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Platform, Template};
-use crate::ids::{Digest, Name};
+use crate::ids::{Digest, Name, environment_name, lettered};
 
 /// Namespaces that no app may have (SPEC 7): exactly these, or everything that begins with one that ends in `-`.
 pub const RESERVED: [&str; 4] = ["default", "kube-", "flux-", "kilter-"];
 
-/// Longest environment name.
-const MAX_ENV: usize = 20;
+/// Longest name of a release that helm takes (`maxReleaseNameLen` in
+/// <https://github.com/helm/helm/blob/main/pkg/chart/v2/util/validate_name.go>); an app's is its namespace.
+const MAX_RELEASE: usize = 53;
 
 /// The environment whose host name is the app's own.
 const MAIN_ENV: &str = "prod";
@@ -31,18 +32,16 @@ impl AppId {
     /// # Errors
     /// In words, which name is wrong and why.
     pub fn new(org: &str, app: &str, env: &str) -> Result<Self, String> {
-        let name = |what: &str, text: &str| match Name::new(text) {
-            Ok(name) if text.starts_with(|c: char| c.is_ascii_digit()) => {
-                Err(format!("{what}: `{name}` begins with a digit; begin with a letter"))
-            }
-            Ok(name) => Ok(name),
-            Err(why) => Err(format!("{what}: {why}")),
-        };
-        let id = Self { org: name("org", org)?, app: name("app", app)?, env: name("env", env)? };
-        if env.len() > MAX_ENV {
-            return Err(format!("env: `{env}` has {} characters; an environment has at most {MAX_ENV}", env.len()));
-        }
+        let of = |what: &str, name: Result<Name, String>| name.map_err(|why| format!("{what}: {why}"));
+        let (org, name) = (of("org", lettered(org))?, of("app", lettered(app))?);
+        let id = Self { org, app: name, env: of("env", environment_name(env))? };
         let namespace = id.namespace();
+        if namespace.len() > MAX_RELEASE {
+            let length = namespace.len();
+            return Err(format!(
+                "app: `{namespace}`, app and environment, has {length} characters; helm takes at most {MAX_RELEASE} for a release"
+            ));
+        }
         let reserved = |word: &str| namespace == word || (word.ends_with('-') && namespace.starts_with(word));
         if RESERVED.iter().any(|word| reserved(word)) || RESERVED.contains(&app) {
             return Err(format!("app: the name `{namespace}` belongs to the cluster; give the app another name"));
@@ -65,7 +64,12 @@ impl AppId {
         self.env.as_str()
     }
 
-    /// Returns the name of the KilterApp and of the app's namespace: `<app>-<env>`, at most 61 characters.
+    /// Tells whether these are its names. `web` in `eu-prod` and `web-eu` in `prod` share a namespace, and orgs may share both.
+    pub fn is_of(&self, org: &str, app: &str, env: &str) -> bool {
+        (self.org(), self.app(), self.env()) == (org, app, env)
+    }
+
+    /// Returns the name of the KilterApp and of the app's namespace: `<app>-<env>`, at most 53 characters.
     pub fn namespace(&self) -> String {
         format!("{}-{}", self.app, self.env)
     }
@@ -75,12 +79,17 @@ impl AppId {
         if self.env.as_str() == MAIN_ENV { self.app.to_string() } else { self.namespace() }
     }
 
+    /// Returns the app's own host name.
+    pub fn host(&self, platform: &Platform) -> String {
+        format!("{}.{}", self.host_label(), platform.domain)
+    }
+
     /// Returns every host name of the app, its own first; none when it is not public.
     pub fn hostnames(&self, platform: &Platform, template: &Template) -> Vec<String> {
         if !template.public {
             return Vec::new();
         }
-        let mut names = vec![format!("{}.{}", self.host_label(), platform.domain)];
+        let mut names = vec![self.host(platform)];
         let routes = template.components.iter().filter_map(|component| component.route.as_deref());
         for name in template.domains.iter().map(String::as_str).chain(routes.filter(|route| !route.starts_with('/'))) {
             if !names.iter().any(|known| known == name) {
@@ -93,7 +102,7 @@ impl AppId {
     /// Returns where the app answers: its route's address, or the Service's inside the cluster (SPEC 7).
     pub fn url(&self, platform: &Platform, template: &Template) -> String {
         if template.public {
-            return platform.url(&format!("{}.{}", self.host_label(), platform.domain));
+            return platform.url(&self.host(platform));
         }
         format!("http://{}.{}.svc:{}", self.app, self.namespace(), template.port)
     }
@@ -147,11 +156,17 @@ mod tests {
             ("acme", "shop", &"e".repeat(21)),
             ("acme", "shop\n", "prod"),
             ("acme", "shop\0", "prod"),
+            ("acme", &"a".repeat(33), &"e".repeat(20)),
+            ("acme", &"a".repeat(40), &"e".repeat(13)),
         ] {
             assert!(AppId::new(org, app, env).is_err(), "{org}/{app} {env}");
         }
-        let longest = AppId::new("acme", &"a".repeat(40), &"e".repeat(20)).unwrap();
-        assert!(longest.namespace().len() <= 63);
+        for (app, env) in [(40, 12), (32, 20)] {
+            let longest = AppId::new("acme", &"a".repeat(app), &"e".repeat(env)).unwrap();
+            assert_eq!(longest.namespace().len(), 53);
+        }
+        let long = AppId::new("acme", &"a".repeat(40), &"e".repeat(20)).unwrap_err();
+        assert!(long.contains("has 61 characters") && long.contains("helm takes at most 53"), "{long}");
     }
 
     #[test]

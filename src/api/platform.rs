@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::check::{is_host, shown};
+
 /// The settings of the platform.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -14,6 +16,9 @@ pub struct Platform {
     pub scheme: String,
     /// Port of the Gateway when it is not the scheme's own.
     pub port: Option<u16>,
+    /// Host names that no app may have: those under which the platform itself answers, kilter-server above all, as whoever has
+    /// that name is sent everybody's tokens.
+    pub reserved_hosts: Vec<String>,
     /// The Gateway that routes attach to.
     pub gateway: Gateway,
     /// NetworkPolicy peers that may reach the pods of public apps: where the Gateway's own pods are.
@@ -107,6 +112,7 @@ impl Default for Platform {
             domain: String::new(),
             scheme: "https".into(),
             port: None,
+            reserved_hosts: Vec::new(),
             gateway: Gateway::default(),
             peers: Vec::new(),
             pull_secrets: Vec::new(),
@@ -136,6 +142,10 @@ impl Platform {
                 return Err(format!("`{key}` is missing"));
             }
         }
+        // One that is written otherwise would be reserved for nothing.
+        if let Some(wrong) = platform.reserved_hosts.iter().find(|host| !is_host(&host.to_ascii_lowercase())) {
+            return Err(format!("`reservedHosts`: `{}` is not a host name", shown(wrong)));
+        }
         if platform.flux.jobs_seconds().is_none() {
             return Err(format!("`flux.jobsTimeout` is a time as `10m`, not `{}`", platform.flux.jobs_timeout));
         }
@@ -143,6 +153,11 @@ impl Platform {
             return Err(format!("`scheme` is `http` or `https`, not `{}`", platform.scheme));
         }
         Ok(platform)
+    }
+
+    /// Tells whether a host name is one that no app may have.
+    pub fn reserves(&self, host: &str) -> bool {
+        self.reserved_hosts.iter().any(|reserved| reserved.eq_ignore_ascii_case(host))
     }
 
     /// Returns the address of a host on the Gateway.
@@ -167,6 +182,19 @@ mod tests {
         for text in ["", "10", "m", "10d", "-1m", "1.5h", "10 m", "0s", "99999999999999999999s", "9999999999999999999h"]
         {
             assert_eq!(seconds(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_reserved_host_is_a_host_name() {
+        let yaml = |host: &str| {
+            format!(
+                "domain: apps.example.com\ngateway: {{name: public, namespace: gateways}}\nreservedHosts: ['{host}']\n"
+            )
+        };
+        assert!(Platform::from_yaml(&yaml("Kilter.example.com")).unwrap().reserves("kilter.example.com"));
+        for wrong in ["https://kilter.example.com", "kilter", "*.example.com", "kilter.example.com.", ""] {
+            assert!(Platform::from_yaml(&yaml(wrong)).unwrap_err().contains("reservedHosts"), "{wrong}");
         }
     }
 

@@ -26,6 +26,10 @@ pub struct KilterAppStatus {
     /// Where the app answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// The revisions that were live once, oldest first, the last 20: what can be gone back to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<i64>")]
+    pub live_revisions: Vec<u64>,
     /// When the deploy passed each hop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeline: Option<Timeline>,

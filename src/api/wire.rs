@@ -17,7 +17,7 @@ pub struct DeployRequest {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RollbackRequest {
-    /// The revision to deploy again; the one before the current when left out.
+    /// The revision to deploy again; when left out, the newest before the current one that was live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<u64>,
 }
@@ -53,7 +53,7 @@ pub enum Phase {
     Ready,
     /// It cannot go on by itself; `message` says why. The operator tries again where that can help.
     Failed,
-    /// A newer deploy took its place.
+    /// A newer deploy took its place; `message` says how far this one had come.
     Superseded,
 }
 

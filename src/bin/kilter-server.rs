@@ -40,8 +40,8 @@ struct Run {
     /// Requests per second and token.
     #[arg(long, default_value = "50")]
     per_second: NonZeroU32,
-    /// Requests at once.
-    #[arg(long, default_value_t = 256)]
+    /// Requests at once; one token may have an eighth of them.
+    #[arg(long, default_value_t = server::AT_ONCE)]
     at_once: usize,
 }
 

@@ -18,7 +18,7 @@ use crate::diag::Result;
 pub(crate) struct Args {
     #[command(flatten)]
     app: AppArgs,
-    /// The revision; the one before the current when left out.
+    /// The revision; when left out, the newest before the current one that was live.
     #[arg(long, value_name = "REVISION")]
     to: Option<u64>,
     #[command(flatten)]

@@ -9,7 +9,7 @@ use super::services;
 use super::source::Source;
 use super::words;
 use crate::diag::Problem;
-use crate::ids::{APP, Digest, Name, did_you_mean};
+use crate::ids::{APP, Digest, did_you_mean, environment_name};
 
 /// The tools that kilter runs.
 const TOOLS: [&str; 5] = ["helm", "tilt", "kind", "kubectl", "sops"];
@@ -90,7 +90,7 @@ impl Rules<'_> {
 
     fn environments(&mut self, root: &Node) {
         for (key, environment) in root.get("environments").map_or(&[][..], Node::entries) {
-            if let Err(what) = Name::new(&key.text) {
+            if let Err(what) = environment_name(&key.text) {
                 self.key(key, what, "The name of an environment becomes part of names in Kubernetes.");
             }
             self.env(environment.get("env"));

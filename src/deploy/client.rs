@@ -284,6 +284,10 @@ impl Client {
                     .map(Answer::There)
                     .map_err(|error| Attempt::Failed(self.not_ours(&error.to_string())))
             }
+            // Places of plans get free after minutes, not seconds.
+            StatusCode::TOO_MANY_REQUESTS if self.failure(&bytes).is_some_and(|why| why.code == "TooManyPlans") => {
+                Err(Attempt::Failed(self.refused(status, &bytes)))
+            }
             StatusCode::TOO_MANY_REQUESTS
             | StatusCode::BAD_GATEWAY
             | StatusCode::SERVICE_UNAVAILABLE

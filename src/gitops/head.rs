@@ -68,11 +68,8 @@ impl Head {
         let apps = by_namespace(blobs);
         let mut entries = BTreeMap::new();
         for (namespace, files) in apps {
-            let receipt = files.get(&super::layout::receipt_path(&namespace));
             // What has no receipt is not kilter's: it is left alone, and written over by the app of that name.
-            let Some(receipt) = receipt.and_then(|bytes| serde_json::from_slice::<AppReceipt>(bytes).ok()) else {
-                continue;
-            };
+            let Some(receipt) = AppReceipt::of(&namespace, &files) else { continue };
             let whole = receipt.describes(&files);
             entries.insert(namespace, Entry { receipt, whole, commit: commit.to_owned() });
         }

@@ -22,6 +22,9 @@ use crate::api::{AppId, KilterAppSpec, LABEL_APP, LABEL_ENV, LABEL_MANAGED, LABE
 use crate::diag::Result;
 use crate::yaml::emit;
 
+/// What the name of a file with a ciphertext begins with.
+const SECRET: &str = "secret-";
+
 /// Path in the repository → bytes.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
@@ -83,7 +86,7 @@ pub fn files(
     }
     for secret in &spec.template.secrets {
         if let Some(sealed) = &secret.sealed {
-            let file = format!("secret-{}.json", secret.name);
+            let file = format!("{SECRET}{}.json", secret.name);
             put(&format!("jobs/{file}"), sealed.clone().into_bytes());
             resources.entry(Phase::Jobs).or_default().push(file);
         }
@@ -100,6 +103,13 @@ pub fn files(
 /// Returns where the receipt of an app is.
 pub(super) fn receipt_path(namespace: &str) -> String {
     format!("{APPS}/{namespace}/receipt.json")
+}
+
+/// Tells whether a path of the repository is that of a ciphertext, `apps/<namespace>/jobs/secret-<name>.json`: the namespace may
+/// begin with that word, too.
+pub fn is_ciphertext(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').collect();
+    matches!(parts.as_slice(), [APPS, _, phase, file] if *phase == Phase::Jobs.name() && file.starts_with(SECRET))
 }
 
 fn kustomization(resources: &[&str]) -> Result<Vec<u8>> {

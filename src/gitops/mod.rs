@@ -11,7 +11,7 @@ mod write;
 
 pub use git::{Credentials, Remote};
 pub use head::{Entry, Head};
-pub use layout::{Files, Phase, Phased, files, kustomization_name, labels, namespace_object};
+pub use layout::{Files, Phase, Phased, files, is_ciphertext, kustomization_name, labels, namespace_object};
 pub use receipt::AppReceipt;
 pub use write::{Change, Outcome, Repository};
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Files;
+use super::layout::receipt_path;
 use crate::ids::Digest;
 
 /// The receipt of an app.
@@ -38,6 +39,11 @@ pub struct AppReceipt {
 }
 
 impl AppReceipt {
+    /// Finds the receipt among the files of an app; `None` when there is none that can be read.
+    pub fn of(namespace: &str, files: &Files) -> Option<Self> {
+        serde_json::from_slice(files.get(&receipt_path(namespace))?).ok()
+    }
+
     /// Notes the files that the receipt is about.
     pub(super) fn record(&mut self, files: &Files) {
         self.files = files.iter().map(|(path, bytes)| (path.clone(), Digest::of(bytes))).collect();

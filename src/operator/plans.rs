@@ -15,7 +15,7 @@ use super::apps::Operator;
 use crate::api::{AppId, KilterApp, KilterAppSpec, KilterPlan, NAMESPACE, PLAN_MINUTES, check};
 use crate::daemon::api_error;
 use crate::diag::{Error, Result};
-use crate::gitops::Files;
+use crate::gitops::{AppReceipt, Files, is_ciphertext};
 
 /// Most characters of a plan: it has to fit into an object of the API server.
 const MOST: usize = 512 * 1024;
@@ -60,9 +60,8 @@ async fn answer(plan: &KilterPlan, operator: &Arc<Operator>) -> Result<String> {
     if !wrong.is_empty() {
         return Err(Error::project(wrong.join("; ")));
     }
-    let old = operator.committer.files(id.namespace()).await?;
-    let head = operator.committer.head();
-    let now = head.entries.get(&id.namespace()).map(|entry| &entry.receipt);
+    let (old, now) = committed(&id, operator.committer.files(id.namespace()).await?)?;
+    let now = now.as_ref();
     // As the next deploy would be, but for its number: what is the same shall not show up. Jobs have names of their own.
     let deploy = now.filter(|_| !asked.template.has_jobs()).map_or("next", |receipt| receipt.deploy.as_str());
     let spec = KilterAppSpec {
@@ -81,11 +80,23 @@ async fn answer(plan: &KilterPlan, operator: &Arc<Operator>) -> Result<String> {
     Ok(diff(&old, &rendered.files))
 }
 
+/// Returns what an app has in the repository, and its receipt, from the files at its place there. Files without a receipt are not
+/// known to be the app's: they count as none.
+///
+/// # Errors
+/// When they are another app's: what that one has is not for whoever asks.
+fn committed(id: &AppId, files: Files) -> Result<(Files, Option<AppReceipt>)> {
+    match AppReceipt::of(&id.namespace(), &files) {
+        None => Ok((Files::new(), None)),
+        Some(receipt) if id.is_of(&receipt.org, &receipt.app, &receipt.env) => Ok((files, Some(receipt))),
+        Some(_) => Err(Error::project(format!("`{}` belongs to another app", id.namespace()))),
+    }
+}
+
 /// Returns the difference of what is applied; ciphertexts, values and receipts are left out.
 fn diff(old: &Files, new: &Files) -> String {
-    let shown = |path: &&String| {
-        !path.ends_with("receipt.json") && !path.ends_with("values.yaml") && !path.contains("/secret-")
-    };
+    let shown =
+        |path: &&String| !path.ends_with("receipt.json") && !path.ends_with("values.yaml") && !is_ciphertext(path);
     let paths: BTreeSet<&String> = old.keys().chain(new.keys()).filter(shown).collect();
     let mut out = String::new();
     for path in paths {
@@ -100,7 +111,7 @@ fn diff(old: &Files, new: &Files) -> String {
     let secrets = |files: &Files| -> BTreeSet<String> {
         files
             .iter()
-            .filter(|(path, _)| path.contains("/secret-"))
+            .filter(|(path, _)| is_ciphertext(path))
             .map(|(path, bytes)| format!("{path} {}", crate::ids::Digest::of(bytes)))
             .collect()
     };
@@ -118,25 +129,48 @@ fn diff(old: &Files, new: &Files) -> String {
 mod tests {
     use super::*;
 
+    fn files(list: &[(&str, &str)]) -> Files {
+        list.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect()
+    }
+
     #[test]
     fn a_plan_shows_what_is_applied_and_no_ciphertext() {
-        let files = |list: &[(&str, &str)]| -> Files {
-            list.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect()
-        };
-        let old = files(&[
-            ("apps/x/app/app.yaml", "a: 1\nb: 2\n"),
-            ("apps/x/jobs/secret-s.json", "canary-old"),
-            ("apps/x/receipt.json", "1"),
-        ]);
-        let new = files(&[
-            ("apps/x/app/app.yaml", "a: 1\nb: 3\n"),
-            ("apps/x/jobs/secret-s.json", "canary-new"),
-            ("apps/x/receipt.json", "2"),
-        ]);
-        let shown = diff(&old, &new);
-        assert!(shown.starts_with("--- apps/x/app/app.yaml\n+++ apps/x/app/app.yaml\n@@"), "{shown}");
-        assert!(shown.contains("-b: 2\n+b: 3\n") && !shown.contains("canary") && !shown.contains("receipt"), "{shown}");
-        assert_eq!(shown.matches("secret-s.json changes").count(), 1);
-        assert_eq!(diff(&old, &old), "");
+        // Of an app whose name begins as the files of ciphertexts do everything else is shown all the same.
+        for namespace in ["x-prod", "secret-x-prod"] {
+            let with = |value: u8, secret: &str| {
+                files(&[
+                    (&format!("apps/{namespace}/app/app.yaml"), &format!("a: 1\nb: {value}\n")),
+                    (&format!("apps/{namespace}/jobs/secret-s.json"), secret),
+                    (&format!("apps/{namespace}/receipt.json"), &value.to_string()),
+                ])
+            };
+            let (old, new) = (with(2, "canary-old"), with(3, "canary-new"));
+            let shown = diff(&old, &new);
+            let path = format!("apps/{namespace}/app/app.yaml");
+            assert!(shown.starts_with(&format!("--- {path}\n+++ {path}\n@@")), "{shown}");
+            let hidden = !shown.contains("canary") && !shown.contains("receipt");
+            assert!(shown.contains("-b: 2\n+b: 3\n") && hidden, "{shown}");
+            assert_eq!(shown.matches("secret-s.json changes").count(), 1);
+            assert_eq!(diff(&old, &old), "");
+        }
+    }
+
+    #[test]
+    fn what_another_app_has_is_not_shown() {
+        let receipt = r#"{"org": "acme", "app": "web", "env": "eu-prod", "uid": "u", "generation": 1, "revision": 7,
+            "deploy": "d", "image": "i", "renders": {}}"#;
+        let theirs =
+            || files(&[("apps/web-eu-prod/app/app.yaml", "a: 1\n"), ("apps/web-eu-prod/receipt.json", receipt)]);
+        let id = |org, app, env| AppId::new(org, app, env).unwrap();
+        let (old, known) = committed(&id("acme", "web", "eu-prod"), theirs()).unwrap();
+        assert_eq!((old, known.map(|receipt| receipt.revision)), (theirs(), Some(7)));
+        for other in [id("globex", "web", "eu-prod"), id("acme", "web-eu", "prod")] {
+            let refused = committed(&other, theirs()).unwrap_err().to_string();
+            assert!(refused.starts_with("`web-eu-prod` belongs to another app"), "{refused}");
+        }
+        // Whose it is cannot be told without a receipt.
+        let mut damaged = theirs();
+        damaged.insert("apps/web-eu-prod/receipt.json".into(), b"{".to_vec());
+        assert_eq!(committed(&id("acme", "web-eu", "prod"), damaged).unwrap(), (Files::new(), None));
     }
 }

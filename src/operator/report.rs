@@ -1,7 +1,7 @@
 //! What is said about a KilterApp: its conditions, from what was seen. Pure.
 
 use super::decide::{Complaint, Namespace, Observed, Rendering, Wanted, at_head};
-use crate::api::{Condition, ConditionStatus, ConditionType, KilterAppStatus, Timeline};
+use crate::api::{Condition, ConditionStatus, ConditionType, HISTORY, KilterAppStatus, Timeline};
 
 /// What the report needs besides what was seen.
 #[derive(Debug, Clone)]
@@ -53,6 +53,11 @@ pub(super) fn report(wanted: &Wanted, seen: &Observed, about: &Facts<'_>, old: &
         if let Err(stopped) = &hop {
             before = Err(Hop::Later(stopped.complaint().clone()));
         }
+    }
+    if before.is_ok() && !new.live_revisions.contains(&wanted.revision) {
+        new.live_revisions.push(wanted.revision);
+        let surplus = new.live_revisions.len().saturating_sub(HISTORY);
+        new.live_revisions.drain(..surplus);
     }
     if !about.confined {
         let why =
@@ -214,6 +219,19 @@ mod tests {
         assert!(status.holds(ConditionType::Ready, 3) && status.commit.as_deref() == Some("c"));
         assert_eq!(status.conditions[0].last_transition_time, "2026-11-24T10:00:00Z");
         assert_eq!(of(&seen(), "2026-11-24T10:09:00.000Z", &status), status);
+    }
+
+    #[test]
+    fn the_revisions_that_were_live_are_kept() {
+        let full = KilterAppStatus { live_revisions: (100..120).collect(), ..KilterAppStatus::default() };
+        let mut failed = seen();
+        failed.workload = Err(Complaint { reason: "RolloutFailed", message: String::new() });
+        assert_eq!(of(&failed, "t", &full).live_revisions, full.live_revisions);
+        let live = of(&seen(), "t", &full);
+        let expected: Vec<u64> = (101..120).chain([2]).collect();
+        assert_eq!(live.live_revisions, expected);
+        assert_eq!(of(&failed, "t", &live).live_revisions, expected, "it was live once");
+        assert_eq!(of(&seen(), "t", &live).live_revisions, expected);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::answers::{RequestId, app_id};
 use super::audit::Entry;
-use super::auth::Grant;
+use super::auth::{Grant, ToChange};
 use super::deploys::{OfApp, find};
 use super::failure::Refusal;
 use super::info;
@@ -49,12 +49,9 @@ pub(super) async fn show(
 
 pub(super) async fn delete(
     State(server): State<Arc<Server>>,
-    Extension(grant): Extension<Grant>,
+    ToChange { id, grant }: ToChange,
     Extension(request): Extension<RequestId>,
-    Path(path): OfApp,
 ) -> Result<(StatusCode, Json<AppInfo>), Refusal> {
-    let id = app_id(&path)?;
-    grant.may_deploy(&id)?;
     let app = find(&server, &id).await?;
     let facts = json!({"revision": app.spec.revision});
     let entry = Entry::begin(&server.audit, &request.0, &grant, "delete", &id, &facts)?;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 use tokio::sync::watch;
 
+use super::answers::app_id;
 use super::failure::Refusal;
 use super::state::Server;
 use crate::api::{AppId, Token, TokenError};
@@ -94,6 +96,28 @@ impl Grant {
     }
 }
 
+/// The app of the path, which the token may change: as an extractor it comes before the body, of which nothing is read for
+/// whoever may not.
+#[derive(Debug)]
+pub(super) struct ToChange {
+    pub id: AppId,
+    pub grant: Grant,
+}
+
+impl FromRequestParts<Arc<Server>> for ToChange {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, server: &Arc<Server>) -> Result<Self, Refusal> {
+        let unread = |_| Refusal::bad("BadName", "the names in the path cannot be read");
+        let Path(path) = Path::<(String, String, String)>::from_request_parts(parts, server).await.map_err(unread)?;
+        let id = app_id(&path)?;
+        let grant = parts.extensions.get::<Grant>().cloned();
+        let grant = grant.ok_or_else(|| unauthorized("there is no token: send `Authorization: Bearer kltr_…`"))?;
+        grant.may_deploy(&id)?;
+        Ok(Self { id, grant })
+    }
+}
+
 /// Reads the records out of the Secret; what cannot be read is no token.
 pub(super) fn records(secret: &Secret) -> Records {
     let entries = secret.data.iter().flatten();
@@ -133,10 +157,17 @@ pub(super) async fn follow(api: Api<Secret>, tell: watch::Sender<Option<Arc<Reco
 pub(super) async fn authenticate(State(server): State<Arc<Server>>, mut request: Request, next: Next) -> Response {
     match grant(&server, request.headers()) {
         Ok(grant) => {
-            if let Some(refusal) = server.limits.spend(&grant.id) {
-                server.metrics.refused(&refusal.failure.code);
-                return refusal.into_response();
-            }
+            let begun = match server.limits.spend(&grant.id) {
+                Some(refusal) => Err(refusal),
+                None => server.limits.begin(&grant.id),
+            };
+            let _running = match begun {
+                Ok(running) => running,
+                Err(refusal) => {
+                    server.metrics.refused(&refusal.failure.code);
+                    return refusal.into_response();
+                }
+            };
             request.extensions_mut().insert(grant);
             next.run(request).await
         }

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::answers::{Body, RequestId, app_id};
 use super::audit::Entry;
-use super::auth::Grant;
+use super::auth::{Grant, ToChange};
 use super::failure::Refusal;
 use super::info::{self, digest_of};
 use super::state::Server;
@@ -32,14 +32,11 @@ type Accepted = Result<(StatusCode, Json<DeployAccepted>), Refusal>;
 
 pub(super) async fn deploy(
     State(server): State<Arc<Server>>,
-    Extension(grant): Extension<Grant>,
+    ToChange { id, grant }: ToChange,
     Extension(request): Extension<RequestId>,
-    Path(path): OfApp,
     headers: HeaderMap,
     Body(body): Body<DeployRequest>,
 ) -> Accepted {
-    let id = app_id(&path)?;
-    grant.may_deploy(&id)?;
     let key = key(&headers)?;
     valid(&id, &body.template, &server)?;
     let (deploy, digest) = (deploy_id(&id, &key), digest_of(&body.template));
@@ -49,14 +46,11 @@ pub(super) async fn deploy(
 
 pub(super) async fn rollback(
     State(server): State<Arc<Server>>,
-    Extension(grant): Extension<Grant>,
+    ToChange { id, grant }: ToChange,
     Extension(request): Extension<RequestId>,
-    Path(path): OfApp,
     headers: HeaderMap,
     Body(body): Body<RollbackRequest>,
 ) -> Accepted {
-    let id = app_id(&path)?;
-    grant.may_deploy(&id)?;
     let key = key(&headers)?;
     let app = find(&server, &id).await?;
     // A repeated request is answered as before, wherever "the one before" is by now.
@@ -67,12 +61,7 @@ pub(super) async fn rollback(
     let history = history(&server, &app).await?;
     let to = match body.to {
         Some(to) => history.get(&to).ok_or_else(|| unknown_revision(&id, to, &history))?,
-        None => {
-            let before = history.range(..app.spec.revision).next_back().map(|(_, spec)| spec);
-            before.ok_or_else(|| {
-                Refusal::conflict("NothingBefore", format!("{id} has no revision before the current one"))
-            })?
-        }
+        None => last_live(&app, &history).ok_or_else(|| nothing_before(&id, &app, &history))?,
     };
     // A rollback ships no Jobs.
     let template = to.template.without_jobs();
@@ -148,7 +137,7 @@ fn key(headers: &HeaderMap) -> Result<String, Refusal> {
 pub(super) async fn find(server: &Arc<Server>, id: &AppId) -> Result<KilterApp, Refusal> {
     let found =
         server.api().get_opt(&id.namespace()).await.map_err(|error| Refusal::cluster("read the app", &error))?;
-    let found = found.filter(|app| app.spec.org == id.org() && app.spec.app == id.app());
+    let found = found.filter(|app| id.is_of(&app.spec.org, &app.spec.app, &app.spec.env));
     found.ok_or_else(|| Refusal::not_found(format!("there is no {id}")))
 }
 
@@ -162,6 +151,28 @@ async fn history(server: &Arc<Server>, app: &KilterApp) -> Result<BTreeMap<u64, 
     let ours = listed.items.into_iter().filter(|entry| entry.owner_references().iter().any(is_owner));
     let specs = ours.filter_map(|entry| serde_json::from_value::<KilterAppSpec>(entry.data?.0).ok());
     Ok(specs.map(|spec| (spec.revision, spec)).collect())
+}
+
+/// Finds what ran last: the newest revision before the current one that was live. What only failed is nothing to go back to.
+fn last_live<'a>(app: &KilterApp, history: &'a BTreeMap<u64, KilterAppSpec>) -> Option<&'a KilterAppSpec> {
+    let live = app.status.as_ref().map(|status| status.live_revisions.as_slice()).unwrap_or_default();
+    let mut before = history.range(..app.spec.revision).rev();
+    before.find(|(revision, _)| live.contains(revision)).map(|(_, spec)| spec)
+}
+
+fn nothing_before(id: &AppId, app: &KilterApp, history: &BTreeMap<u64, KilterAppSpec>) -> Refusal {
+    let refusal = Refusal::conflict(
+        "NothingBefore",
+        format!("no revision of {id} before the current one is known to have been live"),
+    );
+    let older: Vec<String> = history.range(..app.spec.revision).map(|(revision, _)| revision.to_string()).collect();
+    if older.is_empty() {
+        return refusal.help("Correct the cause, then deploy again.");
+    }
+    refusal.help(&format!(
+        "Choose one with `--to`; there are: {}. Or correct the cause and deploy again.",
+        older.join(", ")
+    ))
 }
 
 fn unknown_revision(id: &AppId, to: u64, history: &BTreeMap<u64, KilterAppSpec>) -> Refusal {

@@ -116,14 +116,17 @@ pub(super) fn of_deploy(app: &KilterApp, deploy: &str, history: &BTreeMap<u64, K
     let accepted = accepted(app).into_iter().find(|one| one.deploy == deploy && one.same_as.is_none());
     let revision = was.map(|spec| spec.revision).or_else(|| accepted.map(|accepted| accepted.revision))?;
     let now = app.spec.revision;
-    let (phase, message) = match was {
-        Some(_) => (Phase::Committed, format!("it was committed; revision {now} took its place since")),
-        None => (Phase::Superseded, format!("revision {now} took its place before it was committed")),
+    let was_live = app.status.as_ref().is_some_and(|status| status.live_revisions.contains(&revision));
+    let message = match was {
+        Some(_) if was_live => format!("it was live; revision {now} took its place since"),
+        Some(_) => format!("it was committed; revision {now} took its place since"),
+        None => format!("revision {now} took its place before it was committed"),
     };
     Some(DeployInfo {
         deploy: deploy.to_owned(),
         revision: Some(revision),
-        phase,
+        // Whoever follows it need not wait: the repository has the newer one, or will.
+        phase: Phase::Superseded,
         message,
         by: was.map(|spec| spec.by.clone()).unwrap_or_default(),
         image: was.map(|spec| spec.template.image.clone()).unwrap_or_default(),

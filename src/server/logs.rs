@@ -14,7 +14,7 @@ use super::auth::Grant;
 use super::deploys::{OfApp, OfDeploy, find};
 use super::failure::Refusal;
 use super::state::Server;
-use crate::api::{AppId, LABEL_APP, Logs, PodLog};
+use crate::api::{AppId, LABEL_APP, LABEL_ENV, LABEL_ORG, Logs, PodLog};
 
 /// Most containers of one answer, and most bytes of each.
 const CONTAINERS: usize = 20;
@@ -44,8 +44,7 @@ pub(super) async fn app(
         Some(name) => format!("app.kubernetes.io/component={name}"),
         None => "app.kubernetes.io/component".to_owned(),
     };
-    let selector = format!("{LABEL_APP}={},{component}", id.app());
-    read(&server, &id, &selector, which.tail).await
+    read(&server, &id, &component, which.tail).await
 }
 
 pub(super) async fn deploy(
@@ -61,9 +60,13 @@ pub(super) async fn deploy(
     read(&server, &id, &selector, None).await
 }
 
-async fn read(server: &Arc<Server>, id: &AppId, selector: &str, tail: Option<u16>) -> Result<Json<Logs>, Refusal> {
+/// Reads what those pods of an app say that are `which`. The namespace may be somebody else's, of which kilter made nothing: so the
+/// app's own labels are asked for, which all its pods have (the chart `kilter-app`).
+async fn read(server: &Arc<Server>, id: &AppId, which: &str, tail: Option<u16>) -> Result<Json<Logs>, Refusal> {
     let api: Api<Pod> = Api::namespaced(server.client.clone(), &id.namespace());
-    let listed = api.list(&ListParams::default().labels(selector)).await;
+    let (org, app, env) = (id.org(), id.app(), id.env());
+    let selector = format!("{LABEL_APP}={app},{LABEL_ENV}={env},{LABEL_ORG}={org},{which}");
+    let listed = api.list(&ListParams::default().labels(&selector)).await;
     let mut pods = listed.map_err(|error| Refusal::cluster("list the pods", &error))?.items;
     pods.sort_by_key(ResourceExt::creation_timestamp);
     let mut logs = Logs::default();

@@ -31,9 +31,12 @@ mod tests_bounds;
 #[cfg(test)]
 #[path = "edge/tests.rs"]
 mod tests_edge;
+#[cfg(test)]
+mod tests_plans;
 mod tokens;
 mod upsert;
 
+pub use limits::AT_ONCE;
 pub use listen::{Settings, run};
 pub use tokens::{NewToken, create_token, list_tokens, revoke_token};
 

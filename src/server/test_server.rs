@@ -259,15 +259,29 @@ impl Bed {
         let mut shop = self.shop();
         let generation = shop["metadata"]["generation"].clone();
         let deploy = shop["spec"]["deploy"].clone();
-        shop["status"] = json!({"deploy": deploy, "commit": "c0ffee", "url": "https://shop.apps.example.com",
+        let mut live = shop["status"]["liveRevisions"].as_array().cloned().unwrap_or_default();
+        if (type_, status) == ("Ready", "True") && !live.contains(&shop["spec"]["revision"]) {
+            live.push(shop["spec"]["revision"].clone());
+        }
+        shop["status"] = json!({"liveRevisions": live, "deploy": deploy, "commit": "c0ffee", "url": "https://shop.apps.example.com",
             "conditions": [{"type": type_, "status": status, "reason": reason, "message": format!("it is {reason}"),
                 "lastTransitionTime": "2026-11-24T10:00:00Z", "observedGeneration": generation}]});
         self.cluster.put("kilterapps", NAMESPACE, shop);
     }
 
-    /// Commits the shop's current revision, as the operator would.
+    /// Commits the shop's current revision, which becomes live, as the operator would.
     pub(super) fn commit(&self) {
         self.condition("Ready", "True", "Ready");
+        self.keep();
+    }
+
+    /// Commits the shop's current revision, which never becomes live.
+    pub(super) fn commit_and_fail(&self) {
+        self.condition("Ready", "False", "JobFailed");
+        self.keep();
+    }
+
+    fn keep(&self) {
         let shop = self.shop();
         let revision = shop["spec"]["revision"].as_u64().unwrap();
         self.record(&format!("shop-prod-{revision}"), &shop["metadata"]["uid"], &shop["spec"]);

@@ -331,12 +331,14 @@ fn target(uri: &Uri) -> Target {
     }
 }
 
-/// Tells whether a label selector takes an object: `a=b`, `a`, `a in (b,c)`, with commas between.
+/// Tells whether a label selector takes an object: `a=b`, `a` with commas between, and `a in (b,c)` at the end.
 fn selects(selector: &str, object: &Value) -> bool {
     let label = |key: &str| object["metadata"]["labels"][key].as_str();
-    if let Some((key, values)) = selector.split_once(" in (") {
-        assert!(!key.contains(','), "one set alone is read here");
-        return label(key).is_some_and(|label| values.trim_end_matches(')').split(',').any(|value| value == label));
+    if let Some((terms, values)) = selector.split_once(" in (") {
+        let (others, key) = terms.rsplit_once(',').unwrap_or(("", terms));
+        let values = values.strip_suffix(')').unwrap();
+        let is_in = label(key).is_some_and(|label| values.split(',').any(|value| value == label));
+        return is_in && (others.is_empty() || selects(others, object));
     }
     selector.split(',').all(|term| match term.split_once('=') {
         Some((key, value)) => label(key) == Some(value),

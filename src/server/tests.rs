@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use super::test_server::{Bed, SHOP, image, sealed};
+use super::test_server::{Bed, SHOP, image, sealed, settings};
 use crate::api::NAMESPACE;
 
 #[tokio::test]
@@ -146,6 +146,19 @@ async fn a_name_belongs_to_who_had_it_first() {
 }
 
 #[tokio::test]
+async fn a_name_that_helm_would_refuse_is_refused() {
+    let bed = Bed::new().await;
+    let ask = async |length| {
+        let path = format!("/v1/apps/acme/{}/envs/production-of-europe/deploys", "a".repeat(length));
+        bed.post(&path, "key-0001", &image(1)).await
+    };
+    assert_eq!(ask(32).await.status, 202);
+    let long = ask(33).await;
+    assert_eq!((long.status, long.code()), (400, "BadName"));
+    assert!(long.message().contains("has 54 characters; helm takes at most 53"), "{long:?}");
+}
+
+#[tokio::test]
 async fn a_host_name_belongs_to_one_app() {
     let bed = Bed::new().await;
     let with = |domain: &str| {
@@ -177,6 +190,25 @@ async fn a_host_name_belongs_to_one_app() {
     let mut internal = with("www.example.org");
     internal["template"]["public"] = json!(false);
     assert_eq!(post(other, internal).await.status, 202);
+}
+
+#[tokio::test]
+async fn the_servers_own_host_name_is_no_apps() {
+    let mut settings = settings();
+    settings.platform.reserved_hosts = vec!["git.apps.example.com".into(), "kilter.example.org".into()];
+    let bed = Bed::with(settings).await;
+    let mut route = image(1);
+    route["template"]["components"] = json!([{"name": "api", "port": 80, "route": "kilter.example.org"}]);
+    let mut domain = image(1);
+    domain["template"]["domains"] = json!(["kilter.example.org"]);
+    for (app, body) in [("shop", route), ("shop", domain), ("git", image(1))] {
+        for what in ["deploys", "plans"] {
+            let answer = bed.post(&format!("/v1/apps/acme/{app}/envs/prod/{what}"), "key-0001", &body).await;
+            assert_eq!((answer.status, answer.code()), (400, "Invalid"), "{app} {what}: {answer:?}");
+            assert!(answer.message().contains("platform"), "{answer:?}");
+        }
+    }
+    assert_eq!(bed.post("/v1/apps/acme/git/envs/eu/deploys", "key-0001", &image(1)).await.status, 202);
 }
 
 #[tokio::test]
@@ -293,12 +325,28 @@ async fn a_rollback_needs_something_to_go_back_to() {
     bed.record("shop-prod-0", &json!("uid-of-another"), &spec);
     let nothing = bed.post(&path, "back-0001", &json!({})).await;
     assert_eq!((nothing.status, nothing.code()), (409, "NothingBefore"));
-    // A first deploy that was never committed, and one on top that failed: back to what ran.
-    bed.commit();
+    assert_eq!(nothing.body["error"]["help"], json!(["Correct the cause, then deploy again."]));
+    // Neither has one run that was committed and failed; whoever names it gets it.
+    bed.commit_and_fail();
     bed.deploy("key-0002", &image(2)).await;
-    bed.condition("Ready", "False", "JobFailed");
-    let back = bed.post(&path, "back-0001", &json!({})).await;
-    assert_eq!((back.status, back.revision()), (202, 3));
+    let nothing = bed.post(&path, "back-0001", &json!({})).await;
+    assert_eq!((nothing.status, nothing.code()), (409, "NothingBefore"));
+    let help = "Choose one with `--to`; there are: 1. Or correct the cause and deploy again.";
+    assert_eq!(nothing.body["error"]["help"], json!([help]));
+    assert_eq!(bed.post(&path, "back-0002", &json!({"to": 1})).await.revision(), 3);
+}
+
+#[tokio::test]
+async fn a_rollback_goes_back_to_what_ran() {
+    let bed = Bed::new().await;
+    bed.deploy("key-0001", &image(1)).await;
+    bed.commit();
+    for (key, n) in [("key-0002", 2), ("key-0003", 3)] {
+        bed.deploy(key, &image(n)).await;
+        bed.commit_and_fail();
+    }
+    let back = bed.post(&format!("{SHOP}/rollback"), "back-0001", &json!({})).await;
+    assert_eq!((back.status, back.revision()), (202, 4));
     assert_eq!(bed.shop()["spec"]["template"]["image"], image(1)["template"]["image"]);
 }
 
@@ -309,21 +357,31 @@ async fn the_history_tells_what_became_of_a_deploy() {
     bed.commit();
     let one = bed.get(&format!("{SHOP}/deploys/{}", first.deploy())).await;
     assert_eq!((&one.body["phase"], &one.body["commit"]), (&json!("ready"), &json!("c0ffee")));
-    let second = bed.deploy("key-0002", &image(2)).await;
-    let third = bed.deploy("key-0003", &image(3)).await;
+    let failed = bed.deploy("key-0002", &image(2)).await;
+    bed.commit_and_fail();
+    let second = bed.deploy("key-0003", &image(3)).await;
+    let third = bed.deploy("key-0004", &image(4)).await;
     let phase = async |deploy: &str| {
         let answer = bed.get(&format!("{SHOP}/deploys/{deploy}")).await;
         (answer.status, answer.body["phase"].clone(), answer.body["revision"].clone())
     };
-    assert_eq!(phase(&first.deploy()).await, (200, json!("committed"), json!(1)));
-    assert_eq!(phase(&second.deploy()).await, (200, json!("superseded"), json!(2)));
-    assert_eq!(phase(&third.deploy()).await, (200, json!("accepted"), json!(3)));
+    let message = async |deploy: &str| bed.get(&format!("{SHOP}/deploys/{deploy}")).await.body["message"].clone();
+    // However far it had come: who waits for it need wait no longer.
+    for (deploy, revision, words) in [
+        (&first, 1, "it was live; revision 4 took its place since"),
+        (&failed, 2, "it was committed; revision 4 took its place since"),
+        (&second, 3, "revision 4 took its place before it was committed"),
+    ] {
+        assert_eq!(phase(&deploy.deploy()).await, (200, json!("superseded"), json!(revision)));
+        assert_eq!(message(&deploy.deploy()).await, words);
+    }
+    assert_eq!(phase(&third.deploy()).await, (200, json!("accepted"), json!(4)));
     assert_eq!(phase("d0000000000000000").await.0, 404);
     let third_info = bed.get(&format!("{SHOP}/deploys/{}", third.deploy())).await;
     assert_eq!(third_info.body.get("commit"), None, "the commit is the first deploy's");
     let all = bed.get(&format!("{SHOP}/deploys")).await;
     let revisions: Vec<u64> = all.body.as_array().unwrap().iter().map(|d| d["revision"].as_u64().unwrap()).collect();
-    assert_eq!(revisions, [3, 1]);
+    assert_eq!(revisions, [4, 2, 1]);
     assert_eq!(bed.get("/v1/apps/acme/none/envs/prod/deploys").await.status, 404);
 }
 
@@ -349,31 +407,6 @@ async fn an_app_is_deleted_once() {
 }
 
 #[tokio::test]
-async fn a_plan_is_asked_for_and_answered() {
-    let bed = Bed::new().await;
-    let path = format!("{SHOP}/plans");
-    let asked = bed.post(&path, "key-0001", &image(1)).await;
-    assert_eq!(asked.status, 202);
-    let name = asked.body["plan"].as_str().unwrap();
-    let of = |app: &str| format!("/v1/apps/acme/{app}/envs/prod/plans/{name}");
-    assert_eq!(bed.get(&of("shop")).await.body, json!({"done": false, "diff": ""}));
-    assert_eq!(bed.get(&of("other")).await.status, 404);
-    assert_eq!(bed.get(&format!("{path}/plan-none")).await.status, 404);
-    let mut plan = bed.cluster.get("kilterplans", NAMESPACE, name).unwrap();
-    assert_eq!(plan["spec"]["template"]["image"], image(1)["template"]["image"]);
-    plan["status"] = json!({"state": "Done", "diff": "+a\n"});
-    bed.cluster.put("kilterplans", NAMESPACE, plan.clone());
-    assert_eq!(bed.get(&of("shop")).await.body, json!({"done": true, "diff": "+a\n"}));
-    plan["status"] = json!({"state": "Failed", "message": "no"});
-    bed.cluster.put("kilterplans", NAMESPACE, plan);
-    assert_eq!(bed.get(&of("shop")).await.body, json!({"done": true, "diff": "", "error": "no"}));
-    let invalid = bed.post(&path, "key-0001", &json!({"template": {"image": "x", "port": 1}})).await;
-    assert_eq!((invalid.status, invalid.code()), (400, "Invalid"));
-    // A plan deploys nothing.
-    assert!(bed.cluster.get("kilterapps", NAMESPACE, "shop-prod").is_none());
-}
-
-#[tokio::test]
 async fn logs_are_those_of_the_app_and_of_the_jobs() {
     let bed = Bed::new().await;
     let deploy = bed.deploy("key-0001", &image(1)).await.deploy();
@@ -382,12 +415,23 @@ async fn logs_are_those_of_the_app_and_of_the_jobs() {
         json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels, "creationTimestamp": at},
             "spec": {"containers": [{"name": "main"}]}})
     };
-    let app = |component: &str| json!({"kilter.netshire.com/app": "shop", "app.kubernetes.io/component": component});
+    let of = |org: &str, more: Value| {
+        let mut labels = json!({"kilter.netshire.com/app": "shop", "kilter.netshire.com/env": "prod",
+            "kilter.netshire.com/org": org});
+        labels.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        labels
+    };
+    let component = |name: &str| json!({"app.kubernetes.io/component": name});
+    let app = |name: &str| of("acme", component(name));
     bed.cluster.put("pods", "shop-prod", pod("shop-b", app("app"), 2));
     bed.cluster.put("pods", "shop-prod", pod("shop-a", app("worker"), 3));
     bed.cluster.put("pods", "shop-prod", pod("foreign", json!({"app": "shop"}), 1));
     let job = json!({"batch.kubernetes.io/job-name": format!("migration-{deploy}")});
-    bed.cluster.put("pods", "shop-prod", pod("job", job, 1));
+    bed.cluster.put("pods", "shop-prod", pod("job", of("acme", job.clone()), 1));
+    // The namespace is somebody else's who has such pods, too.
+    bed.cluster.put("pods", "shop-prod", pod("their-job", of("globex", job.clone()), 1));
+    bed.cluster.put("pods", "shop-prod", pod("a-job", job, 1));
+    bed.cluster.put("pods", "shop-prod", pod("theirs", of("globex", component("app")), 1));
     bed.cluster.say("shop-b", "main", "one\ntwo\nthree\n");
     bed.cluster.say("job", "main", "migrated\n");
     let said = async |path: &str| {

@@ -1,9 +1,10 @@
 //! What is bounded, what is written down, and which rights are used.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::Request;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -48,6 +49,51 @@ async fn a_connection_that_says_nothing_more_is_closed() {
 
 fn lines(bed: &Bed) -> Vec<Value> {
     bed.audit.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn one_token_does_not_take_all_room() {
+    let bed = Bed::with(Settings { at_once: 16, ..settings() }).await;
+    let path = format!("{SHOP}/deploys");
+    // Two bodies that never end are this token's share.
+    let endless = |key| {
+        let body = Body::from_stream(futures::stream::pending::<Result<Bytes, Infallible>>());
+        let request = Request::post(&path).header("authorization", format!("Bearer {}", bed.token));
+        let request = request.header("idempotency-key", key).body(body).unwrap();
+        Box::pin(tower::ServiceExt::oneshot(bed.router.clone(), request))
+    };
+    let (mut first, mut second) = (endless("key-0001"), endless("key-0002"));
+    assert!(futures::poll!(&mut first).is_pending() && futures::poll!(&mut second).is_pending());
+    let refused = bed.get("/v1/info").await;
+    assert_eq!((refused.status, refused.code()), (429, "TooManyAtOnce"), "{refused:?}");
+    let other = bed.token_for("other", "acme", "*", "*").await;
+    assert_eq!(bed.call("GET", "/v1/info", &other, None, Body::empty()).await.status, 200);
+    let metrics = bed.server.metrics.text();
+    assert!(metrics.contains("refused_total{reason=\"TooManyAtOnce\"} 1\n"), "{metrics}");
+    drop(first);
+    assert_eq!(bed.get("/v1/info").await.status, 200, "what is given up makes room");
+}
+
+#[tokio::test]
+async fn no_body_is_read_for_whoever_may_not() {
+    let bed = Bed::new().await;
+    let theirs = bed.token_for("globex-ci", "globex", "*", "*").await;
+    let viewer = bed.token_for("viewer", "acme", "*", "*").await;
+    let unread = |path: &str| {
+        let read = futures::stream::poll_fn(|_| -> std::task::Poll<Option<Result<Bytes, Infallible>>> {
+            panic!("somebody reads the body")
+        });
+        (format!("/v1/apps/acme/{path}"), Body::from_stream(read))
+    };
+    for what in ["deploys", "plans", "rollback"] {
+        for (token, app, code) in
+            [(&theirs, "shop", "OutOfScope"), (&viewer, "shop", "ReadOnly"), (&bed.token, "Shop", "BadName")]
+        {
+            let (path, body) = unread(&format!("{app}/envs/prod/{what}"));
+            let answer = bed.call("POST", &path, token, Some("key-0001"), body).await;
+            assert_eq!(answer.code(), code, "{path}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -220,6 +266,16 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
+/// As many bodies as there may be at once are half of the memory that the chart gives to the server.
+#[test]
+fn the_bodies_that_are_read_at_once_fit_into_the_memory_of_the_chart() {
+    let values: Value =
+        serde_saphyr::from_str(include_str!("../../vendor-charts/kilter-platform/values.yaml")).unwrap();
+    let memory = text(&values["server"]["resources"]["limits"]["memory"]);
+    let mebibytes: usize = memory.strip_suffix("Mi").unwrap().parse().unwrap();
+    assert!(mebibytes * 1024 * 1024 >= 2 * super::limits::AT_ONCE * super::limits::MAX_BODY, "{memory}");
+}
+
 /// The rights of the chart are what the server uses, and no more.
 #[tokio::test]
 async fn no_right_is_missing_and_none_is_for_nothing() {
@@ -235,7 +291,8 @@ async fn no_right_is_missing_and_none_is_for_nothing() {
     let plan = bed.post(&format!("{SHOP}/plans"), "key-0004", &image(3)).await.body;
     bed.get(&format!("{SHOP}/plans/{}", plan["plan"].as_str().unwrap())).await;
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "app"}]}, "metadata": {"name": "shop-1",
-        "labels": {"kilter.netshire.com/app": "shop", "app.kubernetes.io/component": "app"}}});
+        "labels": {"kilter.netshire.com/app": "shop", "kilter.netshire.com/env": "prod", "kilter.netshire.com/org": "acme",
+            "app.kubernetes.io/component": "app"}}});
     bed.cluster.put("pods", "shop-prod", pod);
     for path in ["", "/deploys", "/deploys/d1", "/deploys/d1/logs", "/logs"] {
         bed.get(&format!("{SHOP}{path}")).await;

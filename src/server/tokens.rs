@@ -7,7 +7,7 @@ use kube::api::{Api, ObjectMeta, PostParams};
 
 use super::MANAGER;
 use super::auth::{Record, SECRET, records};
-use crate::api::Token;
+use crate::api::{AppId, Token};
 use crate::daemon::api_error;
 use crate::diag::{Error, Kind, Result};
 use crate::fsx::random_bytes;
@@ -39,12 +39,11 @@ impl NewToken {
     /// # Errors
     /// When one is wrong; the option that gave it is named.
     pub fn check(&self) -> Result<()> {
-        for (what, name) in [("name", &self.name), ("org", &self.org), ("app", &self.app), ("env", &self.env)] {
-            if !(name == "*" && ["app", "env"].contains(&what)) {
-                Name::new(name).map_err(|why| usage(&format!("--{what}: {why}")))?;
-            }
-        }
-        Ok(())
+        Name::new(&self.name).map_err(|why| usage(&format!("--name: {why}")))?;
+        // Any app or environment that there can be.
+        let any = |name: &'_ str, short: &'static str| if name == "*" { short.to_owned() } else { name.to_owned() };
+        let id = AppId::new(&self.org, &any(&self.app, "a"), &any(&self.env, "e"));
+        id.map(drop).map_err(|why| usage(&format!("--{why}")))
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) async fn upsert(server: &Arc<Server>, asked: &Asked<'_>) -> Result<De
 }
 
 fn first(server: &Arc<Server>, asked: &Asked<'_>) -> Result<KilterApp, Refusal> {
-    let template = with_secrets(server, asked, None)?;
+    let template = with_secrets(server, asked.id, &asked.template, None)?;
     free_hosts(server, asked.id, &template)?;
     let mut app = KilterApp::new(&asked.id.namespace(), spec(asked, 1, template));
     let id = asked.id;
@@ -90,17 +90,11 @@ fn request(asked: &Asked<'_>, revision: u64, same_as: Option<String>) -> Accepte
 
 fn next(server: &Arc<Server>, asked: &Asked<'_>, mut app: KilterApp) -> Result<Next, Refusal> {
     let id = asked.id;
-    if (app.spec.org.as_str(), app.spec.app.as_str(), app.spec.env.as_str()) != (id.org(), id.app(), id.env()) {
-        return Err(Refusal::conflict("NameTaken", format!("`{}` belongs to another app", id.namespace()))
-            .help("Give the app or the environment another name."));
-    }
-    if app.metadata.deletion_timestamp.is_some() {
-        return Err(Refusal::conflict("Deleting", format!("{id} is being deleted")).retry_after(5));
-    }
+    of_its_own(id, &app)?;
     if let Some(answer) = repeated(server, id, &app, asked.deploy, asked.digest)? {
         return Ok(Next::Known(answer));
     }
-    let template = with_secrets(server, asked, Some(&app.spec))?;
+    let template = with_secrets(server, id, &asked.template, Some(&app.spec))?;
     // The same once more, unless it failed: then it is a new try, with Jobs of its own. It is remembered as well: sent again after
     // somebody else's deploy, it must not undo that.
     let same = template == app.spec.template && phase(&app).0 != Phase::Failed;
@@ -157,9 +151,26 @@ fn spec(asked: &Asked<'_>, revision: u64, template: Template) -> KilterAppSpec {
     }
 }
 
-/// Fills in the ciphertexts of Secrets that are deployed already and were not sent again.
-fn with_secrets(server: &Server, asked: &Asked<'_>, now: Option<&KilterAppSpec>) -> Result<Template, Refusal> {
-    let mut template = asked.template.clone();
+/// Refuses a name that is another app's, or of an app that is being deleted.
+pub(super) fn of_its_own(id: &AppId, app: &KilterApp) -> Result<(), Refusal> {
+    if !id.is_of(&app.spec.org, &app.spec.app, &app.spec.env) {
+        return Err(Refusal::conflict("NameTaken", format!("`{}` belongs to another app", id.namespace()))
+            .help("Give the app or the environment another name."));
+    }
+    if app.metadata.deletion_timestamp.is_some() {
+        return Err(Refusal::conflict("Deleting", format!("{id} is being deleted")).retry_after(5));
+    }
+    Ok(())
+}
+
+/// Fills in the ciphertexts of Secrets that are deployed already, `now`, and were not sent again; checks the whole.
+pub(super) fn with_secrets(
+    server: &Server,
+    id: &AppId,
+    template: &Template,
+    now: Option<&KilterAppSpec>,
+) -> Result<Template, Refusal> {
+    let mut template = template.clone();
     let mut missing = Vec::new();
     for secret in template.secrets.iter_mut().filter(|secret| secret.sealed.is_none() && !secret.external) {
         let known = now.and_then(|spec| spec.template.secrets.iter().find(|known| known.name == secret.name));
@@ -170,10 +181,10 @@ fn with_secrets(server: &Server, asked: &Asked<'_>, now: Option<&KilterAppSpec>)
     }
     if missing.is_empty() {
         // Together with what is deployed already they may be too much.
-        valid(asked.id, &template, server)?;
+        valid(id, &template, server)?;
         return Ok(template);
     }
-    let message = format!("missing secrets in {}: {}", asked.id.namespace(), missing.join(", "));
+    let message = format!("missing secrets in {}: {}", id.namespace(), missing.join(", "));
     Err(Refusal::bad("MissingSecrets", message)
         .help("Name a file for each under `environments.<env>.secrets` in kilter.yaml, or mark it `external`."))
 }

@@ -91,3 +91,58 @@ fn the_platform_gives_its_programs_what_they_need_and_no_secrets_of_apps() {
     let without = super::render::objects(&helm, &chart, "kilter-platform", &json!({"workloads": false}));
     assert_eq!(of_kind(&without, "Deployment").len(), 0);
 }
+
+#[test]
+fn server_and_operator_are_reached_by_whoever_may() {
+    let Some(helm) = support::helm() else { return };
+    let chart = chart("kilter-platform");
+    let with = |values: Value| objects(&helm, &chart, "kilter-platform", &values);
+    let policies = |objects: &[Value]| -> Vec<(Value, Value)> {
+        of_kind(objects, "NetworkPolicy")
+            .iter()
+            .map(|one| (one["metadata"]["name"].clone(), one["spec"].clone()))
+            .collect()
+    };
+    let gateway = json!({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateway-system"}}});
+    let metrics = json!({"ipBlock": {"cidr": "10.0.0.1/32"}});
+    let values = json!({"platform": {"peers": [gateway]}, "networkPolicy": {"peers": [metrics]}});
+    let rendered = with(values);
+    let rule = |peers: Value, port: &str| json!([{"from": peers, "ports": [{"port": port, "protocol": "TCP"}]}]);
+    let found = policies(&rendered);
+    assert_eq!(found.len(), 2);
+    for ((name, spec), (expected, ingress)) in found.iter().zip([
+        ("kilter-server", rule(json!([gateway, metrics]), "http")),
+        ("kilter-operator", rule(json!([metrics]), "probes")),
+    ]) {
+        assert_eq!((name, &spec["ingress"]), (&json!(expected), &ingress));
+        // It is about the Deployment's pods, and names a port of theirs.
+        let deployment =
+            of_kind(&rendered, "Deployment").into_iter().find(|one| one["metadata"]["name"] == *name).unwrap();
+        let pod = &deployment["spec"]["template"];
+        let selected = spec["podSelector"]["matchLabels"].as_object().unwrap();
+        assert!(selected.iter().all(|(key, value)| pod["metadata"]["labels"][key] == *value), "{spec}");
+        assert_eq!(pod["spec"]["containers"][0]["ports"][0]["name"], ingress[0]["ports"][0]["port"]);
+    }
+    // Without a peer nobody: a rule without `from` would let in everybody.
+    assert!(policies(&with(json!({}))).iter().all(|(_, spec)| spec.get("ingress").is_none()));
+    assert_eq!(policies(&with(json!({"networkPolicy": {"enabled": false}}))), []);
+    assert_eq!(policies(&with(json!({"workloads": false}))), []);
+}
+
+#[test]
+fn the_servers_own_host_name_is_reserved() {
+    let Some(helm) = support::helm() else { return };
+    let chart = chart("kilter-platform");
+    let settings = |values: Value| {
+        let objects = objects(&helm, &chart, "kilter-platform", &values);
+        let text = of_kind(&objects, "ConfigMap")[0]["data"]["platform.yaml"].as_str().unwrap().to_owned();
+        kilter::api::Platform::from_yaml(&text).unwrap()
+    };
+    let hostname = json!({"hostname": "kilter.example.com"});
+    assert_eq!(settings(json!({})).reserved_hosts, [""; 0]);
+    assert_eq!(settings(json!({"server": hostname})).reserved_hosts, ["kilter.example.com"]);
+    let more = json!({"reservedHosts": ["git.example.com", "kilter.example.com"], "port": 8443});
+    let more = settings(json!({"server": hostname, "platform": more}));
+    assert_eq!(more.reserved_hosts, ["git.example.com", "kilter.example.com"]);
+    assert_eq!((more.port, more.domain.as_str()), (Some(8443), "apps.example.com"), "the rest stays as it is");
+}

@@ -115,6 +115,11 @@ fn a_newer_deploy_and_a_slow_one_are_no_success() {
     platform.deploys([phase("superseded", "revision 8 is now current")]);
     let said = kilter(&project, &platform, &[&WITH_IMAGE[..], &["--wait"]].concat()).fails(1);
     assert!(said.contains("took the place of revision 7: revision 8 is now current"), "{said}");
+    // Also when this one was committed before.
+    platform
+        .deploys([phase("committed", ""), phase("superseded", "it was committed; revision 8 took its place since")]);
+    let said = kilter(&project, &platform, &[&WITH_IMAGE[..], &["--wait"]].concat()).fails(1);
+    assert!(said.contains("revision 7: it was committed; revision 8 took its place since"), "{said}");
     platform.deploys([phase("reconciled", "0 of 2 pods are ready")]);
     let said = kilter(&project, &platform, &[&WITH_IMAGE[..], &["--wait", "--timeout", "1s"]].concat()).fails(1);
     assert!(
@@ -244,6 +249,13 @@ fn a_plan_shows_what_would_change_and_changes_nothing() {
     platform.answers(&format!("GET {APP}/plans/p1"), [Answer::Json(200, failed)]);
     let said = kilter(&project, &platform, &["deploy", "--plan"]).fails(1);
     assert!(said.contains("values do not fit the schema"), "{said}");
+    // That there are too many does not pass within seconds: nobody is kept waiting.
+    let plans = format!("POST {APP}/plans");
+    let before = platform.asked_of(&plans).len();
+    platform.answers(&plans, [failure(429, "TooManyPlans", "there are 10 plans of acme/shop prod already")]);
+    let said = kilter(&project, &platform, &["deploy", "--plan"]).fails(1);
+    assert!(said.contains("there are 10 plans of acme/shop prod already (TooManyPlans)"), "{said}");
+    assert_eq!(platform.asked_of(&plans).len(), before + 1);
 }
 
 #[test]

@@ -266,6 +266,21 @@ fn rules_over_several_keys() {
        |                                            ^^^^
       = Write a path inside the project, relative to kilter.yaml, without `..`.
     "#);
+    assert_snapshot!(wrong("environments: {1st: {}, an-environment-for-all: {}}\n"), @r#"
+    `1st` begins with a digit; begin with a letter.
+      --> kilter.yaml:1:16
+       |
+    1  | environments: {1st: {}, an-environment-for-all: {}}
+       |                ^^^
+      = The name of an environment becomes part of names in Kubernetes.
+
+    `an-environment-for-all` has 22 characters; an environment has at most 20.
+      --> kilter.yaml:1:25
+       |
+    1  | environments: {1st: {}, an-environment-for-all: {}}
+       |                         ^^^^^^^^^^^^^^^^^^^^^^
+      = The name of an environment becomes part of names in Kubernetes.
+    "#);
     assert_snapshot!(wrong("appSecrets: [good.name, Bad]\n"), @r#"
     `Bad` is not a name of a Secret.
       --> kilter.yaml:1:25

@@ -162,7 +162,7 @@ impl Begun<'_> {
         }
         error
             .help(format!("See what the cluster says of it: `{}`.", self.show()))
-            .help("Correct the cause, then deploy again. `kilter rollback` returns to the revision before.")
+            .help("Correct the cause, then deploy again. `kilter rollback` returns to what was live before.")
     }
 
     fn superseded(&self, info: &DeployInfo) -> Error {

@@ -168,6 +168,9 @@ async fn tokens_are_made_listed_and_revoked() {
     for (name, org) in [("x", "*"), ("*", "acme"), ("X y", "acme"), ("x", "../a")] {
         assert!(create_token(client(), NAMESPACE, &new(name, org, None)).await.is_err(), "{name} {org}");
     }
+    let too_long = NewToken { app: "a".repeat(40), env: "e".repeat(20), ..new("x", "acme", None) };
+    let refused = create_token(client(), NAMESPACE, &too_long).await.unwrap_err().to_string();
+    assert!(refused.contains("--app") && refused.contains("has 61 characters"), "{refused}");
     // What is stored is no token, and not made of one.
     let stored = bed.cluster.get("secrets", NAMESPACE, "kilter-tokens").unwrap().to_string();
     assert!(made.iter().all(|token| !stored.contains(&token[13..])));

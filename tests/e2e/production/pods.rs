@@ -56,6 +56,7 @@ fn slow_server_and_operator_run_as_the_chart_installs_them() {
     platform.delete("podded-prod");
     platform.kubectl(&["delete", "deployment", "kilter-server", "kilter-operator", "--cascade=foreground"]);
     platform.kubectl(&["delete", "service", "kilter-server"]);
+    platform.kubectl(&["delete", "networkpolicy", "kilter-server", "kilter-operator"]);
     platform.kubectl(&["delete", "lease", "kilter-operator", "--ignore-not-found"]);
 }
 

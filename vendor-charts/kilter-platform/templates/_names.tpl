@@ -49,6 +49,13 @@ subjects:
     namespace: {{ (index . 0).Release.Namespace | quote }}
 {{- end }}
 
+{{/* The settings file, as JSON: `platform`, with the server's own host name among those that no app may have. */}}
+{{- define "kilter-platform.settings" -}}
+{{- $reserved := .Values.platform.reservedHosts | default list }}
+{{- with .Values.server.hostname }}{{ $reserved = append $reserved . | uniq }}{{ end }}
+{{- mergeOverwrite (dict) .Values.platform (dict "reservedHosts" $reserved) | toJson }}
+{{- end }}
+
 {{- define "kilter-platform.account" -}}
 apiVersion: v1
 kind: ServiceAccount
