@@ -22,6 +22,8 @@ mod plans;
 mod render;
 mod report;
 mod run;
+#[cfg(test)]
+mod testing;
 mod workload;
 
 #[cfg(target_os = "linux")]
