@@ -21,4 +21,4 @@ pub const APPS: &str = "apps";
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,6 +1,5 @@
 //! The rounds of one KilterApp: observe, report, decide, act; until the next thing is somebody else's to do.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,22 +15,20 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::committer::Committer;
-use super::decide::{Observed, Rendering, Step, Wanted, decide};
+use super::decide::{Observed, Step, Wanted, decide};
+use super::memory::{Memory, Render};
 use super::metrics::Metrics;
 use super::observe::{complaint, observe, wanted};
-use super::render::{AppRenderer, Ran, RenderedApp, committed_jobs};
+use super::render::{AppRenderer, Ran, committed_jobs};
 use super::report::{Facts, report};
 use super::{MANAGER, flux, history, pace};
 use crate::api::{AppId, FINALIZER, KilterApp, KilterAppStatus, LABEL_ORG, NAMESPACE};
 use crate::daemon::api_error;
-use crate::diag::{Error, Result};
-use crate::gitops::{Change, Head, Phase, kustomization_name, namespace_object};
+use crate::diag::{Error, Kind, Result};
+use crate::gitops::{Change, Phase, kustomization_name, namespace_object};
 
 /// Most effects of one round, so that one app cannot keep a worker.
 const STEPS: usize = 20;
-
-/// uid, generation and rerender annotation: what a render is of.
-type RenderKey = (String, i64, String);
 
 /// What all rounds share.
 pub(super) struct Operator {
@@ -50,48 +47,9 @@ pub(super) struct Operator {
     pub telling: tokio::sync::Mutex<()>,
 }
 
-/// What need not be found out again; nothing of it is needed for being right.
-#[derive(Default)]
-pub(super) struct Memory {
-    renders: HashMap<String, (RenderKey, std::result::Result<RenderedApp, String>)>,
-    trouble: HashMap<String, String>,
-    recorded: HashSet<(String, u64)>,
-    told: Option<String>,
-    failures: BTreeMap<String, (u32, Instant)>,
-}
-
 impl Operator {
-    fn memory(&self) -> MutexGuard<'_, Memory> {
+    pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn rendering(&self, id: &AppId, key: &RenderKey) -> Rendering {
-        match self.memory().renders.get(&id.namespace()) {
-            Some((known, Ok(_))) if known == key => Rendering::Done,
-            Some((known, Err(why))) if known == key => Rendering::Failed(why.clone()),
-            _ => Rendering::Missing,
-        }
-    }
-
-    pub(super) fn trouble(&self, id: &AppId) -> Option<String> {
-        self.memory().trouble.get(&id.namespace()).cloned()
-    }
-
-    pub(super) fn is_recorded(&self, uid: &str, revision: u64) -> bool {
-        self.memory().recorded.contains(&(uid.to_owned(), revision))
-    }
-
-    pub(super) fn note_recorded(&self, uid: &str, revision: u64) {
-        self.memory().recorded.insert((uid.to_owned(), revision));
-    }
-
-    /// Tells whether Flux was told of a commit or of one after it.
-    pub(super) fn was_told(&self, head: &Head, commit: Option<&str>) -> bool {
-        match (&self.memory().told, commit) {
-            (Some(told), Some(commit)) => head.contains(told, commit),
-            (_, None) => true,
-            (None, _) => false,
-        }
     }
 
     /// Finds an older KilterApp that has one of an app's host names: the elder keeps it, of two of one second the first by
@@ -165,16 +123,17 @@ impl Operator {
             Step::Commit | Step::Remove => self.commit(id, wanted, step == Step::Remove).await,
             Step::Record => {
                 history::record(&self.client, id, app).await?;
-                self.note_recorded(&wanted.uid, wanted.revision);
+                self.memory().note_recorded(&wanted.uid, wanted.revision);
                 Ok(())
             }
             Step::Tell => {
                 let _one = self.telling.lock().await;
                 let head = self.committer.head();
                 let Some(commit) = head.commit.clone() else { return Ok(()) };
-                if !self.was_told(&head, Some(&commit)) {
+                let was_told = self.memory().was_told(&head, Some(&commit));
+                if !was_told {
                     flux::tell(&self.client, &self.renderer.platform().flux.source, &commit).await?;
-                    self.memory().told = Some(commit);
+                    self.memory().note_told(commit);
                 }
                 Ok(())
             }
@@ -254,13 +213,17 @@ impl Operator {
         let rendered = tokio::task::spawn_blocking(move || renderer.render(&of, &spec, jobs)).await;
         let rendered = rendered.unwrap_or_else(|error| Err(Error::bug(error.to_string())));
         self.metrics.rendered(rendered.is_ok(), began.elapsed());
-        let kept = rendered.map_err(|error| words(&error));
-        if let Err(why) = &kept {
-            tracing::warn!(app = %id, %why, "cannot render");
-        }
+        let (render, passing) = match rendered {
+            Ok(rendered) => (Render::Done(rendered), None),
+            Err(error) => {
+                let why = words(&error);
+                tracing::warn!(app = %id, %why, "cannot render");
+                if is_refusal(&error) { (Render::Failed(why), None) } else { (Render::Interrupted(why), Some(error)) }
+            }
+        };
         let key = (wanted.uid.clone(), wanted.generation, wanted.rerender.clone());
-        self.memory().renders.insert(id.namespace(), (key, kept));
-        Ok(())
+        self.memory().note_render(id, key, render);
+        passing.map_or(Ok(()), Err)
     }
 
     /// Looks for the Jobs of the app's deploy in the repository; without a look where there can be none.
@@ -273,7 +236,7 @@ impl Operator {
     }
 
     async fn commit(&self, id: &AppId, wanted: &Wanted, remove: bool) -> Result<()> {
-        let rendered = if remove { None } else { self.rendered_app(id) };
+        let rendered = if remove { None } else { self.memory().rendered(id) };
         if rendered.is_none() && !remove {
             return Ok(()); // rendered again in the next step
         }
@@ -294,18 +257,10 @@ impl Operator {
         let written = self.committer.write(change).await;
         let mut memory = self.memory();
         match &written {
-            Ok(_) => {
-                memory.trouble.remove(&id.namespace());
-                memory.renders.remove(&id.namespace());
-            }
-            Err(error) => drop(memory.trouble.insert(id.namespace(), words(error))),
+            Ok(_) => memory.note_written(id),
+            Err(error) => memory.note_trouble(id, words(error)),
         }
         written.map(drop)
-    }
-
-    fn rendered_app(&self, id: &AppId) -> Option<RenderedApp> {
-        let memory = self.memory();
-        memory.renders.get(&id.namespace()).and_then(|(_, rendered)| rendered.as_ref().ok().cloned())
     }
 
     /// Writes the status when it says something new.
@@ -360,6 +315,11 @@ impl Operator {
     }
 }
 
+/// Tells whether a render failed by what was asked for. Anything else passes: no memory, no time, no process to be had.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Project | Kind::Tool) && !error.is_passing()
+}
+
 /// The words of an error for a condition: one line and what the tool said.
 fn words(error: &Error) -> String {
     let problems = error.problems().iter();
@@ -373,7 +333,7 @@ pub(super) async fn reconcile(app: Arc<DeserializeGuard<KilterApp>>, operator: A
     let done = operator.round(&app).await;
     operator.metrics.round(done.is_ok());
     if done.is_ok() {
-        operator.memory().failures.remove(&app.meta().name.clone().unwrap_or_default());
+        operator.memory().forget_failures(app.meta().name.as_deref().unwrap_or_default());
     }
     done
 }
@@ -382,9 +342,10 @@ pub(super) async fn reconcile(app: Arc<DeserializeGuard<KilterApp>>, operator: A
 pub(super) fn retry(app: Arc<DeserializeGuard<KilterApp>>, error: &Error, operator: Arc<Operator>) -> Action {
     let name = app.meta().name.clone().unwrap_or_default();
     tracing::warn!(app = %name, %error, "the round failed");
-    let mut memory = operator.memory();
-    let (count, at) = memory.failures.entry(name).or_insert((0, Instant::now()));
-    *count += 1;
-    *at = Instant::now();
-    Action::requeue(pace::after_failures(*count))
+    let count = operator.memory().note_failure(&name);
+    Action::requeue(pace::after_failures(count))
 }
+
+#[cfg(test)]
+#[path = "apps_tests.rs"]
+mod tests;

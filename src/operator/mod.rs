@@ -15,6 +15,7 @@ mod decide;
 mod flux;
 mod history;
 mod lease;
+mod memory;
 mod metrics;
 mod observe;
 mod pace;

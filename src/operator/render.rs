@@ -78,6 +78,13 @@ impl AppRenderer {
         Ok(Self { renderer: Renderer { helm, cache: None, jobs: 1 }, chart, platform })
     }
 
+    /// Lets helm run as it is: the program of the tests confines nobody.
+    #[cfg(test)]
+    pub(super) fn unconfined(mut self) -> Self {
+        self.renderer.helm.confined_by = None;
+        self
+    }
+
     /// Returns the settings of the platform.
     pub(super) fn platform(&self) -> &Platform {
         &self.platform

@@ -15,9 +15,10 @@ use kube::{Resource, ResourceExt};
 use serde_json::json;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::apps::{Memory, Operator, reconcile, retry};
+use super::apps::{Operator, reconcile, retry};
 use super::committer::Committer;
 use super::lease::Leader;
+use super::memory::Memory;
 use super::metrics::{Metrics, serve};
 use super::render::AppRenderer;
 use super::{MANAGER, confine, flux, plans, workload};

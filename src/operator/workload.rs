@@ -216,7 +216,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_rollout_that_failed_stays_one_when_a_pod_says_why() {
-        let condition = |status: &str| json!([{"type": "Progressing", "status": status, "message": "deadline exceeded"}]);
+        let condition =
+            |status: &str| json!([{"type": "Progressing", "status": status, "message": "deadline exceeded"}]);
         for (progressing, reason) in [("True", "PodsNotReady"), ("False", "RolloutFailed")] {
             let stuck = deployment(|d| {
                 d["status"]["availableReplicas"] = json!(0);
