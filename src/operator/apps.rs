@@ -12,14 +12,14 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::Store;
 use kube::{Resource as _, ResourceExt as _};
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::committer::Committer;
 use super::decide::{Observed, Step, Wanted, decide};
 use super::memory::{Memory, Render};
 use super::metrics::Metrics;
 use super::observe::{complaint, observe, wanted};
-use super::render::{AppRenderer, Ran, committed_jobs};
+use super::render::{AppRenderer, Ran, RenderedApp, committed_jobs};
 use super::report::{Facts, report};
 use super::{MANAGER, flux, history, pace};
 use crate::api::{AppId, FINALIZER, KilterApp, KilterAppStatus, LABEL_ORG, NAMESPACE};
@@ -205,13 +205,10 @@ impl Operator {
 
     async fn render(&self, id: &AppId, app: &KilterApp, wanted: &Wanted) -> Result<()> {
         let _in_progress = self.committer.rendering_now();
-        let closed = |_| Error::bug("the renders ended");
-        let _slot = self.render_slots.clone().acquire_owned().await.map_err(closed)?;
-        let (renderer, of, spec) = (self.renderer.clone(), id.clone(), app.clone());
+        let slot = self.render_slot().await?;
         let jobs = self.committed_jobs(id, app).await?;
         let began = Instant::now();
-        let rendered = tokio::task::spawn_blocking(move || renderer.render(&of, &spec, jobs)).await;
-        let rendered = rendered.unwrap_or_else(|error| Err(Error::bug(error.to_string())));
+        let rendered = self.rendered_in(slot, id, app.clone(), jobs).await;
         self.metrics.rendered(rendered.is_ok(), began.elapsed());
         let (render, passing) = match rendered {
             Ok(rendered) => (Render::Done(rendered), None),
@@ -224,6 +221,28 @@ impl Operator {
         let key = (wanted.uid.clone(), wanted.generation, wanted.rerender.clone());
         self.memory().note_render(id, key, render);
         passing.map_or(Ok(()), Err)
+    }
+
+    /// Waits until helm may run: each takes its memory beside the operator, so that all who render share the slots.
+    pub(super) async fn render_slot(&self) -> Result<OwnedSemaphorePermit> {
+        let closed = |_| Error::bug("the renders ended");
+        self.render_slots.clone().acquire_owned().await.map_err(closed)
+    }
+
+    /// Renders in a slot, which is free again when helm has ended, whether somebody waits for it or not.
+    pub(super) async fn rendered_in(
+        &self,
+        slot: OwnedSemaphorePermit,
+        id: &AppId,
+        app: KilterApp,
+        jobs: Option<Ran>,
+    ) -> Result<RenderedApp> {
+        let (renderer, of) = (self.renderer.clone(), id.clone());
+        let rendered = tokio::task::spawn_blocking(move || {
+            let _slot = slot;
+            renderer.render(&of, &app, jobs)
+        });
+        rendered.await.unwrap_or_else(|error| Err(Error::bug(error.to_string())))
     }
 
     /// Looks for the Jobs of the app's deploy in the repository; without a look where there can be none.

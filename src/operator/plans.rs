@@ -75,9 +75,8 @@ async fn answer(plan: &KilterPlan, operator: &Arc<Operator>) -> Result<String> {
         template: asked.template.clone(),
     };
     let app = KilterApp::new(&id.namespace(), spec);
-    let (renderer, of) = (operator.renderer.clone(), id.clone());
-    let rendered = tokio::task::spawn_blocking(move || renderer.render(&of, &app, None)).await;
-    let rendered = rendered.map_err(|error| Error::bug(error.to_string()))??;
+    let slot = operator.render_slot().await?;
+    let rendered = operator.rendered_in(slot, &id, app, None).await?;
     Ok(diff(&old, &rendered.files))
 }
 
@@ -116,7 +115,25 @@ fn diff(old: &Files, new: &Files) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing;
     use super::*;
+    use crate::api::{KilterPlanSpec, Template};
+    use crate::gitops::tests::Bench;
+
+    #[tokio::test]
+    async fn a_plan_waits_for_a_slot_as_a_deploy_does() {
+        let bench = Bench::new();
+        let client = testing::client(|asked| async move { panic!("{} is asked for", asked.uri()) });
+        let operator = testing::operator(&bench, client, "echo 'kind: ConfigMap'");
+        let template = Template { image: format!("shop@sha256:{}", "0".repeat(64)), port: 3000, ..Template::default() };
+        let (org, app, env) = ("acme".into(), "shop".into(), "prod".into());
+        let plan = KilterPlan::new("p", KilterPlanSpec { org, app, env, template });
+        let shown = answer(&plan, &operator).await.unwrap();
+        assert!(shown.contains("+kind: ConfigMap"), "{shown}");
+        operator.render_slots.close();
+        let error = answer(&plan, &operator).await.unwrap_err();
+        assert!(error.to_string().contains("the renders ended"), "{error}");
+    }
 
     #[test]
     fn a_plan_shows_what_is_applied_and_no_ciphertext() {
