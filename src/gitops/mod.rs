@@ -2,6 +2,7 @@
 //! fetched last, as one commit for many apps, pushed only when that is a fast-forward.
 
 mod copy;
+mod dropped;
 mod git;
 mod head;
 mod layout;
@@ -9,6 +10,7 @@ mod receipt;
 mod restore;
 mod write;
 
+pub use dropped::{Dropped, Sealed, dropped, sealed};
 pub use git::{Credentials, Remote};
 pub use head::{Entry, Head};
 pub use layout::{Files, Phase, Phased, files, kustomization_name, labels, namespace_object};

@@ -111,7 +111,7 @@ pub(crate) fn change(app: &str, generation: i64, image: &str) -> Change {
     };
     let phases =
         [Phased { phase: Phase::App, values: b"a: 1\n".to_vec(), manifest: format!("---\n# {image}\n").into_bytes() }];
-    let written = files(&id, &spec, &Platform::default(), &phases, receipt).unwrap();
+    let written = files(&id, &spec, &Platform::default(), &phases, &Sealed::new(), receipt).unwrap();
     Change {
         namespace: id.namespace(),
         uid: format!("uid-{app}"),

@@ -19,13 +19,13 @@ use super::decide::{Observed, Step, Wanted, decide};
 use super::memory::{Memory, Render};
 use super::metrics::Metrics;
 use super::observe::{complaint, observe, wanted};
-use super::render::{AppRenderer, Ran, RenderedApp, committed_jobs};
+use super::render::{AppRenderer, Kept, RenderedApp, committed_jobs};
 use super::report::{Facts, report};
-use super::{MANAGER, flux, history, pace};
+use super::{MANAGER, flux, history, pace, workload};
 use crate::api::{AppId, FINALIZER, KilterApp, KilterAppStatus, LABEL_ORG, NAMESPACE};
 use crate::daemon::api_error;
 use crate::diag::{Error, Kind, Result};
-use crate::gitops::{Change, Phase, kustomization_name, namespace_object};
+use crate::gitops::{Change, Phase, dropped, kustomization_name, namespace_object, sealed};
 
 /// Most effects of one round, so that one app cannot keep a worker.
 const STEPS: usize = 20;
@@ -206,9 +206,9 @@ impl Operator {
     async fn render(&self, id: &AppId, app: &KilterApp, wanted: &Wanted) -> Result<()> {
         let _in_progress = self.committer.rendering_now();
         let slot = self.render_slot().await?;
-        let jobs = self.committed_jobs(id, app).await?;
+        let kept = self.kept(id, app).await?;
         let began = Instant::now();
-        let rendered = self.rendered_in(slot, id, app.clone(), jobs).await;
+        let rendered = self.rendered_in(slot, id, app.clone(), kept).await;
         self.metrics.rendered(rendered.is_ok(), began.elapsed());
         let (render, passing) = match rendered {
             Ok(rendered) => (Render::Done(rendered), None),
@@ -235,23 +235,39 @@ impl Operator {
         slot: OwnedSemaphorePermit,
         id: &AppId,
         app: KilterApp,
-        jobs: Option<Ran>,
+        kept: Kept,
     ) -> Result<RenderedApp> {
         let (renderer, of) = (self.renderer.clone(), id.clone());
         let rendered = tokio::task::spawn_blocking(move || {
             let _slot = slot;
-            renderer.render(&of, &app, jobs)
+            renderer.render(&of, &app, kept)
         });
         rendered.await.unwrap_or_else(|error| Err(Error::bug(error.to_string())))
     }
 
-    /// Looks for the Jobs of the app's deploy in the repository; without a look where there can be none.
-    async fn committed_jobs(&self, id: &AppId, app: &KilterApp) -> Result<Option<Ran>> {
+    /// Reads what of the head goes into the next render of an app; without a look into the repository where there can be nothing.
+    /// Of the Secrets that the head itself had kept, those of a deploy that has taken the place of the pods before it are let go.
+    ///
+    /// # Errors
+    /// When git fails, or the API server does not answer.
+    pub(super) async fn kept(&self, id: &AppId, app: &KilterApp) -> Result<Kept> {
         let head = self.committer.head();
-        let entry = head.entries.get(&id.namespace()).filter(|entry| entry.receipt.deploy == app.spec.deploy);
-        let Some(entry) = entry.filter(|_| app.spec.template.has_jobs()) else { return Ok(None) };
+        let entry = head.entries.get(&id.namespace());
+        let receipt = entry.map(|entry| &entry.receipt).filter(|receipt| app.uid().as_ref() == Some(&receipt.uid));
+        let Some(receipt) = receipt else { return Ok(Kept::default()) };
+        let same_deploy = receipt.deploy == app.spec.deploy;
+        let mut secrets = dropped(id, &app.spec, receipt);
+        if !same_deploy && secrets.iter().any(|secret| secret.is_former) {
+            let pods = workload::read(&self.client, id, receipt.revision, false).await?;
+            secrets.retain(|secret| pods.is_err() || !secret.is_former);
+        }
+        let jobs = same_deploy && app.spec.template.has_jobs();
+        if secrets.is_empty() && !jobs {
+            return Ok(Kept::default());
+        }
         let files = self.committer.files(id.namespace()).await?;
-        Ok(committed_jobs(id, app, &entry.receipt, &files))
+        let jobs = if jobs { committed_jobs(id, app, receipt, &files) } else { None };
+        Ok(Kept { jobs, secrets: sealed(secrets, receipt, &files) })
     }
 
     async fn commit(&self, id: &AppId, wanted: &Wanted, remove: bool) -> Result<()> {

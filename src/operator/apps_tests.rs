@@ -1,7 +1,7 @@
 use super::super::decide::Rendering;
 use super::super::testing;
 use super::*;
-use crate::api::Template;
+use crate::api::{SecretRef, Template};
 use crate::gitops::tests::Bench;
 
 /// A client for what needs no API server.
@@ -27,4 +27,55 @@ async fn a_render_is_final_when_helm_refused_it_and_else_tried_again() {
         // Another generation is another render.
         assert_eq!(operator.memory().rendering(&id, &("u".into(), 2, String::new())), Rendering::Missing);
     }
+}
+
+/// What the API server says of the pods: the Deployment of a revision, ready or not.
+fn pods(revision: u64, ready: bool) -> kube::Client {
+    testing::client(move |asked| async move {
+        let labels = json!({crate::api::LABEL_REVISION: revision.to_string()});
+        let count = i32::from(ready);
+        let deployment = json!({"metadata": {"name": "shop", "labels": labels}, "spec": {"selector": {}, "template": {}},
+            "status": {"replicas": 1, "updatedReplicas": 1, "availableReplicas": count}});
+        let items = if asked.uri().path().ends_with("/deployments") { vec![deployment] } else { Vec::new() };
+        (200, json!({"metadata": {}, "items": items}))
+    })
+}
+
+/// Deploys an app with these Secrets; returns which the repository has then.
+async fn deploy(operator: &Operator, bench: &Bench, revision: u64, secrets: &[&str]) -> String {
+    let secret = |name: &&str| SecretRef { name: (*name).into(), sealed: Some("{}".into()), external: false };
+    let template = Template { secrets: secrets.iter().map(secret).collect(), ..Template::default() };
+    let (id, mut app) = testing::app(Template { image: "i@sha256:1".into(), ..template });
+    (app.spec.revision, app.spec.deploy) = (revision, format!("d{revision}"));
+    app.metadata.generation = i64::try_from(revision).ok();
+    let wanted = wanted(&app);
+    operator.render(&id, &app, &wanted).await.unwrap();
+    operator.commit(&id, &wanted, false).await.unwrap();
+    let files = bench.look(&["ls-tree", "-r", "--name-only", "main", "apps/shop-prod/jobs/"]);
+    let of = |path: &str| {
+        path.strip_prefix("apps/shop-prod/jobs/").filter(|file| file.contains("secret-")).map(str::to_owned)
+    };
+    files.lines().filter_map(of).collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn a_secret_that_is_dropped_stays_until_the_pods_that_had_it_are_gone() {
+    let bench = Bench::new();
+    let helm = "echo 'kind: ConfigMap'";
+    let operator = testing::operator(&bench, nobody(), helm);
+    assert_eq!(deploy(&operator, &bench, 1, &["a", "b"]).await, "secret-a.json secret-b.json");
+    assert_eq!(deploy(&operator, &bench, 2, &["a"]).await, "former/secret-b.json secret-a.json");
+    // The same again is no commit.
+    assert_eq!(deploy(&operator, &bench, 2, &["a"]).await, "former/secret-b.json secret-a.json");
+    assert_eq!(bench.commits(), 2);
+    // The pods of the second deploy never got ready: those of the first go on serving.
+    for unready in [pods(2, false), pods(1, true)] {
+        let operator = testing::operator(&bench, unready, helm);
+        let revision = operator.committer.head().entries["shop-prod"].receipt.revision + 1;
+        let kept = deploy(&operator, &bench, revision, &["a"]).await;
+        assert_eq!(kept, "former/secret-b.json secret-a.json");
+    }
+    let operator = testing::operator(&bench, pods(4, true), helm);
+    assert_eq!(deploy(&operator, &bench, 5, &[]).await, "former/secret-a.json", "it was the fourth deploy's");
+    assert_eq!(deploy(&testing::operator(&bench, pods(5, true), helm), &bench, 6, &[]).await, "");
 }

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::MANAGER;
 use super::apps::Operator;
+use super::render::Kept;
 use crate::api::{AppId, KilterApp, KilterAppSpec, KilterPlan, NAMESPACE, PLAN_MINUTES, check};
 use crate::daemon::api_error;
 use crate::diag::{Error, Result};
@@ -74,9 +75,12 @@ async fn answer(plan: &KilterPlan, operator: &Arc<Operator>) -> Result<String> {
         by: String::new(),
         template: asked.template.clone(),
     };
-    let app = KilterApp::new(&id.namespace(), spec);
+    let mut app = KilterApp::new(&id.namespace(), spec);
+    app.metadata.uid = now.map(|receipt| receipt.uid.clone());
     let slot = operator.render_slot().await?;
-    let rendered = operator.rendered_in(slot, &id, app, None).await?;
+    // Jobs are rendered anew: those of the head are another deploy's.
+    let kept = Kept { jobs: None, ..operator.kept(&id, &app).await? };
+    let rendered = operator.rendered_in(slot, &id, app, kept).await?;
     Ok(diff(&old, &rendered.files))
 }
 

@@ -51,7 +51,11 @@ fn a_process_serves_when_its_path_answers_or_its_port_is_open() {
         assert_eq!((&plain[probe]["tcpSocket"], plain[probe].get("httpGet")), (&open, None));
     }
     let alive = &app["livenessProbe"];
-    assert_eq!((&alive["tcpSocket"], alive.get("httpGet")), (&open, None), "an app whose database is away is not restarted");
+    assert_eq!(
+        (&alive["tcpSocket"], alive.get("httpGet")),
+        (&open, None),
+        "an app whose database is away is not restarted"
+    );
 }
 
 /// The pod template of the app.
