@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use axum::body::Body;
 use axum::http::{Request, Response};
 use kube::runtime::reflector;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::apps::Operator;
@@ -36,6 +36,13 @@ where
         }
     });
     kube::Client::new(service, "default")
+}
+
+/// What an API server says that refuses.
+pub(super) fn refusal(code: u16, reason: &str) -> (u16, Value) {
+    let status = json!({"apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure", "reason": reason,
+        "message": reason, "code": code});
+    (code, status)
 }
 
 /// Returns an operator that writes to a repository and has one slot for helm: a shell script that is run as `helm template`.
