@@ -1,7 +1,9 @@
+use serde_json::Value;
+
 use super::super::decide::Rendering;
 use super::super::testing;
 use super::*;
-use crate::api::{SecretRef, Template};
+use crate::api::{ConditionStatus, ConditionType, SecretRef, Template};
 use crate::gitops::tests::Bench;
 
 /// A client for what needs no API server.
@@ -78,4 +80,44 @@ async fn a_secret_that_is_dropped_stays_until_the_pods_that_had_it_are_gone() {
     let operator = testing::operator(&bench, pods(4, true), helm);
     assert_eq!(deploy(&operator, &bench, 5, &[]).await, "former/secret-a.json", "it was the fourth deploy's");
     assert_eq!(deploy(&testing::operator(&bench, pods(5, true), helm), &bench, 6, &[]).await, "");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_told_so_and_left_alone() {
+    let spec = json!({"org": "acme", "app": "shop", "env": "prod", "revision": 7, "deploy": "d1", "by": "ci",
+        "template": {"image": "i@sha256:1"}});
+    let misnamed = {
+        let mut spec = spec.clone();
+        spec["template"]["port"] = json!(3000);
+        spec
+    };
+    for (name, spec, words) in [("shop-prod", spec, "port"), ("other-prod", misnamed, "its name is not <app>-<env>")] {
+        let object = json!({"apiVersion": "kilter.netshire.com/v1alpha1", "kind": "KilterApp",
+            "metadata": {"name": name, "namespace": NAMESPACE, "uid": "u", "generation": 3}, "spec": spec});
+        let written: Arc<Mutex<Vec<(String, Value)>>> = Arc::default();
+        let (to, stored) = (written.clone(), object.clone());
+        let client = testing::client(move |asked| {
+            to.lock().unwrap().push((format!("{} {}", asked.method(), asked.uri().path()), asked.body().clone()));
+            let stored = stored.clone();
+            async move { (200, stored) }
+        });
+        let bench = Bench::new();
+        let operator = testing::operator(&bench, client, "exit 1");
+        let guarded: DeserializeGuard<KilterApp> = serde_json::from_value(object).unwrap();
+        let action = reconcile(Arc::new(guarded), operator.clone()).await.unwrap();
+        assert_eq!(action, Action::await_change(), "nothing but a change mends it");
+        let written = written.lock().unwrap();
+        let [(call, sent)] = &written[..] else { panic!("{written:?}") };
+        assert!(call.starts_with("PATCH ") && call.ends_with(&format!("/kilterapps/{name}/status")), "{call}");
+        let status: KilterAppStatus = serde_json::from_value(sent["status"].clone()).unwrap();
+        assert_eq!(status.observed_generation, Some(3));
+        let types: Vec<ConditionType> = status.conditions.iter().map(|condition| condition.type_).collect();
+        assert_eq!(types, [ConditionType::Accepted, ConditionType::Ready]);
+        for condition in &status.conditions {
+            assert_eq!((condition.status, condition.reason.as_str()), (ConditionStatus::False, "Malformed"));
+            assert_eq!(condition.observed_generation, Some(3));
+            assert!(condition.message.contains(words), "{}", condition.message);
+        }
+        assert_eq!(operator.committer.head().commit, None, "nothing is committed");
+    }
 }
