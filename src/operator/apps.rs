@@ -211,7 +211,7 @@ impl Operator {
         let rendered = self.rendered_in(slot, id, app.clone(), kept).await;
         self.metrics.rendered(rendered.is_ok(), began.elapsed());
         let (render, passing) = match rendered {
-            Ok(rendered) => (Render::Done(rendered), None),
+            Ok(rendered) => (Render::Done(Box::new(rendered)), None),
             Err(error) => {
                 let why = words(&error);
                 tracing::warn!(app = %id, %why, "cannot render");

@@ -13,7 +13,7 @@ pub(super) type RenderKey = (String, i64, String);
 /// How a render went.
 #[derive(Debug, Clone)]
 pub(super) enum Render {
-    Done(RenderedApp),
+    Done(Box<RenderedApp>),
     /// helm refused it: the same again would fail again.
     Failed(String),
     /// It was no fault of the app's: it is tried again.
@@ -47,7 +47,7 @@ impl Memory {
     /// Returns the files of an app that were rendered last, where they were.
     pub(super) fn rendered(&self, id: &AppId) -> Option<RenderedApp> {
         match self.renders.get(&id.namespace()) {
-            Some((_, Render::Done(rendered))) => Some(rendered.clone()),
+            Some((_, Render::Done(rendered))) => Some(rendered.as_ref().clone()),
             _ => None,
         }
     }
