@@ -120,7 +120,14 @@ impl Problem {
 
 /// A failure: its kind and every problem found.
 #[derive(Debug, Clone)]
-pub struct Error(Box<(Kind, Vec<Problem>)>);
+pub struct Error(Box<Failure>);
+
+#[derive(Debug, Clone)]
+struct Failure {
+    kind: Kind,
+    problems: Vec<Problem>,
+    is_passing: bool,
+}
 
 impl Error {
     /// Creates a failure with one problem.
@@ -130,7 +137,7 @@ impl Error {
 
     /// Creates a failure from all the problems found; `problems` is not empty.
     pub fn from_problems(kind: Kind, problems: Vec<Problem>) -> Self {
-        Self(Box::new((kind, problems)))
+        Self(Box::new(Failure { kind, problems, is_passing: false }))
     }
 
     /// The project or its files are wrong.
@@ -184,7 +191,7 @@ impl Error {
     /// Adds one thing to do to the last problem.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        if let Some(last) = self.0.1.last_mut() {
+        if let Some(last) = self.0.problems.last_mut() {
             last.help.push(help.into());
         }
         self
@@ -193,16 +200,23 @@ impl Error {
     /// Adds the words of a tool to the last problem.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        if let Some(last) = self.0.1.last_mut() {
+        if let Some(last) = self.0.problems.last_mut() {
             last.detail = Some(detail.into());
         }
+        self
+    }
+
+    /// Says that the same call may go well another time: the machine was at fault, and not what was asked for.
+    #[must_use]
+    pub fn passing(mut self) -> Self {
+        self.0.is_passing = true;
         self
     }
 
     /// Adds a place to the last problem.
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {
-        if let Some(last) = self.0.1.last_mut() {
+        if let Some(last) = self.0.problems.last_mut() {
             last.place = Some(place);
         }
         self
@@ -211,7 +225,7 @@ impl Error {
     /// Says which service every problem is about that does not say it yet.
     #[must_use]
     pub fn about(mut self, service: &str, keys: &[&str]) -> Self {
-        for problem in self.0.1.iter_mut().filter(|problem| problem.subject.is_none()) {
+        for problem in self.0.problems.iter_mut().filter(|problem| problem.subject.is_none()) {
             *problem = std::mem::replace(problem, Problem::new("")).about(service, keys);
         }
         self
@@ -220,7 +234,7 @@ impl Error {
     /// Looks up the place of every problem that only says what it is about.
     #[must_use]
     pub fn located(mut self, place_of: impl Fn(&Subject) -> Option<Place>) -> Self {
-        for problem in self.0.1.iter_mut().filter(|problem| problem.place.is_none()) {
+        for problem in self.0.problems.iter_mut().filter(|problem| problem.place.is_none()) {
             problem.place = problem.subject.as_ref().and_then(&place_of);
         }
         self
@@ -230,7 +244,7 @@ impl Error {
     #[must_use]
     pub fn made_for(mut self, temporary: &Path, place: &Path) -> Self {
         let (temporary, place) = (temporary.to_string_lossy(), place.to_string_lossy());
-        for problem in &mut self.0.1 {
+        for problem in &mut self.0.problems {
             problem.what = problem.what.replace(&*temporary, &place);
         }
         self
@@ -239,7 +253,7 @@ impl Error {
     /// Words everything that a person reads anew.
     #[must_use]
     pub fn reworded(mut self, reword: impl Fn(&str) -> String) -> Self {
-        for problem in &mut self.0.1 {
+        for problem in &mut self.0.problems {
             problem.what = reword(&problem.what);
             problem.detail = problem.detail.as_deref().map(&reword);
             problem.help.iter_mut().for_each(|help| *help = reword(help));
@@ -249,12 +263,17 @@ impl Error {
 
     /// Returns the kind.
     pub fn kind(&self) -> Kind {
-        self.0.0
+        self.0.kind
+    }
+
+    /// Tells whether whoever raised it said that it may pass; of one who said nothing it is not known.
+    pub fn is_passing(&self) -> bool {
+        self.0.is_passing
     }
 
     /// Returns every problem, in the order found.
     pub fn problems(&self) -> &[Problem] {
-        &self.0.1
+        &self.0.problems
     }
 }
 

@@ -60,8 +60,8 @@ struct Run {
     /// Where probes and metrics are answered.
     #[arg(long, default_value = "0.0.0.0:8081")]
     probes: String,
-    /// How many renders go on at once; the number of cores when left out.
-    #[arg(long)]
+    /// How many renders go on at once, with about 60 MiB each; the number of cores when left out.
+    #[arg(long, overrides_with = "jobs")]
     jobs: Option<usize>,
     /// Tells this process from others; host name and process id when left out.
     #[arg(long, env = "KILTER_IDENTITY")]

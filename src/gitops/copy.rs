@@ -27,8 +27,10 @@ impl Repository {
             make(&remote)?;
         }
         let head = last_head(&remote, LAST)?.unwrap_or_default();
-        let mut repository = Self { remote, head };
+        let mut repository = Self { remote, head, is_moved: false };
         repository.refresh()?;
+        // Whoever opens it has looked at nothing yet.
+        repository.take_move();
         Ok(repository)
     }
 
@@ -47,6 +49,7 @@ impl Repository {
         if commit == self.head.commit {
             return Ok(false);
         }
+        self.is_moved = true;
         let before = std::mem::replace(&mut self.head, head);
         self.restore(&before).inspect_err(|_| self.head = before)?;
         self.remember()?;

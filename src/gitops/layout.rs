@@ -6,6 +6,7 @@
 //!                  sync.yaml             two Flux Kustomizations: <namespace>-jobs, then <namespace>-app
 //!                  receipt.json          what all of it was made from
 //!                  jobs/                 what has to be there before the pods: Secrets and the Jobs of this deploy
+//!                       former/          Secrets that pods of before may be in need of (`dropped`)
 //!                  app/                  the app itself
 //! ```
 //!
@@ -17,13 +18,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::dropped::{Sealed, secret_path};
 use super::{APPS, AppReceipt};
 use crate::api::{AppId, KilterAppSpec, LABEL_APP, LABEL_ENV, LABEL_MANAGED, LABEL_ORG, NAMESPACE, Platform};
 use crate::diag::Result;
 use crate::yaml::emit;
-
-/// What the name of a file with a ciphertext begins with.
-const SECRET: &str = "secret-";
 
 /// Path in the repository → bytes.
 pub type Files = BTreeMap<String, Vec<u8>>;
@@ -58,7 +57,7 @@ pub struct Phased {
     pub manifest: Vec<u8>,
 }
 
-/// Returns every file of an app, its receipt among them, and that receipt.
+/// Returns every file of an app, its receipt among them, and that receipt. `former` are Secrets that the spec does not name.
 ///
 /// # Errors
 /// Never for checked input: what is written is plain data.
@@ -67,6 +66,7 @@ pub fn files(
     spec: &KilterAppSpec,
     platform: &Platform,
     phases: &[Phased],
+    former: &Sealed,
     mut receipt: AppReceipt,
 ) -> Result<(Files, AppReceipt)> {
     let namespace = id.namespace();
@@ -84,12 +84,13 @@ pub fn files(
         put(&format!("{name}/values.yaml"), phased.values.clone());
         resources.entry(phased.phase).or_default().push(format!("{name}.yaml"));
     }
-    for secret in &spec.template.secrets {
-        if let Some(sealed) = &secret.sealed {
-            let file = format!("{SECRET}{}.json", secret.name);
-            put(&format!("jobs/{file}"), sealed.clone().into_bytes());
-            resources.entry(Phase::Jobs).or_default().push(file);
-        }
+    let own =
+        spec.template.secrets.iter().filter_map(|secret| Some((&secret.name, secret.sealed.as_ref()?.as_bytes())));
+    let own = own.map(|(name, sealed)| (secret_path(name, false), sealed));
+    let former = former.iter().map(|(name, sealed)| (secret_path(name, true), sealed.as_slice()));
+    for (path, sealed) in own.chain(former) {
+        put(&format!("jobs/{path}"), sealed.to_vec());
+        resources.entry(Phase::Jobs).or_default().push(path);
     }
     for (phase, resources) in resources {
         let resources: Vec<&str> = resources.iter().map(String::as_str).collect();
@@ -103,13 +104,6 @@ pub fn files(
 /// Returns where the receipt of an app is.
 pub(super) fn receipt_path(namespace: &str) -> String {
     format!("{APPS}/{namespace}/receipt.json")
-}
-
-/// Tells whether a path of the repository is that of a ciphertext, `apps/<namespace>/jobs/secret-<name>.json`: the namespace may
-/// begin with that word, too.
-pub fn is_ciphertext(path: &str) -> bool {
-    let parts: Vec<&str> = path.split('/').collect();
-    matches!(parts.as_slice(), [APPS, _, phase, file] if *phase == Phase::Jobs.name() && file.starts_with(SECRET))
 }
 
 fn kustomization(resources: &[&str]) -> Result<Vec<u8>> {

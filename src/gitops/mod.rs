@@ -2,6 +2,7 @@
 //! fetched last, as one commit for many apps, pushed only when that is a fast-forward.
 
 mod copy;
+mod dropped;
 mod git;
 mod head;
 mod layout;
@@ -9,9 +10,10 @@ mod receipt;
 mod restore;
 mod write;
 
+pub use dropped::{Dropped, Sealed, dropped, is_ciphertext, sealed};
 pub use git::{Credentials, Remote};
 pub use head::{Entry, Head};
-pub use layout::{Files, Phase, Phased, files, is_ciphertext, kustomization_name, labels, namespace_object};
+pub use layout::{Files, Phase, Phased, files, kustomization_name, labels, namespace_object};
 pub use receipt::AppReceipt;
 pub use write::{Change, Outcome, Repository};
 
@@ -21,4 +23,4 @@ pub const APPS: &str = "apps";
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,22 +6,22 @@ use crate::api::{AppId, KilterAppSpec, Platform, SecretRef, Template};
 use crate::exec::Invocation;
 
 /// A remote repository and what looks at it.
-pub(super) struct Bench {
+pub(crate) struct Bench {
     dir: tempfile::TempDir,
 }
 
 impl Bench {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let bench = Self { dir: tempfile::tempdir().unwrap() };
         bench.git(&["init", "--quiet", "--bare", "--initial-branch=main", &bench.url()]);
         bench
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         self.dir.path().join("fleet.git").to_string_lossy().into_owned()
     }
 
-    pub(super) fn remote(&self, name: &str) -> Remote {
+    pub(crate) fn remote(&self, name: &str) -> Remote {
         Remote {
             url: self.url(),
             branch: "main".into(),
@@ -32,7 +32,7 @@ impl Bench {
         }
     }
 
-    pub(super) fn open(&self, name: &str) -> Repository {
+    pub(crate) fn open(&self, name: &str) -> Repository {
         Repository::open(self.remote(name)).unwrap()
     }
 
@@ -47,17 +47,17 @@ impl Bench {
         captured.text()
     }
 
-    pub(super) fn look(&self, args: &[&str]) -> String {
+    pub(crate) fn look(&self, args: &[&str]) -> String {
         let url = self.url();
         self.git(&[&["--git-dir", url.as_str()], args].concat())
     }
 
-    pub(super) fn commits(&self) -> usize {
+    pub(crate) fn commits(&self) -> usize {
         self.look(&["rev-list", "--count", "main"]).trim().parse().unwrap()
     }
 
     /// Somebody else's commit: one file set to a text, on top of the branch.
-    pub(super) fn foreign(&self, path: &str, text: &str) {
+    pub(crate) fn foreign(&self, path: &str, text: &str) {
         let clone = self.dir.path().join("somebody");
         let place = clone.to_string_lossy().into_owned();
         if clone.exists() {
@@ -80,7 +80,7 @@ fn program(name: &str) -> PathBuf {
     crate::exec::find_program(name, Some(std::ffi::OsStr::new("/usr/bin:/usr/local/bin:/bin"))).unwrap()
 }
 
-pub(super) fn change(app: &str, generation: i64, image: &str) -> Change {
+pub(crate) fn change(app: &str, generation: i64, image: &str) -> Change {
     let id = AppId::new("acme", app, "prod").unwrap();
     let template = Template {
         image: image.into(),
@@ -111,7 +111,7 @@ pub(super) fn change(app: &str, generation: i64, image: &str) -> Change {
     };
     let phases =
         [Phased { phase: Phase::App, values: b"a: 1\n".to_vec(), manifest: format!("---\n# {image}\n").into_bytes() }];
-    let written = files(&id, &spec, &Platform::default(), &phases, receipt).unwrap();
+    let written = files(&id, &spec, &Platform::default(), &phases, &Sealed::new(), receipt).unwrap();
     Change {
         namespace: id.namespace(),
         uid: format!("uid-{app}"),
@@ -123,7 +123,7 @@ pub(super) fn change(app: &str, generation: i64, image: &str) -> Change {
     }
 }
 
-pub(super) fn committed(outcomes: &[Outcome]) -> bool {
+pub(crate) fn committed(outcomes: &[Outcome]) -> bool {
     outcomes.iter().all(|outcome| matches!(outcome, Outcome::Committed(_)))
 }
 

@@ -52,12 +52,19 @@ pub enum Outcome {
 pub struct Repository {
     pub(super) remote: Remote,
     pub(super) head: Head,
+    /// Whether a fetch found another branch than was known, and nobody was told.
+    pub(super) is_moved: bool,
 }
 
 impl Repository {
     /// Returns what the head holds, as of the last fetch or push.
     pub fn head(&self) -> &Head {
         &self.head
+    }
+
+    /// Tells once whether somebody else moved the branch since it was asked last: a write that fetches finds that out, too.
+    pub fn take_move(&mut self) -> bool {
+        std::mem::take(&mut self.is_moved)
     }
 
     /// Returns the files of an app at the head.

@@ -15,6 +15,10 @@ use crate::ids::Digest;
 /// How many lines of helm's words are shown when it fails.
 const TAIL: usize = 20;
 
+/// The code with which helm refuses what it is asked (helm, `cmd/helm/helm.go`). Go ends a program with 2 that it has no memory or
+/// no thread for, and what confines helm has codes of its own.
+const REFUSED: i32 = 1;
+
 /// Where the bytes of a manifest came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -151,18 +155,22 @@ impl Renderer {
                 return Err(schema::refused(release, &captured.stderr));
             }
             Ending::Exited(code) => {
-                return Err(fail(format!("it ended with code {code}"))
-                    .help("Correct the values or the chart that helm names, then run `kilter render` again."));
+                let error = fail(format!("it ended with code {code}"))
+                    .help("Correct the values or the chart that helm names, then run `kilter render` again.");
+                return Err(if code == REFUSED { error } else { error.passing() });
             }
             Ending::Signalled(signal) => {
-                return Err(fail(format!("signal {signal} ended it")).help(
-                    "Check the machine's memory, then run `kilter render` again; `kilter doctor` checks the tools.",
-                ));
+                return Err(fail(format!("signal {signal} ended it"))
+                    .help(
+                        "Check the machine's memory, then run `kilter render` again; `kilter doctor` checks the tools.",
+                    )
+                    .passing());
             }
             Ending::TimedOut => {
                 let seconds = self.helm.call().timeout.as_secs();
                 return Err(fail(format!("it did not end within {seconds} seconds and was stopped"))
-                    .help("Look for a template of the chart that loops, or run `kilter doctor` to check helm."));
+                    .help("Look for a template of the chart that loops, or run `kilter doctor` to check helm.")
+                    .passing());
             }
             Ending::Flooded => {
                 let limit = fsx::size(self.helm.call().max_output as u64);

@@ -1,6 +1,5 @@
 //! The rounds of one KilterApp: observe, report, decide, act; until the next thing is somebody else's to do.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,25 +12,23 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::Store;
 use kube::{Resource as _, ResourceExt as _};
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::committer::Committer;
-use super::decide::{Observed, Rendering, Step, Wanted, decide};
+use super::decide::{Observed, Step, Wanted, decide};
+use super::memory::{Memory, Render};
 use super::metrics::Metrics;
 use super::observe::{complaint, observe, wanted};
-use super::render::{AppRenderer, Ran, RenderedApp, committed_jobs};
+use super::render::{AppRenderer, Kept, RenderedApp, committed_jobs};
 use super::report::{Facts, report};
-use super::{MANAGER, flux, history, pace};
+use super::{MANAGER, flux, history, pace, workload};
 use crate::api::{AppId, FINALIZER, KilterApp, KilterAppStatus, LABEL_ORG, NAMESPACE};
 use crate::daemon::api_error;
-use crate::diag::{Error, Result};
-use crate::gitops::{Change, Head, Phase, kustomization_name, namespace_object};
+use crate::diag::{Error, Kind, Result};
+use crate::gitops::{Change, Phase, dropped, kustomization_name, namespace_object, sealed};
 
 /// Most effects of one round, so that one app cannot keep a worker.
 const STEPS: usize = 20;
-
-/// uid, generation and rerender annotation: what a render is of.
-type RenderKey = (String, i64, String);
 
 /// What all rounds share.
 pub(super) struct Operator {
@@ -50,48 +47,9 @@ pub(super) struct Operator {
     pub telling: tokio::sync::Mutex<()>,
 }
 
-/// What need not be found out again; nothing of it is needed for being right.
-#[derive(Default)]
-pub(super) struct Memory {
-    renders: HashMap<String, (RenderKey, std::result::Result<RenderedApp, String>)>,
-    trouble: HashMap<String, String>,
-    recorded: HashSet<(String, u64)>,
-    told: Option<String>,
-    failures: BTreeMap<String, (u32, Instant)>,
-}
-
 impl Operator {
-    fn memory(&self) -> MutexGuard<'_, Memory> {
+    pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn rendering(&self, id: &AppId, key: &RenderKey) -> Rendering {
-        match self.memory().renders.get(&id.namespace()) {
-            Some((known, Ok(_))) if known == key => Rendering::Done,
-            Some((known, Err(why))) if known == key => Rendering::Failed(why.clone()),
-            _ => Rendering::Missing,
-        }
-    }
-
-    pub(super) fn trouble(&self, id: &AppId) -> Option<String> {
-        self.memory().trouble.get(&id.namespace()).cloned()
-    }
-
-    pub(super) fn is_recorded(&self, uid: &str, revision: u64) -> bool {
-        self.memory().recorded.contains(&(uid.to_owned(), revision))
-    }
-
-    pub(super) fn note_recorded(&self, uid: &str, revision: u64) {
-        self.memory().recorded.insert((uid.to_owned(), revision));
-    }
-
-    /// Tells whether Flux was told of a commit or of one after it.
-    pub(super) fn was_told(&self, head: &Head, commit: Option<&str>) -> bool {
-        match (&self.memory().told, commit) {
-            (Some(told), Some(commit)) => head.contains(told, commit),
-            (_, None) => true,
-            (None, _) => false,
-        }
     }
 
     /// Finds an older KilterApp that has one of an app's host names: the elder keeps it, of two of one second the first by
@@ -165,16 +123,17 @@ impl Operator {
             Step::Commit | Step::Remove => self.commit(id, wanted, step == Step::Remove).await,
             Step::Record => {
                 history::record(&self.client, id, app).await?;
-                self.note_recorded(&wanted.uid, wanted.revision);
+                self.memory().note_recorded(&wanted.uid, wanted.revision);
                 Ok(())
             }
             Step::Tell => {
                 let _one = self.telling.lock().await;
                 let head = self.committer.head();
                 let Some(commit) = head.commit.clone() else { return Ok(()) };
-                if !self.was_told(&head, Some(&commit)) {
+                let was_told = self.memory().was_told(&head, Some(&commit));
+                if !was_told {
                     flux::tell(&self.client, &self.renderer.platform().flux.source, &commit).await?;
-                    self.memory().told = Some(commit);
+                    self.memory().note_told(commit);
                 }
                 Ok(())
             }
@@ -246,34 +205,73 @@ impl Operator {
 
     async fn render(&self, id: &AppId, app: &KilterApp, wanted: &Wanted) -> Result<()> {
         let _in_progress = self.committer.rendering_now();
-        let closed = |_| Error::bug("the renders ended");
-        let _slot = self.render_slots.clone().acquire_owned().await.map_err(closed)?;
-        let (renderer, of, spec) = (self.renderer.clone(), id.clone(), app.clone());
-        let jobs = self.committed_jobs(id, app).await?;
+        let slot = self.render_slot().await?;
+        let kept = self.kept(id, app).await?;
         let began = Instant::now();
-        let rendered = tokio::task::spawn_blocking(move || renderer.render(&of, &spec, jobs)).await;
-        let rendered = rendered.unwrap_or_else(|error| Err(Error::bug(error.to_string())));
+        let rendered = self.rendered_in(slot, id, app.clone(), kept).await;
         self.metrics.rendered(rendered.is_ok(), began.elapsed());
-        let kept = rendered.map_err(|error| words(&error));
-        if let Err(why) = &kept {
-            tracing::warn!(app = %id, %why, "cannot render");
-        }
+        let (render, passing) = match rendered {
+            Ok(rendered) => (Render::Done(Box::new(rendered)), None),
+            Err(error) => {
+                let why = words(&error);
+                tracing::warn!(app = %id, %why, "cannot render");
+                if is_refusal(&error) { (Render::Failed(why), None) } else { (Render::Interrupted(why), Some(error)) }
+            }
+        };
         let key = (wanted.uid.clone(), wanted.generation, wanted.rerender.clone());
-        self.memory().renders.insert(id.namespace(), (key, kept));
-        Ok(())
+        self.memory().note_render(id, key, render);
+        passing.map_or(Ok(()), Err)
     }
 
-    /// Looks for the Jobs of the app's deploy in the repository; without a look where there can be none.
-    async fn committed_jobs(&self, id: &AppId, app: &KilterApp) -> Result<Option<Ran>> {
+    /// Waits until helm may run: each takes its memory beside the operator, so that all who render share the slots.
+    pub(super) async fn render_slot(&self) -> Result<OwnedSemaphorePermit> {
+        let closed = |_| Error::bug("the renders ended");
+        self.render_slots.clone().acquire_owned().await.map_err(closed)
+    }
+
+    /// Renders in a slot, which is free again when helm has ended, whether somebody waits for it or not.
+    pub(super) async fn rendered_in(
+        &self,
+        slot: OwnedSemaphorePermit,
+        id: &AppId,
+        app: KilterApp,
+        kept: Kept,
+    ) -> Result<RenderedApp> {
+        let (renderer, of) = (self.renderer.clone(), id.clone());
+        let rendered = tokio::task::spawn_blocking(move || {
+            let _slot = slot;
+            renderer.render(&of, &app, kept)
+        });
+        rendered.await.unwrap_or_else(|error| Err(Error::bug(error.to_string())))
+    }
+
+    /// Reads what of the head goes into the next render of an app; without a look into the repository where there can be nothing.
+    /// Of the Secrets that the head itself had kept, those of a deploy that has taken the place of the pods before it are let go.
+    ///
+    /// # Errors
+    /// When git fails, or the API server does not answer.
+    pub(super) async fn kept(&self, id: &AppId, app: &KilterApp) -> Result<Kept> {
         let head = self.committer.head();
-        let entry = head.entries.get(&id.namespace()).filter(|entry| entry.receipt.deploy == app.spec.deploy);
-        let Some(entry) = entry.filter(|_| app.spec.template.has_jobs()) else { return Ok(None) };
+        let entry = head.entries.get(&id.namespace());
+        let receipt = entry.map(|entry| &entry.receipt).filter(|receipt| app.uid().as_ref() == Some(&receipt.uid));
+        let Some(receipt) = receipt else { return Ok(Kept::default()) };
+        let same_deploy = receipt.deploy == app.spec.deploy;
+        let mut secrets = dropped(id, &app.spec, receipt);
+        if !same_deploy && secrets.iter().any(|secret| secret.is_former) {
+            let pods = workload::read(&self.client, id, receipt.revision, false).await?;
+            secrets.retain(|secret| pods.is_err() || !secret.is_former);
+        }
+        let jobs = same_deploy && app.spec.template.has_jobs();
+        if secrets.is_empty() && !jobs {
+            return Ok(Kept::default());
+        }
         let files = self.committer.files(id.namespace()).await?;
-        Ok(committed_jobs(id, app, &entry.receipt, &files))
+        let jobs = if jobs { committed_jobs(id, app, receipt, &files) } else { None };
+        Ok(Kept { jobs, secrets: sealed(secrets, receipt, &files) })
     }
 
     async fn commit(&self, id: &AppId, wanted: &Wanted, remove: bool) -> Result<()> {
-        let rendered = if remove { None } else { self.rendered_app(id) };
+        let rendered = if remove { None } else { self.memory().rendered(id) };
         if rendered.is_none() && !remove {
             return Ok(()); // rendered again in the next step
         }
@@ -294,18 +292,10 @@ impl Operator {
         let written = self.committer.write(change).await;
         let mut memory = self.memory();
         match &written {
-            Ok(_) => {
-                memory.trouble.remove(&id.namespace());
-                memory.renders.remove(&id.namespace());
-            }
-            Err(error) => drop(memory.trouble.insert(id.namespace(), words(error))),
+            Ok(_) => memory.note_written(id),
+            Err(error) => memory.note_trouble(id, words(error)),
         }
         written.map(drop)
-    }
-
-    fn rendered_app(&self, id: &AppId) -> Option<RenderedApp> {
-        let memory = self.memory();
-        memory.renders.get(&id.namespace()).and_then(|(_, rendered)| rendered.as_ref().ok().cloned())
     }
 
     /// Writes the status when it says something new.
@@ -360,6 +350,11 @@ impl Operator {
     }
 }
 
+/// Tells whether a render failed by what was asked for. Anything else passes: no memory, no time, no process to be had.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Project | Kind::Tool) && !error.is_passing()
+}
+
 /// The words of an error for a condition: one line and what the tool said.
 fn words(error: &Error) -> String {
     let problems = error.problems().iter();
@@ -373,7 +368,7 @@ pub(super) async fn reconcile(app: Arc<DeserializeGuard<KilterApp>>, operator: A
     let done = operator.round(&app).await;
     operator.metrics.round(done.is_ok());
     if done.is_ok() {
-        operator.memory().failures.remove(&app.meta().name.clone().unwrap_or_default());
+        operator.memory().forget_failures(app.meta().name.as_deref().unwrap_or_default());
     }
     done
 }
@@ -382,9 +377,10 @@ pub(super) async fn reconcile(app: Arc<DeserializeGuard<KilterApp>>, operator: A
 pub(super) fn retry(app: Arc<DeserializeGuard<KilterApp>>, error: &Error, operator: Arc<Operator>) -> Action {
     let name = app.meta().name.clone().unwrap_or_default();
     tracing::warn!(app = %name, %error, "the round failed");
-    let mut memory = operator.memory();
-    let (count, at) = memory.failures.entry(name).or_insert((0, Instant::now()));
-    *count += 1;
-    *at = Instant::now();
-    Action::requeue(pace::after_failures(*count))
+    let count = operator.memory().note_failure(&name);
+    Action::requeue(pace::after_failures(count))
 }
+
+#[cfg(test)]
+#[path = "apps_tests.rs"]
+mod tests;

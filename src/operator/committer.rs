@@ -69,12 +69,16 @@ impl Committer {
         answered.await.map_err(|_| gone())?
     }
 
-    /// Fetches; tells whether somebody else moved the branch.
+    /// Fetches; tells whether somebody else moved the branch since this was asked last, were it that a write found that out.
     ///
     /// # Errors
     /// When the remote cannot be reached.
     pub(super) async fn refresh(&self) -> Result<bool> {
-        self.blocking(|repository| repository.refresh()).await
+        self.blocking(|repository| {
+            repository.refresh()?;
+            Ok(repository.take_move())
+        })
+        .await
     }
 
     /// Returns the files of an app at the head.
@@ -139,5 +143,24 @@ impl Committer {
                 },
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gitops::tests::{Bench, change, committed};
+
+    #[tokio::test]
+    async fn a_push_of_somebody_else_is_told_also_where_a_write_met_it_first() {
+        let bench = Bench::new();
+        let committer = Committer::start(bench.open("a"), Arc::new(Metrics::new()));
+        committer.write(change("shop", 1, "i@sha256:1")).await.unwrap();
+        assert!(!committer.refresh().await.unwrap(), "what it wrote itself is no news");
+        bench.foreign("apps/shop-prod/app/app.yaml", "tampered\n");
+        let outcome = committer.write(change("other", 1, "i@sha256:1")).await.unwrap();
+        assert!(committed(&[outcome]) && !committer.head().entries["shop-prod"].whole);
+        assert!(committer.refresh().await.unwrap(), "somebody has to look at the app that was touched");
+        assert!(!committer.refresh().await.unwrap());
     }
 }

@@ -48,7 +48,10 @@ pub(super) struct AtHead {
 pub(super) enum Rendering {
     Missing,
     Done,
+    /// helm refused it: the same again would fail again.
     Failed(String),
+    /// It was no fault of the app's: it is tried again.
+    Interrupted(String),
 }
 
 /// How far Flux is with one phase of an app.
@@ -131,7 +134,7 @@ pub(super) fn decide(wanted: &Wanted, observed: &Observed) -> Step {
     match (observed.namespace, &observed.rendering) {
         (Namespace::Foreign | Namespace::Terminating | Namespace::Unseen, _) => Step::Rest,
         (Namespace::Absent, _) => Step::CreateNamespace,
-        (Namespace::Fresh | Namespace::Ours, Rendering::Missing) => Step::Render,
+        (Namespace::Fresh | Namespace::Ours, Rendering::Missing | Rendering::Interrupted(_)) => Step::Render,
         (Namespace::Fresh | Namespace::Ours, Rendering::Failed(_)) => Step::Rest,
         (Namespace::Fresh | Namespace::Ours, Rendering::Done) => Step::Commit,
     }

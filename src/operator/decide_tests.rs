@@ -175,6 +175,14 @@ fn nothing_is_done_for_what_cannot_be_deployed() {
 }
 
 #[test]
+fn a_render_that_was_interrupted_is_tried_again() {
+    let mut world = world();
+    world.observed.rendering = Rendering::Interrupted("signal 9 ended it".into());
+    world.settle(None);
+    assert_eq!((world.commits, world.observed.workload), (vec![1], Ok(())));
+}
+
+#[test]
 fn what_somebody_did_to_the_repository_is_mended() {
     let mut world = world();
     world.settle(None);

@@ -15,6 +15,7 @@ mod decide;
 mod flux;
 mod history;
 mod lease;
+mod memory;
 mod metrics;
 mod observe;
 mod pace;
@@ -22,6 +23,8 @@ mod plans;
 mod render;
 mod report;
 mod run;
+#[cfg(test)]
+mod testing;
 mod workload;
 
 #[cfg(target_os = "linux")]

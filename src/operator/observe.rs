@@ -51,8 +51,8 @@ pub(super) async fn observe(
             whole: entry.whole,
             commit: entry.commit.clone(),
         }),
-        rendering: operator.rendering(id, &key),
-        repository: operator.trouble(id),
+        rendering: operator.memory().rendering(id, &key),
+        repository: operator.memory().trouble(id),
         recorded: false,
         told: false,
         nudged: false,
@@ -62,7 +62,7 @@ pub(super) async fn observe(
     };
     if wanted.deleting {
         seen.namespace = namespace(operator, id).await?;
-        seen.told = operator.was_told(&head, head.commit.as_deref());
+        seen.told = operator.memory().was_told(&head, head.commit.as_deref());
         return Ok(seen);
     }
     if !at_head(wanted, &seen) {
@@ -73,14 +73,15 @@ pub(super) async fn observe(
     }
     let Some(commit) = seen.head.as_ref().map(|head| head.commit.clone()) else { return Ok(seen) };
     seen.rendering = Rendering::Done;
-    seen.recorded = operator.is_recorded(&wanted.uid, wanted.revision) || {
+    let is_recorded = operator.memory().is_recorded(&wanted.uid, wanted.revision);
+    seen.recorded = is_recorded || {
         let has = history::has(&operator.client, id, &wanted.uid, wanted.revision).await?;
         if has {
-            operator.note_recorded(&wanted.uid, wanted.revision);
+            operator.memory().note_recorded(&wanted.uid, wanted.revision);
         }
         has
     };
-    seen.told = operator.was_told(&head, Some(&commit));
+    seen.told = operator.memory().was_told(&head, Some(&commit));
     (seen.jobs, _) = flux::read(&operator.client, &kustomization_name(id, Phase::Jobs), &head, &commit).await?;
     (seen.app, seen.nudged) = flux::read(&operator.client, &kustomization_name(id, Phase::App), &head, &commit).await?;
     if seen.jobs.tried && !seen.jobs.applied && app.spec.template.has_jobs() {

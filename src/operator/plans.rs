@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::MANAGER;
 use super::apps::Operator;
+use super::render::Kept;
 use crate::api::{AppId, KilterApp, KilterAppSpec, KilterPlan, NAMESPACE, PLAN_MINUTES, check};
 use crate::daemon::api_error;
 use crate::diag::{Error, Result};
@@ -73,10 +74,12 @@ async fn answer(plan: &KilterPlan, operator: &Arc<Operator>) -> Result<String> {
         by: String::new(),
         template: asked.template.clone(),
     };
-    let app = KilterApp::new(&id.namespace(), spec);
-    let (renderer, of) = (operator.renderer.clone(), id.clone());
-    let rendered = tokio::task::spawn_blocking(move || renderer.render(&of, &app, None)).await;
-    let rendered = rendered.map_err(|error| Error::bug(error.to_string()))??;
+    let mut app = KilterApp::new(&id.namespace(), spec);
+    app.metadata.uid = now.map(|receipt| receipt.uid.clone());
+    let slot = operator.render_slot().await?;
+    // Jobs are rendered anew: those of the head are another deploy's.
+    let kept = Kept { jobs: None, ..operator.kept(&id, &app).await? };
+    let rendered = operator.rendered_in(slot, &id, app, kept).await?;
     Ok(diff(&old, &rendered.files))
 }
 
@@ -127,7 +130,25 @@ fn diff(old: &Files, new: &Files) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing;
     use super::*;
+    use crate::api::{KilterPlanSpec, Template};
+    use crate::gitops::tests::Bench;
+
+    #[tokio::test]
+    async fn a_plan_waits_for_a_slot_as_a_deploy_does() {
+        let bench = Bench::new();
+        let client = testing::client(|asked| async move { panic!("{} is asked for", asked.uri()) });
+        let operator = testing::operator(&bench, client, "echo 'kind: ConfigMap'");
+        let template = Template { image: format!("shop@sha256:{}", "0".repeat(64)), port: 3000, ..Template::default() };
+        let (org, app, env) = ("acme".into(), "shop".into(), "prod".into());
+        let plan = KilterPlan::new("p", KilterPlanSpec { org, app, env, template });
+        let shown = answer(&plan, &operator).await.unwrap();
+        assert!(shown.contains("+kind: ConfigMap"), "{shown}");
+        operator.render_slots.close();
+        let error = answer(&plan, &operator).await.unwrap_err();
+        assert!(error.to_string().contains("the renders ended"), "{error}");
+    }
 
     fn files(list: &[(&str, &str)]) -> Files {
         list.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect()

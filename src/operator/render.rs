@@ -9,7 +9,7 @@ use crate::catalog;
 use crate::config::model::Hooks;
 use crate::diag::{Error, Result};
 use crate::exec::Invocation;
-use crate::gitops::{APPS, AppReceipt, Change, Files, Phase, Phased, files};
+use crate::gitops::{APPS, AppReceipt, Change, Files, Phase, Phased, Sealed, files};
 use crate::helm::charts::ChartStore;
 use crate::helm::{Chart, Helm, Observer, Release, Renderer, Source};
 use crate::ids::Digest;
@@ -42,6 +42,15 @@ pub(super) struct RenderedApp {
 pub(super) struct Ran {
     phased: Phased,
     receipt: serde_json::Value,
+}
+
+/// What of the head goes into the next render.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Kept {
+    /// The Jobs of this very deploy.
+    pub jobs: Option<Ran>,
+    /// Secrets that the spec does not name, and pods of before may be in need of.
+    pub secrets: Sealed,
 }
 
 /// Nobody listens.
@@ -78,19 +87,26 @@ impl AppRenderer {
         Ok(Self { renderer: Renderer { helm, cache: None, jobs: 1 }, chart, platform })
     }
 
+    /// Lets helm run as it is: the program of the tests confines nobody.
+    #[cfg(test)]
+    pub(super) fn unconfined(mut self) -> Self {
+        self.renderer.helm.confined_by = None;
+        self
+    }
+
     /// Returns the settings of the platform.
     pub(super) fn platform(&self) -> &Platform {
         &self.platform
     }
 
-    /// Renders an app: one helm process, two when Jobs run before it that are not `committed` yet. Blocks.
+    /// Renders an app: one helm process, two when Jobs run before it that are not committed yet. Blocks.
     ///
     /// # Errors
     /// When helm fails; its words are in the error.
-    pub(super) fn render(&self, id: &AppId, app: &KilterApp, committed: Option<Ran>) -> Result<RenderedApp> {
+    pub(super) fn render(&self, id: &AppId, app: &KilterApp, kept: Kept) -> Result<RenderedApp> {
         let mut ran = Vec::new();
         if app.spec.template.has_jobs() {
-            ran.push(committed.map_or_else(|| self.run(id, app, Phase::Jobs), Ok)?);
+            ran.push(kept.jobs.map_or_else(|| self.run(id, app, Phase::Jobs), Ok)?);
         }
         ran.push(self.run(id, app, Phase::App)?);
         let renders = ran.iter().map(|ran| (ran.phased.phase.name().to_owned(), ran.receipt.clone())).collect();
@@ -110,7 +126,7 @@ impl AppRenderer {
             renders,
             files: BTreeMap::new(),
         };
-        let (files, receipt) = files(id, &app.spec, &self.platform, &phases, receipt)?;
+        let (files, receipt) = files(id, &app.spec, &self.platform, &phases, &kept.secrets, receipt)?;
         let chart = format!("{}-{}@{}", self.chart.name, self.chart.version, self.chart.digest);
         let trailers = Change::trailers_of(&app.spec, generation, &chart, &self.renderer.helm.version);
         Ok(RenderedApp { files, receipt, trailers })
@@ -203,7 +219,7 @@ mod tests {
             files: BTreeMap::new(),
         };
         let jobs = Phased { phase: Phase::Jobs, values: b"v\n".to_vec(), manifest: b"kind: Job\n".to_vec() };
-        let (all, receipt) = files(&id, &spec, &Platform::default(), &[jobs], receipt).unwrap();
+        let (all, receipt) = files(&id, &spec, &Platform::default(), &[jobs], &Sealed::new(), receipt).unwrap();
         let mut app = KilterApp::new("shop-prod", spec);
         app.metadata.uid = Some("u".into());
         let ran = committed_jobs(&id, &app, &receipt, &all).unwrap();

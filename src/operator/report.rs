@@ -113,6 +113,10 @@ fn rendered(seen: &Observed) -> Result<(), Hop> {
         Rendering::Done => Ok(()),
         Rendering::Missing => Err(unknown("Pending", "it waits for helm")),
         Rendering::Failed(why) => Err(Hop::No(Complaint { reason: "RenderFailed", message: why.clone() })),
+        Rendering::Interrupted(why) => {
+            let message = format!("it is tried again: {why}");
+            Err(Hop::No(Complaint { reason: "RenderInterrupted", message }))
+        }
     }
 }
 
@@ -260,6 +264,17 @@ mod tests {
         assert!(!status.holds(ConditionType::Ready, 3));
         assert_eq!(status.commit.as_deref(), Some("old"));
         assert_eq!(words(&status)[1..3], ["Rendered Unknown Pending", "Committed Unknown Waiting"]);
+    }
+
+    #[test]
+    fn a_render_that_is_tried_again_says_so() {
+        let mut waiting = seen();
+        waiting.head = None;
+        waiting.rendering = Rendering::Interrupted("signal 9 ended it".into());
+        let status = of(&waiting, "t", &KilterAppStatus::default());
+        assert_eq!(words(&status)[1], "Rendered False RenderInterrupted");
+        assert_eq!(words(&status)[4], "Ready False RenderInterrupted");
+        assert_eq!(status.conditions[1].message, "it is tried again: signal 9 ended it");
     }
 
     #[test]

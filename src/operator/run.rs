@@ -15,9 +15,10 @@ use kube::{Resource, ResourceExt};
 use serde_json::json;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::apps::{Memory, Operator, reconcile, retry};
+use super::apps::{Operator, reconcile, retry};
 use super::committer::Committer;
 use super::lease::Leader;
+use super::memory::Memory;
 use super::metrics::{Metrics, serve};
 use super::render::AppRenderer;
 use super::{MANAGER, confine, flux, plans, workload};
@@ -32,6 +33,9 @@ const FETCH: Duration = Duration::from_secs(60);
 /// How many apps have a round at once. Without a bound, a start with a thousand apps has so many calls on their way that the API
 /// server answers the renewal of the lease too late; a commit is still for as many apps as this.
 const ROUNDS: u16 = 100;
+
+/// How many plans are answered at once. They wait for the same slots as the apps' renders do, each with what it compares in memory.
+const PLANS: u16 = 10;
 
 /// What the operator is started with.
 #[derive(Debug, Clone)]
@@ -115,8 +119,9 @@ async fn lead(client: kube::Client, settings: Settings, metrics: Arc<Metrics>) -
     let moves = futures::stream::unfold(moves, |mut moves| async move { moves.recv().await.map(|()| ((), moves)) });
     let ours = || watcher::Config::default().labels(LABEL_APP);
     let plans: Api<KilterPlan> = Api::namespaced(client.clone(), NAMESPACE);
-    let plans =
-        Controller::new(plans, watcher::Config::default()).run(plans::reconcile, plans::retry, operator.clone());
+    let plans = Controller::new(plans, watcher::Config::default())
+        .with_config(controller::Config::default().concurrency(PLANS))
+        .run(plans::reconcile, plans::retry, operator.clone());
     let (flux, routes) = (flux::kustomization(), workload::http_route());
     let apps = controller
         .watches_with(dynamic(&client, Some(NAMESPACE), &flux), flux, ours(), |object| owner(&object))

@@ -47,8 +47,12 @@ pub(super) async fn read(
             let serving =
                 ListParams::default().labels(&format!("{LABEL_APP}={},app.kubernetes.io/component", id.app()));
             let pods = pods.list(&serving).await.map_err(|error| api_error("list the app's pods", &error))?;
+            // The reason stays the Deployment's: that it gave up is final, however well its pods say why.
             let trouble = pods.items.iter().find_map(trouble);
-            return Ok(Err(trouble.unwrap_or(why)));
+            return Ok(Err(match trouble {
+                Some(message) => complaint(why.reason, message),
+                None => why,
+            }));
         }
     }
     if !public {
@@ -94,15 +98,15 @@ fn deployed(deployment: &Deployment, revision: u64) -> Result<(), Complaint> {
 }
 
 /// Returns why a pod does not get ready when its container says so, long before the Deployment gives up.
-fn trouble(pod: &Pod) -> Option<Complaint> {
+fn trouble(pod: &Pod) -> Option<String> {
     let name = pod.metadata.name.as_deref().unwrap_or_default();
     let status = pod.status.as_ref()?;
     if let Some(condition) =
         status.conditions.iter().flatten().find(|c| c.type_ == "PodScheduled" && c.status == "False")
     {
-        return Some(complaint("PodsNotReady", format!("{name}: {}", condition.message.clone().unwrap_or_default())));
+        return Some(format!("{name}: {}", condition.message.clone().unwrap_or_default()));
     }
-    let waiting = status.container_statuses.iter().flatten().find_map(|container| {
+    status.container_statuses.iter().flatten().find_map(|container| {
         let waiting = container.state.as_ref()?.waiting.as_ref()?;
         let reason = waiting.reason.as_deref()?;
         let known =
@@ -112,8 +116,7 @@ fn trouble(pod: &Pod) -> Option<Complaint> {
             let code = ended.map(|ended| format!(" (it ended with code {})", ended.exit_code)).unwrap_or_default();
             format!("{name}: {reason}{code}: {}", waiting.message.clone().unwrap_or_default())
         })
-    })?;
-    Some(complaint("PodsNotReady", waiting))
+    })
 }
 
 /// Tells whether a Gateway accepted the newest form of a route (gateway.networking.k8s.io/v1 RouteParentStatus).
@@ -174,6 +177,7 @@ fn ended(pod: &Pod) -> Option<(String, i32)> {
 mod tests {
     use serde_json::json;
 
+    use super::super::testing;
     use super::*;
 
     fn deployment(change: impl FnOnce(&mut Value)) -> Deployment {
@@ -210,6 +214,35 @@ mod tests {
         assert_eq!(deployed(&stuck, 7).unwrap_err().reason, "RolloutFailed");
     }
 
+    #[tokio::test]
+    async fn a_rollout_that_failed_stays_one_when_a_pod_says_why() {
+        let condition =
+            |status: &str| json!([{"type": "Progressing", "status": status, "message": "deadline exceeded"}]);
+        for (progressing, reason) in [("True", "PodsNotReady"), ("False", "RolloutFailed")] {
+            let stuck = deployment(|d| {
+                d["status"]["availableReplicas"] = json!(0);
+                d["status"]["conditions"] = condition(progressing);
+            });
+            for (waits, message) in [
+                (json!({"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}), "no such image"),
+                (json!({"running": {}}), "0 of 2 new pods are ready"),
+            ] {
+                let pod = json!({"metadata": {"name": "shop-1"}, "status": {"containerStatuses": [{"name": "app", "image": "",
+                    "imageID": "", "ready": false, "restartCount": 0, "state": waits}]}});
+                let deployments = json!({"metadata": {}, "items": [stuck.clone()]});
+                let client = testing::client(move |asked| {
+                    let pods = json!({"metadata": {}, "items": [pod.clone()]});
+                    let list = if asked.uri().path().ends_with("/pods") { pods } else { deployments.clone() };
+                    async move { (200, list) }
+                });
+                let id = AppId::new("acme", "shop", "prod").unwrap();
+                let why = read(&client, &id, 7, false).await.unwrap().unwrap_err();
+                assert_eq!(why.reason, reason);
+                assert!(why.message.contains(message), "{}", why.message);
+            }
+        }
+    }
+
     #[test]
     fn a_route_is_accepted_in_its_newest_form() {
         let route = |condition: Value| accepted(3, &json!({"status": {"parents": [{"conditions": [condition]}]}}));
@@ -228,6 +261,6 @@ mod tests {
             "restartCount": 3, "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}},
             "lastState": {"terminated": {"exitCode": 3}}}]}});
         let why = trouble(&serde_json::from_value(pod).unwrap()).unwrap();
-        assert_eq!(why.message, "shop-1: CrashLoopBackOff (it ended with code 3): back-off");
+        assert_eq!(why, "shop-1: CrashLoopBackOff (it ended with code 3): back-off");
     }
 }

@@ -146,3 +146,23 @@ fn the_servers_own_host_name_is_reserved() {
     assert_eq!(more.reserved_hosts, ["git.example.com", "kilter.example.com"]);
     assert_eq!((more.port, more.domain.as_str()), (Some(8443), "apps.example.com"), "the rest stays as it is");
 }
+
+/// What the operator and its git take beside helm, and what one helm takes, in MiB (the numbers of values.yaml).
+const BESIDE_HELM: u64 = 200;
+const HELM: u64 = 60;
+
+#[test]
+fn the_operator_runs_no_more_helms_than_its_memory_is_for() {
+    let Some(helm) = support::helm() else { return };
+    let chart = chart("kilter-platform");
+    let values = json!({"operator": {"args": ["--jobs", "2"]}});
+    let objects = objects(&helm, &chart, "kilter-platform", &values);
+    let operator = super::render::find(&objects, "Deployment", "kilter-operator");
+    let container = &super::render::containers(operator)[0];
+    let args: Vec<&str> = container["args"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+    let at = args.iter().position(|word| *word == "--jobs").unwrap();
+    let jobs: u64 = args[at + 1].parse().unwrap();
+    let limit = container["resources"]["limits"]["memory"].as_str().unwrap().strip_suffix("Mi").unwrap();
+    assert!(BESIDE_HELM + jobs * HELM <= limit.parse().unwrap(), "{jobs} renders in {limit} MiB");
+    assert!(args.ends_with(&["--jobs", "2"]), "the last one counts, so that `args` can say another number: {args:?}");
+}

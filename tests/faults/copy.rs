@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use kilter::api::{AppId, KilterAppSpec, Platform, Template};
-use kilter::gitops::{AppReceipt, Change, Credentials, Outcome, Phase, Phased, Remote, Repository, files};
+use kilter::gitops::{AppReceipt, Change, Credentials, Outcome, Phase, Phased, Remote, Repository, Sealed, files};
 
 use super::disk::Disk;
 use super::tree;
@@ -49,7 +49,7 @@ fn change(revision: u64) -> Change {
         namespace: id.namespace(),
         uid: "uid-shop".into(),
         generation,
-        files: Some(files(&id, &spec, &Platform::default(), &phases, receipt).unwrap()),
+        files: Some(files(&id, &spec, &Platform::default(), &phases, &Sealed::new(), receipt).unwrap()),
         title: format!("shop prod revision {revision}"),
         trailers: Vec::new(),
         restores: false,

@@ -309,7 +309,7 @@ fn slow_interrupted_edits() {
         let mut bench = Bench::new(project, seed);
         bench.signal = Signal::INT;
         bench.kill(20, &Command { args: command, env: &[] }, &|project| {
-            same(&tree(&project.root()), &before, &format!("an interrupted {command:?}"));
+            same(&tree(&project.root()), &before, format!("an interrupted {command:?}"));
         });
     }
 }

@@ -40,16 +40,22 @@ fn a_rollout_drops_no_request() {
 #[test]
 fn a_process_serves_when_its_path_answers_or_its_port_is_open() {
     let Some(helm) = support::helm() else { return };
-    let probes = ["startupProbe", "readinessProbe", "livenessProbe"];
+    let open = json!({"port": "http"});
     let change = json!({"health": "/up?a=1#b", "components": components()});
     let app = container(&helm, &change, "shop");
     let api = container(&helm, &change, "shop-api");
-    for probe in probes {
+    for probe in ["startupProbe", "readinessProbe"] {
         assert_eq!(app[probe]["httpGet"], json!({"path": "/up?a=1#b", "port": "http"}));
-        assert_eq!(api[probe]["tcpSocket"], json!({"port": "http"}), "the path is the app's alone");
+        assert_eq!(api[probe]["tcpSocket"], open, "the path is the app's alone");
         let plain = container(&helm, &json!({}), "shop");
-        assert_eq!((&plain[probe]["tcpSocket"], plain[probe].get("httpGet")), (&json!({"port": "http"}), None));
+        assert_eq!((&plain[probe]["tcpSocket"], plain[probe].get("httpGet")), (&open, None));
     }
+    let alive = &app["livenessProbe"];
+    assert_eq!(
+        (&alive["tcpSocket"], alive.get("httpGet")),
+        (&open, None),
+        "an app whose database is away is not restarted"
+    );
 }
 
 /// The pod template of the app.

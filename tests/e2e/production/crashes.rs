@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitStatus;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{PARTS, Platform, image, until};
 use crate::support::project::command;
-use crate::support::{root, tell};
+use crate::support::{root, tell, variable};
 
 /// Every effect of the operator, in the order of a life: the last two are of a deletion.
 const EFFECTS: [&str; 9] =
@@ -63,9 +64,32 @@ fn dies(platform: &mut Platform) -> ExitStatus {
     until("the operator dies where it was told to", || child.try_wait().unwrap())
 }
 
-/// How many deploys the storm has, of how many apps.
+/// How many deploys the storm has, of how many apps, and one of how many comes with a kill.
 const DEPLOYS: usize = 200;
 const APPS: usize = 8;
+const KILLED: u64 = 10;
+
+/// Draws the same numbers for the same seed (SplitMix64, <https://prng.di.unimi.it/splitmix64.c>).
+struct Draw(u64);
+
+impl Draw {
+    /// With the seed in `KILTER_STORM_SEED`, or another one each time; says which.
+    fn new() -> Self {
+        let given = variable("KILTER_STORM_SEED").map(|seed| seed.to_str().unwrap().parse().unwrap());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+        let seed = given.unwrap_or(now);
+        tell(&format!("the storm again: KILTER_STORM_SEED={seed}"));
+        Self(seed)
+    }
+
+    /// A number below `end`.
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % end
+    }
+}
 
 #[test]
 fn slow_a_storm_of_kills_loses_no_accepted_deploy() {
@@ -73,15 +97,19 @@ fn slow_a_storm_of_kills_loses_no_accepted_deploy() {
     let image = image(&platform);
     // app → revision of the newest deploy that got a 2xx.
     let mut accepted: BTreeMap<String, u64> = BTreeMap::new();
-    let (mut again, mut kills) = (0, 0);
+    let (mut again, mut kills) = (0, Vec::new());
+    let mut draw = Draw::new();
     for number in 0..DEPLOYS {
         let name = format!("storm-{}", number % APPS);
         // Nobody runs it: this is about what is kept, and the cluster has one node.
-        let template = json!({"image": image, "port": 3000, "replicas": 0, "public": false, "variables": {"N": number.to_string()}});
+        let mut template = json!({"image": image, "port": 3000, "replicas": 0, "public": false, "variables": {"N": number.to_string()}});
+        // Some have Jobs, and the last one of each app.
+        if draw.below(KILLED) == 0 || number + APPS >= DEPLOYS {
+            template["migration"] = json!(["true"]);
+        }
         let key = format!("storm-key-{number}");
-        if number % 10 == 5 {
-            kill(&mut platform, kills);
-            kills += 1;
+        if draw.below(KILLED) == 0 {
+            kills.push(kill(&mut platform, &mut draw));
         }
         // A client tries again with the same key until it has an answer.
         let answer = until("a deploy gets an answer", || match platform.post(&name, &key, &template) {
@@ -109,17 +137,20 @@ fn slow_a_storm_of_kills_loses_no_accepted_deploy() {
             "--output=jsonpath={.metadata.labels}",
         ]);
         assert!(labels.contains(&format!("\"kilter.netshire.com/revision\":\"{revision}\"")), "{labels}");
-        let seen = platform.git(&["log", "--format=%(trailers:key=Kilter-App,valueonly)", &platform.range()]);
-        let of_app: Vec<&str> = seen.lines().filter(|line| line.starts_with(&format!("acme/{name} "))).collect();
-        let mut revisions: Vec<&str> =
-            of_app.iter().filter_map(|line| line.split("revision=").nth(1)?.split(' ').next()).collect();
-        let count = revisions.len();
-        revisions.dedup();
-        assert_eq!(revisions.len(), count, "{name}: no revision is committed twice");
+        let log = ["log", "--reverse", "--format=%(trailers:key=Kilter-App,valueonly)", &platform.range()];
+        let seen = platform.git(&log);
+        let of_app = seen.lines().filter(|line| line.starts_with(&format!("acme/{name} ")));
+        let revision_of = |line: &str| line.split("revision=").nth(1)?.split(' ').next()?.parse::<u64>().ok();
+        let revisions: Vec<u64> = of_app.filter_map(revision_of).collect();
+        let grow = revisions.windows(2).all(|pair| pair[0] < pair[1]);
+        assert!(grow, "{name}: each revision is committed once, and none after a newer one: {revisions:?}");
+        assert_eq!(revisions.last(), Some(revision), "{name}");
+        ran_once(&platform, &namespace, app["spec"]["deploy"].as_str().unwrap());
     }
     assert_eq!(platform.git(&["rev-list", "--merges", "--count", "main"]).trim(), "0");
     assert_eq!(platform.git(&["fsck", "--no-dangling"]).trim(), "");
-    tell(&format!("{DEPLOYS} deploys, {kills} kills, {again} tries again; revisions {accepted:?}"));
+    tell(&format!("{DEPLOYS} deploys, {} kills, {again} tries again; revisions {accepted:?}", kills.len()));
+    tell(&format!("killed: {}", kills.join(", ")));
     for name in accepted.keys() {
         platform.kubectl(&["delete", "kilterapp", &format!("{name}-prod"), "--wait=false"]);
     }
@@ -129,17 +160,43 @@ fn slow_a_storm_of_kills_loses_no_accepted_deploy() {
     }
 }
 
-/// Kills one of the parts, in turn.
-fn kill(platform: &mut Platform, turn: usize) {
+/// Tells whether the Job of an app's last deploy ran once, and no other more than once. Of others some may be left: those that a
+/// Flux applied which died before it noted them.
+fn ran_once(platform: &Platform, namespace: &str, deploy: &str) {
+    let jobs = platform.kubectl(&["--namespace", namespace, "get", "jobs", "--output=json"]);
+    let jobs: Value = serde_json::from_str(&jobs).unwrap();
+    let mut of_deploy = 0;
+    for job in jobs["items"].as_array().unwrap() {
+        let (name, status) = (job["metadata"]["name"].as_str().unwrap(), &job["status"]);
+        let runs = |what: &str| status[what].as_u64().unwrap_or(0);
+        assert!(runs("failed") == 0 && runs("succeeded") <= 1, "{namespace}: {job}");
+        if name.ends_with(deploy) {
+            assert_eq!(runs("succeeded"), 1, "{namespace}: {job}");
+            of_deploy += 1;
+        }
+    }
+    assert_eq!(of_deploy, 1, "{namespace}: {jobs}");
+}
+
+/// Kills a part that is drawn; returns its name.
+fn kill(platform: &mut Platform, draw: &mut Draw) -> &'static str {
     let shot = |child: &std::process::Child| {
         let _ = kill_process(Pid::from_child(child), Signal::KILL);
     };
-    match turn % 6 {
-        0 | 3 => platform.operator.iter().for_each(shot),
-        1 => platform.server.iter().for_each(shot),
-        2 => part("git-server"),
-        4 => part("kube-apiserver"),
-        _ => part("source-controller"),
+    let drawn = usize::try_from(draw.below(PARTS.len() as u64 + 2)).unwrap();
+    match PARTS.get(drawn) {
+        Some(name) => {
+            part(name);
+            name
+        }
+        None if drawn == PARTS.len() => {
+            platform.operator.iter().for_each(shot);
+            "operator"
+        }
+        None => {
+            platform.server.iter().for_each(shot);
+            "server"
+        }
     }
 }
 

@@ -6,6 +6,10 @@ use std::thread;
 use super::{Platform, Source};
 use crate::support::tell;
 
+/// How many clients ask at once during a rollout, and how many answers they have while the old pods leave.
+const CLIENTS: usize = 4;
+const ANSWERS: usize = 800;
+
 #[test]
 fn slow_an_app_goes_from_source_to_its_address_and_to_a_new_version_without_a_failed_request() {
     let Some(platform) = Platform::start("a deploy from source to the Gateway") else { return };
@@ -15,19 +19,21 @@ fn slow_an_app_goes_from_source_to_its_address_and_to_a_new_version_without_a_fa
     assert_eq!(url.trim(), format!("http://shop.{}:{}", platform.suffix, platform.gateway.split(':').nth(1).unwrap()));
     super::answers(&platform, "shop", "version 1 hello\n");
 
-    // A new version, while somebody asks all the time.
+    // A new version, while clients ask all the time.
     source.version("2");
     let (stop, good, bad) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
     thread::scope(|scope| {
-        scope.spawn(|| {
-            while !stop.load(Ordering::SeqCst) {
-                let count = if platform.answer("shop").is_some() { &good } else { &bad };
-                count.fetch_add(1, Ordering::SeqCst);
-            }
-        });
+        for _ in 0..CLIENTS {
+            scope.spawn(|| {
+                while !stop.load(Ordering::SeqCst) {
+                    let count = if platform.answer("shop").is_some() { &good } else { &bad };
+                    count.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        }
         source.deploy(&platform, "shop", &[]);
         let before = good.load(Ordering::SeqCst);
-        super::until("the old pods leave", || (good.load(Ordering::SeqCst) > before + 200).then_some(()));
+        super::until("the old pods leave", || (good.load(Ordering::SeqCst) > before + ANSWERS).then_some(()));
         stop.store(true, Ordering::SeqCst);
     });
     // A pod that is ending may answer once more, until the Gateway knows.
@@ -64,9 +70,11 @@ fn slow_an_app_goes_from_source_to_its_address_and_to_a_new_version_without_a_fa
 fn slow_a_failed_migration_halts_the_deploy_and_the_old_pods_serve_on() {
     let Some(platform) = Platform::start("migrations") else { return };
     let source = Source::new("ledger");
-    source.yaml("components: [{name: api, command: node server.js, port: 3000, route: /api}]\n");
+    let api = "{name: api, command: node server.js, port: 3000, route: /api, env: {GREETING: of the api}}";
+    source.yaml(&format!("components: [{api}]\n"));
     source.deploy(&platform, "ledger", &["--migration", "node -e \"console.log('migrated')\"", "--seed", "true"]);
     super::answers(&platform, "ledger", "version 1 \n");
+    super::answers_at(&platform, "ledger", "/api/entries", "version 1 of the api\n");
 
     source.version("2");
     let failed = source
@@ -79,10 +87,12 @@ fn slow_a_failed_migration_halts_the_deploy_and_the_old_pods_serve_on() {
     assert!(failed.stderr.contains("the migration ended with code 3"), "{}", failed.stderr);
     assert!(failed.stderr.contains("no such table"), "what the Job said: {}", failed.stderr);
     super::answers(&platform, "ledger", "version 1 \n");
+    super::answers_at(&platform, "ledger", "/api", "version 1 of the api\n");
 
     // The same once more is a new try, and one that succeeds rolls the pods.
     source.deploy(&platform, "ledger", &["--migration", "true"]);
     super::answers(&platform, "ledger", "version 2 \n");
+    super::answers_at(&platform, "ledger", "/api", "version 2 of the api\n");
     // A plan shows the difference and changes nothing.
     let commits = platform.commits_of("ledger");
     source.yaml("env: {GREETING: planned}\n");

@@ -24,7 +24,7 @@ use crate::support;
 use crate::support::project::{Project, Run, command};
 
 /// The parts of the bed that tests take away.
-const PARTS: [&str; 3] = ["kube-apiserver", "git-server", "source-controller"];
+const PARTS: [&str; 4] = ["kube-apiserver", "git-server", "source-controller", "kustomize-controller"];
 
 /// Where the server of the tests listens, inside the bed's network.
 const SERVER: &str = "127.0.0.1:18080";
@@ -256,8 +256,13 @@ impl Platform {
 
     /// What an app answers at its host name on the Gateway.
     fn answer(&self, host: &str) -> Option<String> {
-        let request =
-            agent(5, true).get(format!("http://{}/", self.gateway)).header("Host", format!("{host}.{}", self.suffix));
+        self.answer_at(host, "/")
+    }
+
+    /// What an app answers at a path.
+    fn answer_at(&self, host: &str, path: &str) -> Option<String> {
+        let url = format!("http://{}{path}", self.gateway);
+        let request = agent(5, true).get(url).header("Host", format!("{host}.{}", self.suffix));
         request.call().ok()?.body_mut().read_to_string().ok()
     }
 
@@ -321,7 +326,12 @@ impl Drop for Platform {
 
 /// Waits until an app answers this: right after a rollout a pod that is ending may answer once more.
 fn answers(platform: &Platform, host: &str, text: &str) {
-    until(&format!("{host} answers {text:?}"), || platform.answer(host).filter(|answer| answer == text));
+    answers_at(platform, host, "/", text);
+}
+
+/// The same at a path.
+fn answers_at(platform: &Platform, host: &str, path: &str, text: &str) {
+    until(&format!("{host}{path} answers {text:?}"), || platform.answer_at(host, path).filter(|answer| answer == text));
 }
 
 /// Ends a program in order, so that its lease is free at once.

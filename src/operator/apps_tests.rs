@@ -1,0 +1,123 @@
+use serde_json::Value;
+
+use super::super::decide::Rendering;
+use super::super::testing;
+use super::*;
+use crate::api::{ConditionStatus, ConditionType, SecretRef, Template};
+use crate::gitops::tests::Bench;
+
+/// A client for what needs no API server.
+fn nobody() -> kube::Client {
+    testing::client(|asked| async move { panic!("{} {} is asked for", asked.method(), asked.uri()) })
+}
+
+#[tokio::test]
+async fn a_render_is_final_when_helm_refused_it_and_else_tried_again() {
+    for (script, is_final) in [("exit 1", true), ("kill -9 $$", false), ("exit 2", false)] {
+        let bench = Bench::new();
+        let operator = testing::operator(&bench, nobody(), script);
+        let (id, app) = testing::app(Template { image: "i@sha256:1".into(), ..Template::default() });
+        let wanted = wanted(&app);
+        let round = operator.render(&id, &app, &wanted).await;
+        assert_eq!(round.is_ok(), is_final, "{script}: a round that fails is tried again: {round:?}");
+        let key = (wanted.uid.clone(), wanted.generation, wanted.rerender.clone());
+        match operator.memory().rendering(&id, &key) {
+            Rendering::Failed(why) => assert!(is_final && why.contains("it ended with code 1"), "{script}: {why}"),
+            Rendering::Interrupted(why) => assert!(!is_final && why.contains("helm could not"), "{script}: {why}"),
+            other => panic!("{script}: {other:?}"),
+        };
+        // Another generation is another render.
+        assert_eq!(operator.memory().rendering(&id, &("u".into(), 2, String::new())), Rendering::Missing);
+    }
+}
+
+/// What the API server says of the pods: the Deployment of a revision, ready or not.
+fn pods(revision: u64, ready: bool) -> kube::Client {
+    testing::client(move |asked| async move {
+        let labels = json!({crate::api::LABEL_REVISION: revision.to_string()});
+        let count = i32::from(ready);
+        let deployment = json!({"metadata": {"name": "shop", "labels": labels}, "spec": {"selector": {}, "template": {}},
+            "status": {"replicas": 1, "updatedReplicas": 1, "availableReplicas": count}});
+        let items = if asked.uri().path().ends_with("/deployments") { vec![deployment] } else { Vec::new() };
+        (200, json!({"metadata": {}, "items": items}))
+    })
+}
+
+/// Deploys an app with these Secrets; returns which the repository has then.
+async fn deploy(operator: &Operator, bench: &Bench, revision: u64, secrets: &[&str]) -> String {
+    let secret = |name: &&str| SecretRef { name: (*name).into(), sealed: Some("{}".into()), external: false };
+    let template = Template { secrets: secrets.iter().map(secret).collect(), ..Template::default() };
+    let (id, mut app) = testing::app(Template { image: "i@sha256:1".into(), ..template });
+    (app.spec.revision, app.spec.deploy) = (revision, format!("d{revision}"));
+    app.metadata.generation = i64::try_from(revision).ok();
+    let wanted = wanted(&app);
+    operator.render(&id, &app, &wanted).await.unwrap();
+    operator.commit(&id, &wanted, false).await.unwrap();
+    let files = bench.look(&["ls-tree", "-r", "--name-only", "main", "apps/shop-prod/jobs/"]);
+    let of = |path: &str| {
+        path.strip_prefix("apps/shop-prod/jobs/").filter(|file| file.contains("secret-")).map(str::to_owned)
+    };
+    files.lines().filter_map(of).collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn a_secret_that_is_dropped_stays_until_the_pods_that_had_it_are_gone() {
+    let bench = Bench::new();
+    let helm = "echo 'kind: ConfigMap'";
+    let operator = testing::operator(&bench, nobody(), helm);
+    assert_eq!(deploy(&operator, &bench, 1, &["a", "b"]).await, "secret-a.json secret-b.json");
+    assert_eq!(deploy(&operator, &bench, 2, &["a"]).await, "former/secret-b.json secret-a.json");
+    // The same again is no commit.
+    assert_eq!(deploy(&operator, &bench, 2, &["a"]).await, "former/secret-b.json secret-a.json");
+    assert_eq!(bench.commits(), 2);
+    // The pods of the second deploy never got ready: those of the first go on serving.
+    for unready in [pods(2, false), pods(1, true)] {
+        let operator = testing::operator(&bench, unready, helm);
+        let revision = operator.committer.head().entries["shop-prod"].receipt.revision + 1;
+        let kept = deploy(&operator, &bench, revision, &["a"]).await;
+        assert_eq!(kept, "former/secret-b.json secret-a.json");
+    }
+    let operator = testing::operator(&bench, pods(4, true), helm);
+    assert_eq!(deploy(&operator, &bench, 5, &[]).await, "former/secret-a.json", "it was the fourth deploy's");
+    assert_eq!(deploy(&testing::operator(&bench, pods(5, true), helm), &bench, 6, &[]).await, "");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_told_so_and_left_alone() {
+    let spec = json!({"org": "acme", "app": "shop", "env": "prod", "revision": 7, "deploy": "d1", "by": "ci",
+        "template": {"image": "i@sha256:1"}});
+    let misnamed = {
+        let mut spec = spec.clone();
+        spec["template"]["port"] = json!(3000);
+        spec
+    };
+    for (name, spec, words) in [("shop-prod", spec, "port"), ("other-prod", misnamed, "its name is not <app>-<env>")] {
+        let object = json!({"apiVersion": "kilter.netshire.com/v1alpha1", "kind": "KilterApp",
+            "metadata": {"name": name, "namespace": NAMESPACE, "uid": "u", "generation": 3}, "spec": spec});
+        let written: Arc<Mutex<Vec<(String, Value)>>> = Arc::default();
+        let (to, stored) = (written.clone(), object.clone());
+        let client = testing::client(move |asked| {
+            to.lock().unwrap().push((format!("{} {}", asked.method(), asked.uri().path()), asked.body().clone()));
+            let stored = stored.clone();
+            async move { (200, stored) }
+        });
+        let bench = Bench::new();
+        let operator = testing::operator(&bench, client, "exit 1");
+        let guarded: DeserializeGuard<KilterApp> = serde_json::from_value(object).unwrap();
+        let action = reconcile(Arc::new(guarded), operator.clone()).await.unwrap();
+        assert_eq!(action, Action::await_change(), "nothing but a change mends it");
+        let written = written.lock().unwrap();
+        let [(call, sent)] = &written[..] else { panic!("{written:?}") };
+        assert!(call.starts_with("PATCH ") && call.ends_with(&format!("/kilterapps/{name}/status")), "{call}");
+        let status: KilterAppStatus = serde_json::from_value(sent["status"].clone()).unwrap();
+        assert_eq!(status.observed_generation, Some(3));
+        let types: Vec<ConditionType> = status.conditions.iter().map(|condition| condition.type_).collect();
+        assert_eq!(types, [ConditionType::Accepted, ConditionType::Ready]);
+        for condition in &status.conditions {
+            assert_eq!((condition.status, condition.reason.as_str()), (ConditionStatus::False, "Malformed"));
+            assert_eq!(condition.observed_generation, Some(3));
+            assert!(condition.message.contains(words), "{}", condition.message);
+        }
+        assert_eq!(operator.committer.head().commit, None, "nothing is committed");
+    }
+}
