@@ -1,6 +1,6 @@
 //! The rounds of one KilterApp: observe, report, decide, act; until the next thing is somebody else's to do.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Namespace;
@@ -48,8 +48,9 @@ pub(super) struct Operator {
 }
 
 impl Operator {
-    pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Asks or tells the memory one thing: nobody holds it longer, as one that waits for itself waits for ever.
+    pub(super) fn memory<T>(&self, with: impl FnOnce(&mut Memory) -> T) -> T {
+        with(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Finds an older KilterApp that has one of an app's host names: the elder keeps it, of two of one second the first by
@@ -123,17 +124,17 @@ impl Operator {
             Step::Commit | Step::Remove => self.commit(id, wanted, step == Step::Remove).await,
             Step::Record => {
                 history::record(&self.client, id, app).await?;
-                self.memory().note_recorded(&wanted.uid, wanted.revision);
+                self.memory(|memory| memory.note_recorded(&wanted.uid, wanted.revision));
                 Ok(())
             }
             Step::Tell => {
                 let _one = self.telling.lock().await;
                 let head = self.committer.head();
                 let Some(commit) = head.commit.clone() else { return Ok(()) };
-                let was_told = self.memory().was_told(&head, Some(&commit));
+                let was_told = self.memory(|memory| memory.was_told(&head, Some(&commit)));
                 if !was_told {
                     flux::tell(&self.client, &self.renderer.platform().flux.source, &commit).await?;
-                    self.memory().note_told(commit);
+                    self.memory(|memory| memory.note_told(commit));
                 }
                 Ok(())
             }
@@ -219,7 +220,7 @@ impl Operator {
             }
         };
         let key = (wanted.uid.clone(), wanted.generation, wanted.rerender.clone());
-        self.memory().note_render(id, key, render);
+        self.memory(|memory| memory.note_render(id, key, render));
         passing.map_or(Ok(()), Err)
     }
 
@@ -271,7 +272,7 @@ impl Operator {
     }
 
     async fn commit(&self, id: &AppId, wanted: &Wanted, remove: bool) -> Result<()> {
-        let rendered = if remove { None } else { self.memory().rendered(id) };
+        let rendered = if remove { None } else { self.memory(|memory| memory.rendered(id)) };
         if rendered.is_none() && !remove {
             return Ok(()); // rendered again in the next step
         }
@@ -290,11 +291,10 @@ impl Operator {
             title,
         };
         let written = self.committer.write(change).await;
-        let mut memory = self.memory();
-        match &written {
+        self.memory(|memory| match &written {
             Ok(_) => memory.note_written(id),
             Err(error) => memory.note_trouble(id, words(error)),
-        }
+        });
         written.map(drop)
     }
 
@@ -368,7 +368,7 @@ pub(super) async fn reconcile(app: Arc<DeserializeGuard<KilterApp>>, operator: A
     let done = operator.round(&app).await;
     operator.metrics.round(done.is_ok());
     if done.is_ok() {
-        operator.memory().forget_failures(app.meta().name.as_deref().unwrap_or_default());
+        operator.memory(|memory| memory.forget_failures(app.meta().name.as_deref().unwrap_or_default()));
     }
     done
 }
@@ -377,7 +377,7 @@ pub(super) async fn reconcile(app: Arc<DeserializeGuard<KilterApp>>, operator: A
 pub(super) fn retry(app: Arc<DeserializeGuard<KilterApp>>, error: &Error, operator: Arc<Operator>) -> Action {
     let name = app.meta().name.clone().unwrap_or_default();
     tracing::warn!(app = %name, %error, "the round failed");
-    let count = operator.memory().note_failure(&name);
+    let count = operator.memory(|memory| memory.note_failure(&name));
     Action::requeue(pace::after_failures(count))
 }
 

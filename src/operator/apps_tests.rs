@@ -21,13 +21,16 @@ async fn a_render_is_final_when_helm_refused_it_and_else_tried_again() {
         let round = operator.render(&id, &app, &wanted).await;
         assert_eq!(round.is_ok(), is_final, "{script}: a round that fails is tried again: {round:?}");
         let key = (wanted.uid.clone(), wanted.generation, wanted.rerender.clone());
-        match operator.memory().rendering(&id, &key) {
+        match operator.memory(|memory| memory.rendering(&id, &key)) {
             Rendering::Failed(why) => assert!(is_final && why.contains("it ended with code 1"), "{script}: {why}"),
             Rendering::Interrupted(why) => assert!(!is_final && why.contains("helm could not"), "{script}: {why}"),
             other => panic!("{script}: {other:?}"),
         };
         // Another generation is another render.
-        assert_eq!(operator.memory().rendering(&id, &("u".into(), 2, String::new())), Rendering::Missing);
+        assert_eq!(
+            operator.memory(|memory| memory.rendering(&id, &("u".into(), 2, String::new()))),
+            Rendering::Missing
+        );
     }
 }
 

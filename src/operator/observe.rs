@@ -51,8 +51,8 @@ pub(super) async fn observe(
             whole: entry.whole,
             commit: entry.commit.clone(),
         }),
-        rendering: operator.memory().rendering(id, &key),
-        repository: operator.memory().trouble(id),
+        rendering: operator.memory(|memory| memory.rendering(id, &key)),
+        repository: operator.memory(|memory| memory.trouble(id)),
         recorded: false,
         told: false,
         nudged: false,
@@ -62,7 +62,7 @@ pub(super) async fn observe(
     };
     if wanted.deleting {
         seen.namespace = namespace(operator, id).await?;
-        seen.told = operator.memory().was_told(&head, head.commit.as_deref());
+        seen.told = operator.memory(|memory| memory.was_told(&head, head.commit.as_deref()));
         return Ok(seen);
     }
     if !at_head(wanted, &seen) {
@@ -73,15 +73,15 @@ pub(super) async fn observe(
     }
     let Some(commit) = seen.head.as_ref().map(|head| head.commit.clone()) else { return Ok(seen) };
     seen.rendering = Rendering::Done;
-    let is_recorded = operator.memory().is_recorded(&wanted.uid, wanted.revision);
+    let is_recorded = operator.memory(|memory| memory.is_recorded(&wanted.uid, wanted.revision));
     seen.recorded = is_recorded || {
         let has = history::has(&operator.client, id, &wanted.uid, wanted.revision).await?;
         if has {
-            operator.memory().note_recorded(&wanted.uid, wanted.revision);
+            operator.memory(|memory| memory.note_recorded(&wanted.uid, wanted.revision));
         }
         has
     };
-    seen.told = operator.memory().was_told(&head, Some(&commit));
+    seen.told = operator.memory(|memory| memory.was_told(&head, Some(&commit)));
     (seen.jobs, _) = flux::read(&operator.client, &kustomization_name(id, Phase::Jobs), &head, &commit).await?;
     (seen.app, seen.nudged) = flux::read(&operator.client, &kustomization_name(id, Phase::App), &head, &commit).await?;
     if seen.jobs.tried && !seen.jobs.applied && app.spec.template.has_jobs() {
