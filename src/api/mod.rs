@@ -4,6 +4,9 @@
 #[cfg_attr(feature = "platform", expect(unreachable_pub, reason = "the derive makes further types in private places"))]
 mod app;
 mod check;
+#[cfg(feature = "platform")]
+#[expect(unreachable_pub, reason = "the derive makes further types in private places")]
+mod host;
 mod names;
 #[cfg_attr(feature = "platform", expect(unreachable_pub, reason = "the derive makes further types in private places"))]
 mod plan;
@@ -17,6 +20,8 @@ mod wire;
 pub use app::KilterApp;
 pub use app::{About, Component, KilterAppSpec, Resources, SecretRef, Template};
 pub use check::check;
+#[cfg(feature = "platform")]
+pub use host::{KilterHost, KilterHostSpec};
 pub use names::{AppId, RESERVED, deploy_id};
 #[cfg(feature = "platform")]
 pub use plan::KilterPlan;
@@ -51,6 +56,8 @@ pub const LABEL_MANAGED: &str = "kilter.netshire.com/managed";
 pub const ANNOTATION_ACCEPTED: &str = "kilter.netshire.com/accepted";
 /// Annotation of a KilterApp: any text; a new one has the operator render again with the same spec.
 pub const ANNOTATION_RERENDER: &str = "kilter.netshire.com/rerender";
+/// Annotation of a KilterHost: when a deploy needed it last whose KilterApp did not have the host name yet.
+pub const ANNOTATION_RENEWED: &str = "kilter.netshire.com/renewed";
 /// Finalizer of a KilterApp: its part of the repository is not removed yet.
 pub const FINALIZER: &str = "kilter.netshire.com/repository";
 

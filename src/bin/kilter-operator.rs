@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use kilter::api::{KilterApp, KilterPlan};
+use kilter::api::{KilterApp, KilterHost, KilterPlan};
 use kilter::diag::{Error, Result};
 use kilter::gitops::Remote;
 use kilter::{daemon, exec, operator};
@@ -84,7 +84,7 @@ fn main() -> ExitCode {
 async fn command(command: Command) -> Result<()> {
     match command {
         Command::Crds => {
-            for crd in [KilterApp::crd(), KilterPlan::crd()] {
+            for crd in [KilterApp::crd(), KilterHost::crd(), KilterPlan::crd()] {
                 let value = serde_json::to_value(crd).map_err(|error| Error::bug(error.to_string()))?;
                 print!("---\n{}", kilter::yaml::emit(&value)?);
             }

@@ -2,7 +2,7 @@
 //! rights on the Secrets of apps.
 //!
 //! A request is authenticated, checked as a whole, written to the audit log, and then takes effect in one write of one object, so
-//! that a 2xx answer means: the API server has it. What it needs of the API server is the Role `kilter-server` of the chart
+//! that a 2xx answer means: the API server has it. The host names of a deploy are claimed before that, each by an object of its own. What it needs of the API server is the Role `kilter-server` of the chart
 //! `kilter-platform`.
 
 mod answers;
@@ -11,6 +11,7 @@ mod audit;
 mod auth;
 mod deploys;
 mod failure;
+mod hosts;
 mod info;
 mod limits;
 mod listen;
@@ -31,6 +32,8 @@ mod tests_bounds;
 #[cfg(test)]
 #[path = "edge/tests.rs"]
 mod tests_edge;
+#[cfg(test)]
+mod tests_hosts;
 #[cfg(test)]
 mod tests_plans;
 mod tokens;

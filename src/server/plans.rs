@@ -105,7 +105,7 @@ async fn free_place(server: &Server, id: &AppId) -> Result<(), Refusal> {
         .help("Ask again when the oldest of them is forgotten; a deploy needs no plan."))
 }
 
-fn labels(id: &AppId) -> [(&'static str, &str); 3] {
+pub(super) fn labels(id: &AppId) -> [(&'static str, &str); 3] {
     [(LABEL_APP, id.app()), (LABEL_ENV, id.env()), (LABEL_ORG, id.org())]
 }
 

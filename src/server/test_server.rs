@@ -141,7 +141,12 @@ impl Bed {
     }
 
     pub(super) async fn with(settings: Settings) -> Self {
-        let (cluster, audit, log) = (Cluster::default(), Said::default(), Said::default());
+        Self::on(Cluster::default(), settings).await
+    }
+
+    /// A server more on a cluster.
+    pub(super) async fn on(cluster: Cluster, settings: Settings) -> Self {
+        let (audit, log) = (Said::default(), Said::default());
         let to = log.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_env_filter(log_filter(EnvFilter::new("info,kube=warn,kilter=trace")))

@@ -9,6 +9,7 @@ use axum::extract::Query;
 use axum::http::{Method, Request, Response, StatusCode, Uri};
 use futures::StreamExt as _;
 use futures::channel::mpsc::{UnboundedSender, unbounded};
+use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
 type Key = (String, String, String);
@@ -30,6 +31,10 @@ struct State {
     /// Resource and verb, as RBAC has them.
     calls: BTreeSet<(String, String)>,
     is_away: bool,
+    /// The watches are open and hear nothing.
+    is_silent: bool,
+    /// Resource and verb.
+    forbidden: Option<(String, String)>,
     refusal: Option<(u16, String)>,
 }
 
@@ -116,6 +121,24 @@ impl Cluster {
         self.0.lock().unwrap().is_away = is_away;
     }
 
+    /// Lets watches hear of nothing that happens from now on.
+    pub(super) fn be_silent(&self) {
+        self.0.lock().unwrap().is_silent = true;
+    }
+
+    /// Takes away a right, or gives it back.
+    pub(super) fn forbid(&self, right: Option<(&str, &str)>) {
+        self.0.lock().unwrap().forbidden = right.map(|(resource, verb)| (resource.into(), verb.into()));
+    }
+
+    /// Removes an object, as somebody else would.
+    pub(super) fn remove(&self, plural: &str, namespace: &str, name: &str) {
+        let mut state = self.0.lock().unwrap();
+        let key = key(plural, namespace, name);
+        let object = state.objects[&key].clone();
+        state.keep("DELETED", key, object);
+    }
+
     /// Refuses the next write with this status and these words.
     pub(super) fn refuse(&self, status: u16, words: &str) {
         self.0.lock().unwrap().refusal = Some((status, words.into()));
@@ -137,7 +160,11 @@ impl Cluster {
             return Err(io::Error::from(io::ErrorKind::ConnectionRefused));
         }
         let target = target(uri);
-        state.calls.insert(target.right(method));
+        let right = target.right(method);
+        if state.forbidden.as_ref() == Some(&right) {
+            return Ok(respond(&status(403, "Forbidden", "the account has no such right")));
+        }
+        state.calls.insert(right);
         if target.query.get("watch").is_some_and(|watch| watch == "true") {
             return Ok(Response::new(state.watch(&target)));
         }
@@ -181,7 +208,9 @@ impl State {
             self.objects.insert(key.clone(), object.clone());
         }
         let line = format!("{}\n", json!({"type": kind, "object": object}));
-        self.watches.retain(|watch| !watch.wants(&key) || watch.to.unbounded_send(Ok(line.clone())).is_ok());
+        let is_silent = self.is_silent;
+        self.watches
+            .retain(|watch| is_silent || !watch.wants(&key) || watch.to.unbounded_send(Ok(line.clone())).is_ok());
         self.events.push((self.version, key, line));
         object
     }
@@ -228,7 +257,7 @@ impl State {
         object["metadata"]["namespace"] = json!(target.namespace);
         object["metadata"]["uid"] = json!(format!("uid-{}", self.version + 1));
         object["metadata"]["generation"] = json!(1);
-        object["metadata"]["creationTimestamp"] = json!("2026-11-24T10:00:00Z");
+        object["metadata"]["creationTimestamp"] = json!(format!("{:.0}", Timestamp::now()));
         object.as_object_mut().unwrap().remove("status");
         self.writes += 1;
         Ok(self.keep("ADDED", key, object))
@@ -262,6 +291,10 @@ impl State {
         if !uid.is_null() && *uid != old["metadata"]["uid"] {
             return Err(status(409, "Conflict", "the UID in the precondition does not match"));
         }
+        let version = &options["preconditions"]["resourceVersion"];
+        if !version.is_null() && *version != old["metadata"]["resourceVersion"] {
+            return Err(status(409, "Conflict", "the ResourceVersion in the precondition does not match"));
+        }
         self.writes += 1;
         let key = key(&target.plural, &target.namespace, name);
         if old["metadata"]["finalizers"].as_array().is_some_and(|list| !list.is_empty()) {
@@ -292,8 +325,11 @@ impl Target {
     }
 }
 
-/// The rules of the KilterApp (src/api/app.rs).
+/// The rules of the KilterApp and of the KilterHost (src/api/app.rs, src/api/host.rs).
 fn valid(target: &Target, object: &Value, old: Option<&Value>) -> Result<(), Value> {
+    if target.plural == "kilterhosts" && old.is_some_and(|old| old["spec"] != object["spec"]) {
+        return Err(status(422, "Invalid", "KilterHost is invalid"));
+    }
     if target.plural != "kilterapps" {
         return Ok(());
     }
@@ -314,6 +350,7 @@ fn target(uri: &Uri) -> Target {
     let at = parts.iter().position(|part| *part == "namespaces").unwrap();
     let kind = match parts[at + 2] {
         "kilterapps" => "KilterApp",
+        "kilterhosts" => "KilterHost",
         "kilterplans" => "KilterPlan",
         "controllerrevisions" => "ControllerRevision",
         "secrets" => "Secret",

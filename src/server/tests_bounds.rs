@@ -297,6 +297,9 @@ async fn no_right_is_missing_and_none_is_for_nothing() {
     for path in ["", "/deploys", "/deploys/d1", "/deploys/d1/logs", "/logs"] {
         bed.get(&format!("{SHOP}{path}")).await;
     }
+    let mut internal = image(4);
+    internal["template"]["public"] = json!(false);
+    bed.deploy("key-0005", &internal).await;
     bed.delete(SHOP).await;
     assert_eq!(bed.cluster.calls(), shipped());
     assert!(bed.cluster.get("kilterapps", NAMESPACE, "shop-prod").is_none());

@@ -13,6 +13,7 @@ use kube::api::{ObjectMeta, PostParams};
 use super::MANAGER;
 use super::deploys::valid;
 use super::failure::Refusal;
+use super::hosts::{self, Claims};
 use super::info::{Accepted, accepted, phase, remember};
 use super::state::Server;
 use crate::api::{
@@ -40,18 +41,24 @@ pub(super) async fn upsert(server: &Arc<Server>, asked: &Asked<'_>) -> Result<De
     let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
     for _ in 0..TRIES {
         let found = api.get_opt(&name).await.map_err(|error| Refusal::cluster("read the app", &error))?;
-        let (written, answer) = match found {
-            None => {
-                let app = first(server, asked)?;
-                (api.create(&params, &app).await, answer(server, asked.id, &app, false))
-            }
-            Some(app) => match next(server, asked, app)? {
-                Next::Known(answer) => return Ok(answer),
-                Next::Write(app, answer) => (api.replace(&name, &params, &app).await, answer),
-            },
+        let is_first = found.is_none();
+        let deployed = found.as_ref().map(|app| hosts::names(server, asked.id, &app.spec.template)).unwrap_or_default();
+        let next = found.map_or_else(|| first(server, asked), |app| next(server, asked, app))?;
+        let (app, answer) = match next {
+            Next::Known(answer) => return Ok(answer),
+            Next::Write(app, answer) => (app, answer),
         };
+        let mut claims = Claims::default();
+        if !answer.unchanged {
+            let wanted = hosts::names(server, asked.id, &app.spec.template);
+            claims = hosts::claim(server, asked.id, &wanted, &deployed).await?;
+        }
+        let written = if is_first { api.create(&params, &app).await } else { api.replace(&name, &params, &app).await };
         match written {
-            Ok(_) => return Ok(answer),
+            Ok(app) => {
+                claims.settle(server, &app).await;
+                return Ok(answer);
+            }
             // Somebody was faster: AlreadyExists, Conflict, or gone meanwhile.
             Err(kube::Error::Api(error)) if matches!(error.code, 404 | 409) => {}
             Err(error) => return Err(Refusal::cluster("keep the deploy", &error)),
@@ -61,7 +68,7 @@ pub(super) async fn upsert(server: &Arc<Server>, asked: &Asked<'_>) -> Result<De
         .retry_after(1))
 }
 
-fn first(server: &Arc<Server>, asked: &Asked<'_>) -> Result<KilterApp, Refusal> {
+fn first(server: &Arc<Server>, asked: &Asked<'_>) -> Result<Next, Refusal> {
     let template = with_secrets(server, asked.id, &asked.template, None)?;
     free_hosts(server, asked.id, &template)?;
     let mut app = KilterApp::new(&asked.id.namespace(), spec(asked, 1, template));
@@ -73,7 +80,8 @@ fn first(server: &Arc<Server>, asked: &Asked<'_>) -> Result<KilterApp, Refusal> 
         annotations: Some([(ANNOTATION_ACCEPTED.to_owned(), remember(Vec::new(), known))].into()),
         ..app.metadata
     };
-    Ok(app)
+    let answer = answer(server, id, &app, false);
+    Ok(Next::Write(Box::new(app), answer))
 }
 
 enum Next {
@@ -189,7 +197,8 @@ pub(super) fn with_secrets(
         .help("Name a file for each under `environments.<env>.secrets` in kilter.yaml, or mark it `external`."))
 }
 
-/// Checks that no other app has one of the host names. Of two at the same moment the operator lets the older one have it.
+/// Checks that no other app has one of the host names, as far as the watch has seen. It costs no call, and knows also the apps whose
+/// last deploy was before there were claims (`hosts`), which decide.
 fn free_hosts(server: &Arc<Server>, id: &AppId, template: &Template) -> Result<(), Refusal> {
     let names = id.hostnames(&server.platform, template);
     for other in server.apps.state() {
@@ -201,8 +210,7 @@ fn free_hosts(server: &Arc<Server>, id: &AppId, template: &Template) -> Result<(
         let Ok(of) = AppId::new(&spec.org, &spec.app, &spec.env) else { continue };
         let theirs = of.hostnames(&server.platform, &spec.template);
         if let Some(name) = names.iter().find(|name| theirs.contains(name)) {
-            return Err(Refusal::conflict("HostnameTaken", format!("the host name {name} belongs to another app"))
-                .help("Give the app another name, or take the name out of `deploy.domains`."));
+            return Err(hosts::taken(name));
         }
     }
     Ok(())

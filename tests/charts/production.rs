@@ -74,7 +74,7 @@ fn the_platform_gives_its_programs_what_they_need_and_no_secrets_of_apps() {
     let chart = chart("kilter-platform");
     let objects = objects(&helm, &chart, "kilter-platform", &json!({}));
     for (kind, count) in
-        [("CustomResourceDefinition", 2), ("GitRepository", 1), ("Kustomization", 1), ("Deployment", 2)]
+        [("CustomResourceDefinition", 3), ("GitRepository", 1), ("Kustomization", 1), ("Deployment", 2)]
     {
         assert_eq!(of_kind(&objects, kind).len(), count, "{kind}");
     }

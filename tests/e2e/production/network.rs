@@ -34,6 +34,19 @@ fn slow_an_internal_app_is_reached_from_its_own_namespace_alone() {
     // And the first is public from its next deploy on.
     source.deploy(&platform, "vault", &[]);
     super::answers(&platform, "vault", "version 1 \n");
+    let claim = |host: &str| {
+        let name = format!("{host}.{}", platform.suffix);
+        let columns = "--output=custom-columns=APP:.spec.app,OWNER:.metadata.ownerReferences[0].name";
+        platform.try_kubectl(&["get", "kilterhost", &name, "--no-headers", columns])
+    };
+    let words = |text: String| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(claim("vault").map(words), Some(vec!["vault".to_owned(), "vault-prod".to_owned()]));
+    // Internal again, it gives its host name back at once; deleted, with all that it had.
+    source.yaml("public: false\nenvironments: {staging: {env: {GREETING: staging}}}\n");
+    source.deploy(&platform, "vault", &[]);
+    assert_eq!(claim("vault"), None);
+    assert!(claim("vault-staging").is_some());
     platform.delete("vault-prod");
     platform.delete("vault-staging");
+    super::until("its claim is gone", || claim("vault-staging").is_none().then_some(()));
 }
