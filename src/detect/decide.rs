@@ -54,11 +54,17 @@ pub(super) fn decision(piece: &Evidence) -> Option<Decision<'_>> {
         return None;
     }
     // The host of Aspire stands beside the projects that it starts.
-    let mut directory = if piece.ecosystem == Ecosystem::Dotnet { "" } else { split(&piece.file).0 };
+    let directory = if piece.ecosystem == Ecosystem::Dotnet { "" } else { about(&piece.file) };
+    Some(Decision { directory, weight })
+}
+
+/// Returns the directory that a file is about which says how a project is run: `a` for `a/config/database.yml`.
+pub(super) fn about(file: &str) -> &str {
+    let mut directory = split(file).0;
     while ABOUT_THE_PROJECT.contains(&split(directory).1) {
         directory = split(directory).0;
     }
-    Some(Decision { directory, weight })
+    directory
 }
 
 /// Tells whether a file lies in a directory (empty for all) or below it.

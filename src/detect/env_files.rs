@@ -117,8 +117,12 @@ fn driver(value: &str) -> Option<String> {
 /// the service.
 fn scheme(value: &str) -> Option<String> {
     let value = value.trim().trim_start_matches(['"', '\'']);
-    let (scheme, _) = value.split_once("://")?;
-    let scheme = scheme.strip_prefix("jdbc:").unwrap_or(scheme);
+    let value = value.strip_prefix("jdbc:").unwrap_or(value);
+    // A file needs no host: `sqlite:./app.db`, `file:./app.db`.
+    let scheme = match value.split_once(':') {
+        Some((scheme @ ("sqlite" | "file"), _)) => scheme,
+        _ => value.split_once("://")?.0,
+    };
     let plain = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
     if scheme.is_empty() || scheme.len() > 30 || !scheme.chars().all(plain) {
         return None;
@@ -194,6 +198,10 @@ mod tests {
             (" 'jdbc:mysql://a'", Some("mysql://")),
             ("mongodb+srv://a", Some("mongodb+srv://")),
             ("REDISS://a", Some("rediss://")),
+            ("jdbc:sqlite:a.db", Some("sqlite://")),
+            ("file:./a.db?x=http://y", Some("file://")),
+            ("sqlite", None),
+            ("files:a", None),
             ("${X}://a", None),
             ("password", None),
             ("://", None),

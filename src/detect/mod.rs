@@ -18,6 +18,7 @@ mod disk;
 mod dockerfile;
 mod dotnet;
 mod elixir;
+mod embedded;
 mod env_files;
 mod files;
 mod findings;
