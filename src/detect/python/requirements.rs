@@ -1,8 +1,9 @@
 //! Requirement strings (PEP 508), requirements files of pip and setup.cfg.
 
+use crate::catalog::services;
 use crate::detect::confidence::Scope;
 use crate::detect::files::Files;
-use crate::detect::places::split;
+use crate::detect::places::{join, split};
 
 /// A declared package.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,21 +49,73 @@ pub(super) fn is_compiled(files: &Files<'_>, path: &str) -> bool {
 /// it: constraints, or a package of the project's own.
 pub(super) fn read(files: &Files<'_>, path: &str) -> Option<(Vec<(Requirement, Scope)>, bool)> {
     let text = files.read(path)?;
-    let scope = scope(path);
+    let scope = scope(files, path);
     let local =
         |line: &str| ["-c", "--constraint", "-e", "--editable", ".", "file:"].iter().any(|p| line.starts_with(p));
     let needs_sources = text.lines().any(|line| local(line.trim()));
     Some((parse(&text).into_iter().map(|package| (package, scope.clone())).collect(), needs_sources))
 }
 
-/// Tells the scope by the file's name: `requirements-dev.txt`, `requirements/production.txt`. Other words name a part of
-/// the app, which is installed with it.
-fn scope(path: &str) -> Scope {
-    let stem = split(path).1.rsplit_once('.').map_or("", |(stem, _)| stem);
-    match Scope::of_group(stem) {
+/// Words of a requirements file that is for those who want more than the app needs.
+const OPTIONAL: [&str; 8] = ["all", "contrib", "extra", "extras", "full", "opt", "optional", "optionals"];
+
+/// Names of those who run services, and of services that the catalog does not have or has by another name.
+const PROVIDERS: [&str; 18] = [
+    "amqp",
+    "aws",
+    "azure",
+    "cassandra",
+    "db2",
+    "dynamodb",
+    "elastic",
+    "gcp",
+    "gcs",
+    "milvus",
+    "mongo",
+    "neo4j",
+    "oracle",
+    "pg",
+    "pinecone",
+    "postgresql",
+    "s3",
+    "sqlite",
+];
+
+/// Tells whether a word of a requirements file's name says that it is for those who choose it: who want more than the app needs, or
+/// this service.
+fn is_a_choice(word: &str) -> bool {
+    OPTIONAL.contains(&word) || PROVIDERS.contains(&word) || services().contains_key(word)
+}
+
+/// Tells the scope by the file's name: `requirements-dev.txt`, `requirements/production.txt`. Other words than those that say for
+/// what end it is name a part of the app, which is installed with it.
+fn scope(files: &Files<'_>, path: &str) -> Scope {
+    let stem = split(path).1.rsplit_once('.').map_or("", |(stem, _)| stem).to_ascii_lowercase();
+    let words: Vec<&str> = stem.split(['-', '_', '.']).filter(|word| *word != "requirements").collect();
+    match Scope::of_group(&stem) {
+        Scope::Extra(_) if words.contains(&"integrations") => Scope::Dev,
+        Scope::Extra(_) if words.iter().any(|word| is_a_choice(word)) && !is_alone(files, path) => {
+            Scope::Extra(words.join("-"))
+        }
         Scope::Extra(_) => Scope::Runtime,
         scope => scope,
     }
+}
+
+/// Tells whether no other manifest says what the app of this requirements file needs, so that the file has to.
+fn is_alone(files: &Files<'_>, path: &str) -> bool {
+    let project =
+        |path: &str| split(path).0.strip_suffix("requirements").unwrap_or(split(path).0).trim_end_matches('/').len();
+    let dir = &path[..project(path)];
+    let named = |name: &str| files.has(&join(dir, name));
+    let plain = |other: &str| {
+        let stem = split(other).1.rsplit_once('.').map_or("", |(stem, _)| stem);
+        is_requirements(other)
+            && &other[..project(other)] == dir
+            && matches!(Scope::of_group(stem), Scope::Extra(_) | Scope::Production)
+            && !stem.split(['-', '_', '.']).any(is_a_choice)
+    };
+    !["pyproject.toml", "setup.py", "setup.cfg", "Pipfile"].into_iter().any(named) && !files.all().any(plain)
 }
 
 /// Reads the lines of a requirements file. Of one that a tool compiled from another file, only what that file asked for

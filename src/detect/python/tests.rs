@@ -53,6 +53,28 @@ fn the_name_of_a_requirements_file_says_what_it_is_for() {
 }
 
 #[test]
+fn requirements_for_other_ends_and_for_those_who_choose_them_select_nothing() {
+    let plain = ("requirements.txt", "flask\n");
+    for name in [
+        "requirements-e2e.txt",
+        "requirements/integrations.txt",
+        "requirements-examples.txt",
+        "requirements_all.txt",
+        "optional-requirements.txt",
+        "requirements-postgres.txt",
+    ] {
+        let detection = tree(&[plain, (name, "psycopg\n")]).detect();
+        assert_eq!((found(&detection), selected(&detection).len()), (vec!["postgres"], 0), "{name}");
+        assert_eq!(selected(&tree(&[("requirements/core.txt", "psycopg\n"), plain]).detect()), ["postgres"]);
+    }
+    // Where nothing else says what the app needs, they do.
+    for name in ["requirements-all.txt", "requirements/full.txt"] {
+        let detection = tree(&[(name, "psycopg\n"), ("requirements-dev.txt", "pytest\n")]).detect();
+        assert_eq!(selected(&detection), ["postgres"], "{name}");
+    }
+}
+
+#[test]
 fn pyproject_dependencies_extras_and_groups() {
     let text = r#"
 [build-system]
