@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use super::model::Tree;
-use super::places::{is_side, split};
+use super::places::{split, without_side};
 use crate::diag::{Place, Problem};
 
 /// The manifests of a project that count.
@@ -16,7 +16,7 @@ pub(super) struct Files<'a> {
 impl<'a> Files<'a> {
     /// Takes a tree without its examples, tests and the like.
     pub(super) fn new(tree: &'a dyn Tree) -> Self {
-        let mut paths: Vec<&str> = tree.paths().iter().map(String::as_str).filter(|path| !is_side(path)).collect();
+        let mut paths = without_side(tree.paths().iter().map(String::as_str));
         paths.sort_unstable();
         Self { tree, paths, warnings: RefCell::default() }
     }

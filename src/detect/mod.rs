@@ -57,6 +57,8 @@ pub use moved::moved;
 pub use production::GO_PROGRAM;
 pub use rules::{ServiceRules, catalog_rules};
 
+use crate::catalog::Ecosystem;
+use confidence::Scope;
 use files::Files;
 
 /// Reads the manifests of a project and says what they say.
@@ -88,7 +90,23 @@ pub fn detect(tree: &dyn Tree, rules: &[ServiceRules<'_>]) -> Detection {
     ready.extend(deno::candidates(&files, &deno));
     let mut detection = app::describe(&files, &node, &python, &go, &other, ready);
     declared.extend(compose::declared(&files, &app::own_names(&detection)));
+    take_back_what_is_beside(&files, &mut declared);
     detection.findings = findings::find(&declared, rules);
     detection.warnings = files.into_warnings();
     detection
+}
+
+/// Takes what stands in a module of tests or examples for what development needs. Such a module is the app itself where nothing
+/// else says what the app needs.
+fn take_back_what_is_beside(files: &Files<'_>, declared: &mut [rules::Declared]) {
+    let beside = places::Beside::new(files.all());
+    let says = |one: &rules::Declared| {
+        !matches!(one.ecosystem, Ecosystem::Env | Ecosystem::Compose)
+            && matches!(one.scope, Scope::Runtime | Scope::Production)
+            && !beside.is_in_one(&one.file)
+    };
+    let has_others = declared.iter().any(says);
+    for one in declared.iter_mut().filter(|one| beside.has(&one.file, has_others)) {
+        one.for_tests();
+    }
 }

@@ -50,8 +50,10 @@ pub(super) struct Declared {
 impl Declared {
     /// Takes back what the manifest says of the app, where the manifest is one of tests.
     pub(super) fn for_tests(&mut self) {
-        if matches!(self.scope, Scope::Runtime | Scope::Production) {
-            self.scope = Scope::Dev;
+        match self.scope {
+            Scope::Runtime | Scope::Production => self.scope = Scope::Dev,
+            Scope::Example => self.scope = Scope::Aside("in an example environment beside the app".into()),
+            _ => {}
         }
     }
 }
