@@ -1,6 +1,7 @@
 //! A database within the app as the project's own choice. SQLite needs no service: where the project says that it opens SQLite (the
 //! adapter that database.yml names outside production, the address or the driver of an example environment, the provider of
-//! Prisma), the clients of other databases are options, unless the project starts or names one of these as well.
+//! Prisma) or one of the JVM's (the address in the settings of Spring Boot and its like), the clients of other databases are
+//! options, unless the project starts or names one of these as well.
 
 use super::confidence::{SELECT, Scope};
 use super::decide::{STARTED, about, decision, is_within};
@@ -88,11 +89,19 @@ fn opened(one: &Declared, drivers: &[&str]) -> Option<&'static str> {
             None if ADDRESSES.contains(&variable) || drivers.contains(&variable) => one.name.strip_suffix("://")?,
             None => return None,
         },
+        // The settings of an app of the JVM.
+        (Ecosystem::Env, Scope::Runtime) => one.name.strip_suffix("://")?,
         _ => return None,
     };
     // An address of libSQL or SQLite may be that of a file alone.
     let is_file = said == "file" && one.ecosystem == Ecosystem::Env;
-    (is_file || matches!(said, "sqlite" | "sqlite3" | "jdbcsqlite3" | "pdo_sqlite")).then_some("SQLite")
+    match said {
+        "sqlite" | "sqlite3" | "jdbcsqlite3" | "pdo_sqlite" => Some("SQLite"),
+        "h2" => Some("H2"),
+        "hsqldb" => Some("HSQLDB"),
+        "derby" => Some("Derby"),
+        _ => is_file.then_some("SQLite"),
+    }
 }
 
 /// Returns the directory that a schema of Prisma is about: `packages/db` for `packages/db/prisma/schema/base.prisma`.

@@ -76,7 +76,7 @@ pub fn detect(tree: &dyn Tree, rules: &[ServiceRules<'_>]) -> Detection {
     declared.extend(prisma::declared(&files));
     let (jvm, dotnet, rust, deno) = (jvm::read(&files), dotnet::read(&files), rust::read(&files), deno::read(&files));
     let other = app::Other { ruby: ruby::read(&files), php: php::read(&files), elixir: elixir::read(&files) };
-    declared.extend(jvm::declared(&jvm));
+    declared.extend(jvm::declared(&files, &jvm));
     declared.extend(dotnet::declared(&dotnet));
     declared.extend(rust::declared(&rust));
     declared.extend(deno::declared(&deno));
