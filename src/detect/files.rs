@@ -56,6 +56,11 @@ impl<'a> Files<'a> {
         self.has(path).then(|| self.read(path)).flatten()
     }
 
+    /// Reads a file that a manifest names, wherever it is, if it is there.
+    pub(super) fn read_named(&self, path: &str) -> Option<String> {
+        self.tree.can_be_named(path).then(|| self.read(path)).flatten()
+    }
+
     /// Remembers that a manifest is malformed at a place (line and column from 1).
     pub(super) fn malformed(&self, path: &str, text: &str, line: usize, column: usize, message: &str) {
         let line = line.max(1);

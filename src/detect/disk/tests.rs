@@ -127,3 +127,29 @@ fn a_root_that_is_not_there_is_an_error() {
     let error = DiskTree::open(&dir.path().join("missing")).unwrap_err();
     assert!(error.to_string().starts_with("cannot read the directory `"), "{error}");
 }
+
+#[test]
+fn what_a_manifest_can_name_is_read_and_no_manifest_itself() {
+    let dir = project(&[
+        ("compose.yml", ""),
+        ("infra/db.yml", "a"),
+        ("infra/db.Dockerfile", ""),
+        ("ignored.yml", ""),
+        (".gitignore", "ignored.yml\n"),
+        ("notes.md", ""),
+    ]);
+    std::os::unix::fs::symlink("/etc/hostname", dir.path().join("link.yml")).unwrap();
+    let tree = DiskTree::open(dir.path()).unwrap();
+    assert_eq!(tree.paths(), ["compose.yml"]);
+    for (path, expected) in [
+        ("compose.yml", true),
+        ("infra/db.yml", true),
+        ("infra/db.Dockerfile", true),
+        ("ignored.yml", false),
+        ("notes.md", false),
+        ("link.yml", false),
+        ("gone.yml", false),
+    ] {
+        assert_eq!(tree.can_be_named(path), expected, "{path}");
+    }
+}
