@@ -8,11 +8,8 @@ use super::decide::{STARTED, about, decision, is_within};
 use super::model::Evidence;
 use super::places::split;
 use super::ruby::ADAPTER;
-use super::rules::{Declared, ServiceRules};
+use super::rules::{Declared, RELATIONAL, ServiceRules};
 use crate::catalog::Ecosystem;
-
-/// The kind of services it takes the place of, as the catalog writes it.
-const KIND: &str = "relational database";
 
 /// Variables that hold the address of the app's database.
 const ADDRESSES: [&str; 7] = [
@@ -62,7 +59,7 @@ pub(super) fn opened_instead(
         piece.ecosystem == Ecosystem::Prisma
             || decision(piece).is_some_and(|own| own.weight == STARTED || !for_production(piece))
     };
-    if rules.one_of.is_none_or(|one_of| one_of.kind != KIND) || sure().next().is_none() || sure().any(used) {
+    if rules.one_of.is_none_or(|one_of| one_of.kind != RELATIONAL) || sure().next().is_none() || sure().any(used) {
         return None;
     }
     let choice = choices.iter().find(|choice| sure().all(|piece| is_within(&piece.file, choice.directory)))?;
@@ -71,7 +68,7 @@ pub(super) fn opened_instead(
 
 /// The variables by which the catalog knows the driver of such a service: `DB_CONNECTION` of `DB_CONNECTION=pgsql`.
 fn drivers<'a>(rules: &[ServiceRules<'a>]) -> Vec<&'a str> {
-    let kind = rules.iter().filter(|service| service.one_of.is_some_and(|one_of| one_of.kind == KIND));
+    let kind = rules.iter().filter(|service| service.one_of.is_some_and(|one_of| one_of.kind == RELATIONAL));
     let strong = kind.filter_map(|service| service.detect.get(&Ecosystem::Env)).flat_map(|rules| &rules.strong);
     strong.filter_map(|rule| rule.split_once('=')).map(|(variable, _)| variable).collect()
 }

@@ -34,6 +34,18 @@ pub fn catalog_rules() -> Vec<ServiceRules<'static>> {
         .collect()
 }
 
+/// The kind of the services that a relational database is, as the catalog writes it.
+pub(super) const RELATIONAL: &str = "relational database";
+
+/// Tells whether a word names a relational database: one of the catalog's, or another one or spelling that people use.
+pub(super) fn is_relational(word: &str) -> bool {
+    const OTHERS: [&str; 8] =
+        ["cockroach", "cockroachdb", "oracle", "pg", "pgsql", "postgresql", "sqlite", "sqlserver"];
+    let service = catalog::services().get(word);
+    OTHERS.contains(&word)
+        || service.is_some_and(|service| service.one_of.as_ref().is_some_and(|of| of.kind == RELATIONAL))
+}
+
 /// A package that a manifest declares.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Declared {
@@ -188,18 +200,33 @@ pub(super) fn canonical(ecosystem: Ecosystem, name: &str) -> String {
             let lower = name.to_ascii_lowercase();
             lower.split(['-', '_', '.']).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
         }
-        // https://go.dev/ref/mod#major-version-suffixes
-        Ecosystem::Go => match name.rsplit_once("/v") {
-            Some((module, version)) if !version.is_empty() && version.chars().all(|c| c.is_ascii_digit()) => {
-                module.into()
-            }
-            _ => name.into(),
-        },
+        Ecosystem::Go => go_module(name),
         // https://getcomposer.org/doc/04-schema.md#name
         Ecosystem::Php => name.to_ascii_lowercase(),
         // https://learn.microsoft.com/en-us/nuget/reference/nuspec#id
         Ecosystem::Dotnet => name.to_ascii_lowercase(),
         _ => name.into(),
+    }
+}
+
+/// Returns a Go module without its major version (<https://go.dev/ref/mod#major-version-suffixes>); one of gopkg.in by the
+/// repository that it stands for (<https://labix.org/gopkg.in>).
+fn go_module(name: &str) -> String {
+    let is_number = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+    match name.strip_prefix("gopkg.in/") {
+        Some(rest) => {
+            let package =
+                rest.rsplit_once(".v").filter(|(_, version)| is_number(version)).map_or(rest, |(name, _)| name);
+            if package.contains('/') {
+                format!("github.com/{package}")
+            } else {
+                format!("github.com/go-{package}/{package}")
+            }
+        }
+        None => match name.rsplit_once("/v") {
+            Some((module, version)) if is_number(version) => module.into(),
+            _ => name.into(),
+        },
     }
 }
 
@@ -213,7 +240,18 @@ mod tests {
         assert_eq!(canonical(Ecosystem::Python, "pyramid.mailer"), "pyramid-mailer");
         assert_eq!(canonical(Ecosystem::Go, "github.com/jackc/pgx/v5"), "github.com/jackc/pgx");
         assert_eq!(canonical(Ecosystem::Go, "github.com/acme/vault"), "github.com/acme/vault");
+        assert_eq!(canonical(Ecosystem::Go, "gopkg.in/olivere/elastic.v6"), "github.com/olivere/elastic");
+        assert_eq!(
+            canonical(Ecosystem::Go, "gopkg.in/redis.v5"),
+            canonical(Ecosystem::Go, "github.com/go-redis/redis/v5")
+        );
         assert_eq!(canonical(Ecosystem::Node, "@acme/PG"), "@acme/PG");
+    }
+
+    #[test]
+    fn relational_databases_are_known_by_the_catalog() {
+        assert!(catalog_rules().iter().filter(|rules| is_relational(rules.name)).count() >= 4);
+        assert!(is_relational("postgresql") && !is_relational("api"));
     }
 
     #[test]
