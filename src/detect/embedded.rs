@@ -77,7 +77,7 @@ fn drivers<'a>(rules: &[ServiceRules<'a>]) -> Vec<&'a str> {
 fn opened(one: &Declared, drivers: &[&str]) -> Option<&'static str> {
     let variable = one.extras.first().map(String::as_str).unwrap_or_default();
     let said = match (one.ecosystem, &one.scope) {
-        (Ecosystem::Prisma, _) => one.name.as_str(),
+        (Ecosystem::Prisma, Scope::Runtime) => one.name.as_str(),
         (Ecosystem::Ruby, Scope::Runtime) => one.name.strip_prefix(ADAPTER)?,
         (Ecosystem::Env, Scope::Example) => match one.name.split_once('=') {
             // `django.db.backends.sqlite3`

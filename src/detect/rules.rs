@@ -158,7 +158,9 @@ fn evidence(declared: &Declared, rule: &Rule, service: &str) -> Evidence {
         None => declared.name.clone(),
     };
     let (confidence, what) = match rule.rank {
-        _ if declared.ecosystem == Ecosystem::Prisma => (STRONG, format!("the datasource's provider is {service}")),
+        _ if declared.ecosystem == Ecosystem::Prisma => {
+            (STRONG * declared.scope.factor(), format!("the datasource's provider is {service}"))
+        }
         Rank::Strong if declared.ecosystem == Ecosystem::Compose => {
             (STRONG * declared.scope.factor(), format!("{package} runs {service}"))
         }
