@@ -29,7 +29,7 @@ const NEVER: [&str; 10] = [
 ];
 
 /// Names that can be manifests, or whose mere presence says something (an entry file, a lockfile).
-const NAMES: [&str; 41] = [
+const NAMES: [&str; 44] = [
     "package.json",
     "pnpm-workspace.yaml",
     "package-lock.json",
@@ -47,6 +47,9 @@ const NAMES: [&str; 41] = [
     ".node-version",
     "pyproject.toml",
     "setup.cfg",
+    "setup.py",
+    "environment.yml",
+    "environment.yaml",
     "Pipfile",
     "Pipfile.lock",
     "poetry.lock",
@@ -136,8 +139,23 @@ impl Tree for DiskTree {
     }
 
     fn read(&self, path: &str) -> Option<String> {
-        fsx::read_text(&self.root.join(path), MAX_BYTES).ok().flatten()
+        text(fsx::read(&self.root.join(path), MAX_BYTES).ok().flatten()?)
     }
+}
+
+/// Returns the text of a file in UTF-8, or in UTF-16 where its byte order mark says so, as PowerShell writes it.
+fn text(bytes: Vec<u8>) -> Option<String> {
+    let unit: fn([u8; 2]) -> u16 = match bytes.as_slice() {
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => return String::from_utf8(bytes).ok(),
+    };
+    let pairs = bytes[2..].chunks_exact(2);
+    if !pairs.remainder().is_empty() {
+        return None;
+    }
+    let units: Vec<u16> = pairs.map(|pair| unit([pair[0], pair[1]])).collect();
+    String::from_utf16(&units).ok()
 }
 
 /// Tells whether the walk goes into a directory, or looks at a file.
@@ -163,10 +181,10 @@ fn noted(root: &Path, entry: &DirEntry) -> Option<(String, bool)> {
     (is_manifest || can_be_named(name)).then(|| (path.to_owned(), is_manifest))
 }
 
-/// Tells whether a manifest can name such a file: a compose file includes others and builds from Dockerfiles, whatever they are
-/// called before their ending.
+/// Tells whether a manifest can name such a file: a compose file includes others and builds from Dockerfiles, pyproject.toml takes
+/// its dependencies from a text, whatever they are called before their ending.
 fn can_be_named(name: &str) -> bool {
-    name.ends_with(".yml") || name.ends_with(".yaml") || name.ends_with("ockerfile")
+    [".yml", ".yaml", ".txt", ".in", "ockerfile"].iter().any(|ending| name.ends_with(ending))
 }
 
 /// Tells whether a path is a manifest of one of the readers that know their own.

@@ -39,10 +39,9 @@ impl<'a> Files<'a> {
     /// Reads a file without its byte order mark; one that cannot be read is a warning.
     pub(super) fn read(&self, path: &str) -> Option<String> {
         let Some(mut text) = self.tree.read(path) else {
-            self.warn(
-                Problem::new(format!("cannot read `{path}`"))
-                    .help("It is left out: a manifest is a text file in UTF-8 of at most 1 MiB."),
-            );
+            self.warn(Problem::new(format!("cannot read `{path}`")).help(
+                "It is left out: a manifest is a text file in UTF-8 (or UTF-16 with its mark) of at most 1 MiB.",
+            ));
             return None;
         };
         if text.starts_with('\u{feff}') {

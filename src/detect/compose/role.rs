@@ -59,11 +59,12 @@ const PRODUCTION: [&str; 16] = [
 /// Directories that hold how a project is run, wherever it is kept.
 const RUNS: [&str; 8] = ["docker", ".docker", "compose", "docker-compose", ".devcontainer", "containers", "ops", "etc"];
 /// Files that show that an app is in a directory.
-const MANIFESTS: [&str; 14] = [
+const MANIFESTS: [&str; 15] = [
     "package.json",
     "pyproject.toml",
     "requirements.txt",
     "setup.cfg",
+    "setup.py",
     "Pipfile",
     "go.mod",
     "Gemfile",

@@ -115,7 +115,7 @@ fn links_are_not_followed() {
 fn binary_and_huge_files_are_warnings() {
     let dir = project(&[("go.mod", &"// x\n".repeat(300_000))]);
     std::fs::create_dir(dir.path().join("a")).unwrap();
-    fsx::write(&dir.path().join("a/package.json"), &[0xff, 0xfe, 0]).unwrap();
+    fsx::write(&dir.path().join("a/package.json"), &[0x80, 0xfe, 0]).unwrap();
     let tree = DiskTree::open(dir.path()).unwrap();
     let what: Vec<_> = crate::detect::detect(&tree, &[]).warnings.into_iter().map(|w| w.what).collect();
     assert_eq!(what, ["cannot read `a/package.json`", "cannot read `go.mod`"]);
@@ -152,4 +152,15 @@ fn what_a_manifest_can_name_is_read_and_no_manifest_itself() {
     ] {
         assert_eq!(tree.can_be_named(path), expected, "{path}");
     }
+}
+
+#[test]
+fn texts_in_utf16_are_read_by_their_mark() {
+    let encoded = |mark: [u8; 2], bytes: fn(u16) -> [u8; 2]| {
+        mark.into_iter().chain("é=1".encode_utf16().flat_map(bytes)).collect::<Vec<u8>>()
+    };
+    assert_eq!(text(encoded([0xff, 0xfe], u16::to_le_bytes)).as_deref(), Some("é=1"));
+    assert_eq!(text(encoded([0xfe, 0xff], u16::to_be_bytes)).as_deref(), Some("é=1"));
+    assert_eq!(text("é=1".into()).as_deref(), Some("é=1"));
+    assert_eq!((text(vec![0xff, 0xfe, 0x00, 0xd8]), text(vec![0xff])), (None, None));
 }

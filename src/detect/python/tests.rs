@@ -149,3 +149,18 @@ fn groups_that_are_installed_by_default_are_the_apps() {
     assert_eq!(selected(&pyproject(&poetry("false"))), ["redis"]);
     assert!(selected(&pyproject(&poetry("true"))).is_empty());
 }
+
+#[test]
+fn other_forms_of_python_projects_are_read() {
+    let dynamic = "[project]\nname = 'x'\n[tool.setuptools.dynamic]\ndependencies = {file = ['deps/run.txt']}\n";
+    let extras = "[project]\nname = 'x'\n[project.optional-dependencies]\npostgres = ['psycopg']\ncache = ['redis']\n";
+    for files in [
+        &[("setup.py", "setup(install_requires=['psycopg'])\n")][..],
+        &[("environment.yml", "dependencies:\n  - asyncpg\n")],
+        &[("pyproject.toml", dynamic), ("deps/run.txt", "psycopg\n")],
+        &[("pyproject.toml", extras), ("requirements.txt", "-e .[postgres]\n")],
+        &[("requirements.txt", "-e git+https://example.com/a.git#egg=psycopg\n")],
+    ] {
+        assert_eq!(selected(&tree(files).detect()), ["postgres"], "{files:?}");
+    }
+}
