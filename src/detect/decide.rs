@@ -10,7 +10,8 @@ use super::ruby::ADAPTER;
 use crate::catalog::Ecosystem;
 
 /// Directories that hold how a project is run; what stands in them is about the directory above.
-const ABOUT_THE_PROJECT: [&str; 12] = [
+const ABOUT_THE_PROJECT: [&str; 13] = [
+    ".ddev",
     ".devcontainer",
     ".docker",
     "compose",

@@ -221,6 +221,7 @@ proptest::proptest! {
             "Dockerfile", "Procfile", "Procfile.dev", ".env.example", ".nvmrc", ".python-version", "Gemfile", "a.gemspec", "composer.json",
             "mix.exs", "compose.yml", ".devcontainer/devcontainer.json", "config/database.yml", ".ruby-version", ".tool-versions",
             "artisan", "bin/rails",
+            ".lando.yml", ".ddev/config.yaml",
         ];
         let mut files: Vec<(&str, &str)> = names.iter().map(|name| (*name, text.as_str())).collect();
         files.push(("apps/a/package.json", &object));

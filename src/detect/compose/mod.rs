@@ -5,6 +5,7 @@
 
 mod devcontainer;
 mod image;
+mod local;
 mod role;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -22,18 +23,19 @@ use role::Role;
 /// Tells whether a path is a file that is read here.
 pub(super) fn is_manifest(path: &str) -> bool {
     let name = split(path).1;
-    devcontainer::is_one(path) || role::words(name).is_some() || name.starts_with("Dockerfile.")
+    devcontainer::is_one(path) || local::is_one(path) || role::words(name).is_some() || name.starts_with("Dockerfile.")
 }
 
 /// Tells whether the walk goes into this hidden directory.
 pub(super) fn is_entered(directory: &str) -> bool {
-    directory == ".devcontainer" || directory == ".docker"
+    directory == ".devcontainer" || directory == ".docker" || directory == local::DDEV
 }
 
 /// Returns the images of everything that is started, and where. `own` are the names that the project gives itself.
 pub(super) fn declared(files: &Files<'_>, own: &[String]) -> Vec<Declared> {
     let containers = devcontainer::read(files);
-    let mut declared: Vec<Declared> = containers.iter().flat_map(|container| container.declared.clone()).collect();
+    let mut declared = local::declared(files);
+    declared.extend(containers.iter().flat_map(|container| container.declared.clone()));
     let started: BTreeMap<String, Scope> =
         containers.into_iter().flat_map(|container| container.compose_files).collect();
     let paths = files.all().filter(|path| role::words(split(path).1).is_some());
@@ -63,29 +65,15 @@ struct Compose {
 impl Compose {
     /// Reads a file; one that is malformed is a warning.
     fn read(files: &Files<'_>, path: &str) -> Option<Self> {
-        let text = files.read_named(path)?;
-        let parsed = serde_yaml::from_str::<Value>(&text).and_then(|mut value| {
-            // `<<: *default`
-            value.apply_merge()?;
-            Ok(value)
-        });
-        match parsed {
-            Ok(value) => {
-                let services = plain(&value).get("services").map(plain).and_then(Value::as_mapping).cloned();
-                let paths = included(path, plain(&value).get("include"));
-                let line = text.lines().position(|line| line.starts_with("include:")).map_or(1, |at| at + 1);
-                if services.is_none() && paths.is_empty() {
-                    return None;
-                }
-                let services = services.unwrap_or_default();
-                Some(Self { path: path.into(), services, lines: service_lines(&text), includes: (paths, line) })
-            }
-            Err(error) => {
-                let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
-                files.malformed(path, &text, line, column, &error.to_string());
-                None
-            }
+        let (text, value) = parse(files, path)?;
+        let services = plain(&value).get("services").map(plain).and_then(Value::as_mapping).cloned();
+        let paths = included(path, plain(&value).get("include"));
+        let line = text.lines().position(|line| line.starts_with("include:")).map_or(1, |at| at + 1);
+        if services.is_none() && paths.is_empty() {
+            return None;
         }
+        let services = services.unwrap_or_default();
+        Some(Self { path: path.into(), services, lines: service_lines(&text), includes: (paths, line) })
     }
 
     fn services(&self) -> impl Iterator<Item = (&str, &Mapping)> {
@@ -222,6 +210,24 @@ fn args(value: Option<&Value>) -> dockerfile::Args {
             pairs.map(|(name, value)| (name.to_owned(), image::expanded(value))).collect()
         }
         _ => Vec::new(),
+    }
+}
+
+/// Reads a file as YAML; one that is malformed is a warning.
+fn parse(files: &Files<'_>, path: &str) -> Option<(String, Value)> {
+    let text = files.read_named(path)?;
+    let parsed = serde_yaml::from_str::<Value>(&text).and_then(|mut value| {
+        // `<<: *default`
+        value.apply_merge()?;
+        Ok(value)
+    });
+    match parsed {
+        Ok(value) => Some((text, value)),
+        Err(error) => {
+            let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
+            files.malformed(path, &text, line, column, &error.to_string());
+            None
+        }
     }
 }
 

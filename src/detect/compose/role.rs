@@ -1,5 +1,6 @@
 //! What a compose file is for, told by its name and its place.
 
+use super::local::DDEV;
 use crate::detect::files::Files;
 use crate::detect::places::{join, split};
 
@@ -101,6 +102,9 @@ pub(super) fn words(name: &str) -> Option<Vec<String>> {
 /// Tells what a file is for.
 pub(super) fn of(files: &Files<'_>, path: &str) -> Role {
     let (directory, name) = split(path);
+    if split(directory).1 == DDEV {
+        return Role::Development;
+    }
     let words = words(name).unwrap_or_default();
     let all = |list: &[&str]| !words.is_empty() && words.iter().all(|word| list.contains(&word.as_str()));
     let any = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));

@@ -39,8 +39,10 @@ fn only_manifests_are_noted_and_ignored_places_not_entered() {
 #[test]
 fn manifests_of_every_ecosystem_are_noted_and_real_environments_are_not() {
     let noted = [
+        ".ddev/config.yaml",
         ".devcontainer/devcontainer.json",
         ".env.example",
+        ".lando.yml",
         "Gemfile",
         "apps/web/mix.exs",
         "bin/rails",
