@@ -8,7 +8,7 @@ use super::go::GoModule;
 use super::model::{Detection, Found, Stack};
 use super::node::{self, NodePackage};
 use super::php::{self, PhpPackage};
-use super::places::{join, place};
+use super::places::{is_called_a_tool, join, place};
 use super::python::{self, PythonManifest};
 use super::ruby::{self, RubyManifest};
 use crate::catalog::Ecosystem;
@@ -159,7 +159,15 @@ fn rank(candidate: &Candidate) -> impl Ord + use<> {
         _ => 0,
     };
     let depth = candidate.dir.matches('/').count();
-    (candidate.dev.is_none(), place(&candidate.dir), !candidate.serves, depth, language, candidate.dir.clone())
+    (
+        candidate.dev.is_none(),
+        is_called_a_tool(&candidate.dir),
+        place(&candidate.dir),
+        !candidate.serves,
+        depth,
+        language,
+        candidate.dir.clone(),
+    )
 }
 
 /// Makes a command run in the app's directory, and says which app it is when there are several.

@@ -64,7 +64,7 @@ impl Scope {
 
     /// Tells the scope of a group, an extra or a requirements file by its name.
     pub(super) fn of_group(name: &str) -> Self {
-        const DEV: [&str; 20] = [
+        const DEV: [&str; 29] = [
             "dev",
             "devel",
             "develop",
@@ -83,8 +83,17 @@ impl Scope {
             "doc",
             "docs",
             "documentation",
+            "bench",
             "benchmark",
+            "benchmarks",
             "debug",
+            "e2e",
+            "example",
+            "examples",
+            "integration",
+            "notebook",
+            "notebooks",
+            "tools",
         ];
         // Not `all` and `full`: they collect every option there is.
         const PRODUCTION: [&str; 12] = [
@@ -140,6 +149,7 @@ mod tests {
         assert_eq!(Scope::of_group("backend"), Scope::Production);
         assert_eq!(Scope::of_group("backend-dev"), Scope::Dev);
         assert_eq!(Scope::of_group("postgres"), Scope::Extra("postgres".into()));
+        assert_eq!(Scope::of_group("e2e-api"), Scope::Dev);
         assert_eq!(Scope::of_group("latest"), Scope::Extra("latest".into()));
         assert_eq!(Scope::of_group("all"), Scope::Extra("all".into()));
     }

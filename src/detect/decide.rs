@@ -1,15 +1,17 @@
 //! What decides between several services of one kind: packages say which a project can use, but what its compose file
-//! starts, its database.yml names or its example environment points to is the one it does use. .NET's Aspire is such a file in
+//! starts, its database.yml or the settings of its app name or its example environment points to is the one it does use. .NET's Aspire is such a file in
 //! code: its host has a package for each service that it starts (<https://aspire.dev/integrations/overview/>).
 
 use super::confidence::SELECT;
+use super::jvm::RESOURCES;
 use super::model::Evidence;
 use super::places::split;
 use super::ruby::ADAPTER;
 use crate::catalog::Ecosystem;
 
 /// Directories that hold how a project is run; what stands in them is about the directory above.
-const ABOUT_THE_PROJECT: [&str; 12] = [
+const ABOUT_THE_PROJECT: [&str; 13] = [
+    ".ddev",
     ".devcontainer",
     ".docker",
     "compose",
@@ -54,11 +56,20 @@ pub(super) fn decision(piece: &Evidence) -> Option<Decision<'_>> {
         return None;
     }
     // The host of Aspire stands beside the projects that it starts.
-    let mut directory = if piece.ecosystem == Ecosystem::Dotnet { "" } else { split(&piece.file).0 };
+    let directory = if piece.ecosystem == Ecosystem::Dotnet { "" } else { about(&piece.file) };
+    Some(Decision { directory, weight })
+}
+
+/// Returns the directory that a file is about which says how a project is run: `a` for `a/config/database.yml`.
+pub(super) fn about(file: &str) -> &str {
+    let mut directory = split(file).0;
+    if let Some(module) = directory.strip_suffix(RESOURCES) {
+        return module.trim_end_matches('/');
+    }
     while ABOUT_THE_PROJECT.contains(&split(directory).1) {
         directory = split(directory).0;
     }
-    Some(Decision { directory, weight })
+    directory
 }
 
 /// Tells whether a file lies in a directory (empty for all) or below it.

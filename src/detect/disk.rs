@@ -29,7 +29,7 @@ const NEVER: [&str; 10] = [
 ];
 
 /// Names that can be manifests, or whose mere presence says something (an entry file, a lockfile).
-const NAMES: [&str; 41] = [
+const NAMES: [&str; 44] = [
     "package.json",
     "pnpm-workspace.yaml",
     "package-lock.json",
@@ -47,6 +47,9 @@ const NAMES: [&str; 41] = [
     ".node-version",
     "pyproject.toml",
     "setup.cfg",
+    "setup.py",
+    "environment.yml",
+    "environment.yaml",
     "Pipfile",
     "Pipfile.lock",
     "poetry.lock",
@@ -78,6 +81,8 @@ const NAMES: [&str; 41] = [
 pub struct DiskTree {
     root: PathBuf,
     paths: Vec<String>,
+    /// Files that are no manifests by their name, but can be named by one.
+    others: Vec<String>,
 }
 
 impl DiskTree {
@@ -105,7 +110,7 @@ impl DiskTree {
         walk.run(|| {
             let send = send.clone();
             Box::new(move |entry| {
-                if let Some(path) = entry.ok().and_then(|entry| manifest(root, &entry)) {
+                if let Some(path) = entry.ok().and_then(|entry| noted(root, &entry)) {
                     // The receiver outlives the walk.
                     let _ = send.send(path);
                 }
@@ -113,9 +118,13 @@ impl DiskTree {
             })
         });
         drop(send);
-        let mut paths: Vec<String> = receive.into_iter().collect();
+        let (mut paths, mut others) = (Vec::new(), Vec::new());
+        receive
+            .into_iter()
+            .for_each(|(path, is_manifest)| if is_manifest { &mut paths } else { &mut others }.push(path));
         paths.sort_unstable();
-        Ok(Self { root: root.to_path_buf(), paths })
+        others.sort_unstable();
+        Ok(Self { root: root.to_path_buf(), paths, others })
     }
 }
 
@@ -124,9 +133,29 @@ impl Tree for DiskTree {
         &self.paths
     }
 
-    fn read(&self, path: &str) -> Option<String> {
-        fsx::read_text(&self.root.join(path), MAX_BYTES).ok().flatten()
+    fn can_be_named(&self, path: &str) -> bool {
+        let is_in = |list: &[String]| list.binary_search_by(|known| known.as_str().cmp(path)).is_ok();
+        is_in(&self.paths) || is_in(&self.others)
     }
+
+    fn read(&self, path: &str) -> Option<String> {
+        text(fsx::read(&self.root.join(path), MAX_BYTES).ok().flatten()?)
+    }
+}
+
+/// Returns the text of a file in UTF-8, or in UTF-16 where its byte order mark says so, as PowerShell writes it.
+fn text(bytes: Vec<u8>) -> Option<String> {
+    let unit: fn([u8; 2]) -> u16 = match bytes.as_slice() {
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => return String::from_utf8(bytes).ok(),
+    };
+    let pairs = bytes[2..].chunks_exact(2);
+    if !pairs.remainder().is_empty() {
+        return None;
+    }
+    let units: Vec<u16> = pairs.map(|pair| unit([pair[0], pair[1]])).collect();
+    String::from_utf16(&units).ok()
 }
 
 /// Tells whether the walk goes into a directory, or looks at a file.
@@ -138,8 +167,9 @@ fn is_entered(entry: &DirEntry) -> bool {
     (!name.starts_with('.') || compose::is_entered(&name)) && !NEVER.contains(&name.as_ref())
 }
 
-/// Returns the path of an ordinary file that can be a manifest, relative to the root. A name that is not UTF-8 is none.
-fn manifest(root: &Path, entry: &DirEntry) -> Option<String> {
+/// Returns the path of an ordinary file, relative to the root, that is a manifest by its name (`true`) or can be named by one. A
+/// name that is not UTF-8 is neither.
+fn noted(root: &Path, entry: &DirEntry) -> Option<(String, bool)> {
     if !entry.file_type()?.is_file() {
         return None;
     }
@@ -147,7 +177,14 @@ fn manifest(root: &Path, entry: &DirEntry) -> Option<String> {
     let path = entry.path().strip_prefix(root).ok()?.to_str()?;
     let text = name.ends_with(".txt") || name.ends_with(".in");
     let listed = NAMES.contains(&name) || name.ends_with(".prisma") || (text && is_requirements(path));
-    (listed || is_other(path, name)).then(|| path.to_owned())
+    let is_manifest = listed || is_other(path, name);
+    (is_manifest || can_be_named(name)).then(|| (path.to_owned(), is_manifest))
+}
+
+/// Tells whether a manifest can name such a file: a compose file includes others and builds from Dockerfiles, pyproject.toml takes
+/// its dependencies from a text, whatever they are called before their ending.
+fn can_be_named(name: &str) -> bool {
+    [".yml", ".yaml", ".txt", ".in", "ockerfile"].iter().any(|ending| name.ends_with(ending))
 }
 
 /// Tells whether a path is a manifest of one of the readers that know their own.

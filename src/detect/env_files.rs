@@ -4,17 +4,20 @@
 use super::confidence::Scope;
 use super::files::Files;
 use super::places::split;
-use super::rules::Declared;
+use super::rules::{Declared, is_relational};
 use crate::catalog::Ecosystem;
 
 /// Words that say that a file is an example.
-const EXAMPLE: [&str; 10] =
-    ["example", "examples", "sample", "template", "tmpl", "tpl", "dist", "defaults", "schema", "skeleton"];
+const EXAMPLE: [&str; 11] =
+    ["example", "examples", "sample", "template", "tmpl", "tpl", "dist", "default", "defaults", "schema", "skeleton"];
+
+/// Words that say that a file is an environment: direnv's, that of Cloudflare's Workers (`.dev.vars`).
+const ENVIRONMENT: [&str; 4] = ["env", "envrc", "dotenv", "vars"];
 
 /// Words that may stand beside them: for whom the example is.
 const FOR: [&str; 20] = [
     "",
-    "env",
+    "database",
     "dev",
     "development",
     "local",
@@ -36,18 +39,19 @@ const FOR: [&str; 20] = [
 ];
 
 /// Tells whether a path is an example of an environment file: `.env.example`, `.env.docker.sample`, `env.dist`,
-/// `example.env`.
+/// `example.env`, `.envrc.example`, `.dev.vars.example`.
 pub(super) fn is_manifest(path: &str) -> bool {
     let name = split(path).1;
     // Nearly every file ends here, without a copy of its name.
-    if !name.contains("env") {
+    if !name.contains("env") && !name.contains("vars") {
         return false;
     }
     let name = name.to_ascii_lowercase();
     let words: Vec<&str> = name.split(['.', '-', '_']).collect();
-    words.contains(&"env")
-        && words.iter().any(|word| EXAMPLE.contains(word))
-        && words.iter().all(|word| EXAMPLE.contains(word) || FOR.contains(word))
+    let known =
+        |word: &&str| [&EXAMPLE[..], &ENVIRONMENT, &FOR].iter().any(|list| list.contains(word)) || is_relational(word);
+    let is_environment = |word: &&str| ENVIRONMENT.contains(word) && (*word != "vars" || words.contains(&"dev"));
+    words.iter().any(is_environment) && words.iter().any(|word| EXAMPLE.contains(word)) && words.iter().all(known)
 }
 
 /// Returns the variables that the examples name.
@@ -64,6 +68,9 @@ fn scope(path: &str) -> Scope {
         Scope::Aside("in an example environment for tests".into())
     } else if said("prod") || said("production") || said("staging") {
         Scope::Aside("in an example environment for production".into())
+    } else if let Some(database) = name.split(['.', '-', '_']).find(|word| is_relational(word)) {
+        // One of several, of which a person takes one.
+        Scope::Aside(format!("in an example environment for {database}"))
     } else {
         Scope::Example
     }
@@ -117,8 +124,12 @@ fn driver(value: &str) -> Option<String> {
 /// the service.
 fn scheme(value: &str) -> Option<String> {
     let value = value.trim().trim_start_matches(['"', '\'']);
-    let (scheme, _) = value.split_once("://")?;
-    let scheme = scheme.strip_prefix("jdbc:").unwrap_or(scheme);
+    let value = value.strip_prefix("jdbc:").unwrap_or(value);
+    // A file needs no host: `sqlite:./app.db`, `file:./app.db`.
+    let scheme = match value.split_once(':') {
+        Some((scheme @ ("sqlite" | "file"), _)) => scheme,
+        _ => value.split_once("://")?.0,
+    };
     let plain = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
     if scheme.is_empty() || scheme.len() > 30 || !scheme.chars().all(plain) {
         return None;
@@ -147,6 +158,12 @@ mod tests {
             "example.env",
             ".env-example",
             "docker/sample.env",
+            ".env.default",
+            ".envrc.example",
+            ".dev.vars.example",
+            "database.env.example",
+            "dotenv.example",
+            ".env.mysql.example",
         ] {
             assert!(is_manifest(path), "{path}");
         }
@@ -160,6 +177,10 @@ mod tests {
             "environment.example",
             "env.js",
             ".env.bak",
+            ".dev.vars",
+            ".envrc",
+            "vars.example",
+            "mysql.env",
         ] {
             assert!(!is_manifest(path), "{path}");
         }
@@ -181,7 +202,7 @@ mod tests {
     fn real_environments_and_those_for_tests_or_production_select_nothing() {
         let url = "REDIS_URL=redis://localhost:6379\n";
         assert!(found(&tree(&[(".env", url), (".env.local", url)]).detect()).is_empty());
-        for path in [".env.test.example", ".env.production.example"] {
+        for path in [".env.test.example", ".env.production.example", ".env.mysql.example"] {
             let detection = tree(&[(path, url)]).detect();
             assert_eq!((found(&detection), selected(&detection).len()), (vec!["redis"], 0), "{path}");
         }
@@ -194,6 +215,10 @@ mod tests {
             (" 'jdbc:mysql://a'", Some("mysql://")),
             ("mongodb+srv://a", Some("mongodb+srv://")),
             ("REDISS://a", Some("rediss://")),
+            ("jdbc:sqlite:a.db", Some("sqlite://")),
+            ("file:./a.db?x=http://y", Some("file://")),
+            ("sqlite", None),
+            ("files:a", None),
             ("${X}://a", None),
             ("password", None),
             ("://", None),

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use super::model::Tree;
-use super::places::{is_side, split};
+use super::places::{split, without_side};
 use crate::diag::{Place, Problem};
 
 /// The manifests of a project that count.
@@ -16,7 +16,7 @@ pub(super) struct Files<'a> {
 impl<'a> Files<'a> {
     /// Takes a tree without its examples, tests and the like.
     pub(super) fn new(tree: &'a dyn Tree) -> Self {
-        let mut paths: Vec<&str> = tree.paths().iter().map(String::as_str).filter(|path| !is_side(path)).collect();
+        let mut paths = without_side(tree.paths().iter().map(String::as_str));
         paths.sort_unstable();
         Self { tree, paths, warnings: RefCell::default() }
     }
@@ -39,10 +39,9 @@ impl<'a> Files<'a> {
     /// Reads a file without its byte order mark; one that cannot be read is a warning.
     pub(super) fn read(&self, path: &str) -> Option<String> {
         let Some(mut text) = self.tree.read(path) else {
-            self.warn(
-                Problem::new(format!("cannot read `{path}`"))
-                    .help("It is left out: a manifest is a text file in UTF-8 of at most 1 MiB."),
-            );
+            self.warn(Problem::new(format!("cannot read `{path}`")).help(
+                "It is left out: a manifest is a text file in UTF-8 (or UTF-16 with its mark) of at most 1 MiB.",
+            ));
             return None;
         };
         if text.starts_with('\u{feff}') {
@@ -54,6 +53,11 @@ impl<'a> Files<'a> {
     /// Reads a file if it is there.
     pub(super) fn read_if_there(&self, path: &str) -> Option<String> {
         self.has(path).then(|| self.read(path)).flatten()
+    }
+
+    /// Reads a file that a manifest names, wherever it is, if it is there.
+    pub(super) fn read_named(&self, path: &str) -> Option<String> {
+        self.tree.can_be_named(path).then(|| self.read(path)).flatten()
     }
 
     /// Remembers that a manifest is malformed at a place (line and column from 1).

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::confidence::{ALTERNATIVE, COLLECTION, SELECT};
 use super::decide::{Decision, STARTED, decision, is_within};
+use super::embedded::{choices, opened_instead};
 use super::model::{Evidence, Finding};
 use super::rules::{Declared, Index, ServiceRules};
 use super::switches::switched_off;
@@ -28,7 +29,7 @@ pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Fin
         tidy(pieces);
     }
     let evidence = without_answered_questions(&evidence, rules);
-    let collections = collections(&evidence);
+    let (collections, within) = (collections(&evidence), choices(declared, rules));
     let mut findings: Vec<Finding> = evidence
         .iter()
         .map(|(service, pieces)| {
@@ -36,8 +37,11 @@ pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Fin
             let decided =
                 decided_instead(*service, &evidence, rules).map(|other| (other, ", which the project sets up"));
             let chosen = || chosen_instead(*service, &evidence, rules).map(|other| (other, " in the same manifest"));
-            let option = decided.or_else(chosen).map(|(other, why)| format!("an alternative to {other}{why}"));
-            let option = option
+            let instead = |(other, why): (&str, &str)| format!("an alternative to {other}{why}");
+            let option = decided
+                .map(instead)
+                .or_else(|| opened_instead(pieces, declared, &rules[*service], &within))
+                .or_else(|| chosen().map(instead))
                 .or_else(|| left_out(*service, &evidence, rules))
                 .or_else(|| switched_off(pieces, declared, &rules[*service]))
                 .or_else(|| collected(pieces, &collections));

@@ -18,6 +18,7 @@ mod disk;
 mod dockerfile;
 mod dotnet;
 mod elixir;
+mod embedded;
 mod env_files;
 mod files;
 mod findings;
@@ -56,6 +57,8 @@ pub use moved::moved;
 pub use production::GO_PROGRAM;
 pub use rules::{ServiceRules, catalog_rules};
 
+use crate::catalog::Ecosystem;
+use confidence::Scope;
 use files::Files;
 
 /// Reads the manifests of a project and says what they say.
@@ -73,7 +76,7 @@ pub fn detect(tree: &dyn Tree, rules: &[ServiceRules<'_>]) -> Detection {
     declared.extend(prisma::declared(&files));
     let (jvm, dotnet, rust, deno) = (jvm::read(&files), dotnet::read(&files), rust::read(&files), deno::read(&files));
     let other = app::Other { ruby: ruby::read(&files), php: php::read(&files), elixir: elixir::read(&files) };
-    declared.extend(jvm::declared(&jvm));
+    declared.extend(jvm::declared(&files, &jvm));
     declared.extend(dotnet::declared(&dotnet));
     declared.extend(rust::declared(&rust));
     declared.extend(deno::declared(&deno));
@@ -87,7 +90,23 @@ pub fn detect(tree: &dyn Tree, rules: &[ServiceRules<'_>]) -> Detection {
     ready.extend(deno::candidates(&files, &deno));
     let mut detection = app::describe(&files, &node, &python, &go, &other, ready);
     declared.extend(compose::declared(&files, &app::own_names(&detection)));
+    take_back_what_is_beside(&files, &mut declared);
     detection.findings = findings::find(&declared, rules);
     detection.warnings = files.into_warnings();
     detection
+}
+
+/// Takes what stands in a module of tests or examples for what development needs. Such a module is the app itself where nothing
+/// else says what the app needs.
+fn take_back_what_is_beside(files: &Files<'_>, declared: &mut [rules::Declared]) {
+    let beside = places::Beside::new(files.all());
+    let says = |one: &rules::Declared| {
+        !matches!(one.ecosystem, Ecosystem::Env | Ecosystem::Compose)
+            && matches!(one.scope, Scope::Runtime | Scope::Production)
+            && !beside.is_in_one(&one.file)
+    };
+    let has_others = declared.iter().any(says);
+    for one in declared.iter_mut().filter(|one| beside.has(&one.file, has_others)) {
+        one.for_tests();
+    }
 }

@@ -8,6 +8,11 @@ use crate::diag::Problem;
 pub trait Tree {
     /// Paths of all files that could be manifests, relative to the root, with `/`, sorted.
     fn paths(&self) -> &[String];
+    /// Tells whether a file is there that is read where a manifest names it: every manifest, and whatever a compose file can
+    /// include or build from.
+    fn can_be_named(&self, path: &str) -> bool {
+        self.paths().binary_search_by(|known| known.as_str().cmp(path)).is_ok()
+    }
     /// Reads one of them; `None` when it is not readable as text or too large (1 MiB).
     fn read(&self, path: &str) -> Option<String>;
 }

@@ -1,11 +1,10 @@
 //! Which directories hold the app, and which hold something beside it.
 
+use std::collections::{BTreeSet, HashMap};
+
 /// Directories below the root whose manifests are not the app's: what they declare is somebody's example, test or tool.
-/// `packages` and `apps` are never among them. The whole name counts, never a part of it.
-const SIDE: [&str; 44] = [
-    "__fixtures__",
-    "__mocks__",
-    "__tests__",
+/// `packages` and `apps` are never among them. The whole name counts, without `_` around it (`_examples`, `__tests__`).
+const SIDE: [&str; 41] = [
     "bench",
     "benches",
     "benchmark",
@@ -52,20 +51,178 @@ const SIDE: [&str; 44] = [
 /// Endings of such directories: Nx names the tests of `web` `web-e2e` (<https://nx.dev>).
 const SIDE_ENDINGS: [&str; 2] = ["-e2e", "-tests"];
 
+/// Those of them that are apps, too, where a project keeps its apps: `apps/tools`, `services/template`.
+const APPS_TOO: [&str; 6] = ["sdk", "sdks", "template", "templates", "tool", "tools"];
+
+/// Directories in which a project keeps its apps.
+const APPS: [&str; 3] = ["apps", "services", "microservices"];
+
+/// Those that can be all there is: the app of a project that is a demonstration.
+const ALONE: [&str; 11] = [
+    "boilerplate",
+    "demo",
+    "demos",
+    "example",
+    "playground",
+    "sample",
+    "samples",
+    "sandbox",
+    "starter",
+    "template",
+    "tutorial",
+];
+
+/// Manifests that declare what an app needs.
+const MANIFESTS: [&str; 17] = [
+    "package.json",
+    "pyproject.toml",
+    "requirements.txt",
+    "setup.py",
+    "setup.cfg",
+    "Pipfile",
+    "go.mod",
+    "Gemfile",
+    "gems.rb",
+    "composer.json",
+    "mix.exs",
+    "Cargo.toml",
+    "pom.xml",
+    "build.gradle",
+    "build.gradle.kts",
+    "deno.json",
+    "deno.jsonc",
+];
+
+/// Tells whether a file is one of the manifests that declare what an app needs.
+fn declares(path: &str) -> bool {
+    let name = split(path).1;
+    MANIFESTS.contains(&name) || name.ends_with(".csproj") || name.ends_with(".fsproj")
+}
+
 /// Tells whether a file stands beside the app: in an example, a fixture, a test and the like.
 pub(super) fn is_side(path: &str) -> bool {
-    let Some((directories, _)) = path.rsplit_once('/') else { return false };
-    directories.split('/').any(|directory| {
+    side(path).is_some()
+}
+
+/// Returns the first directory on the way to a file that is beside the app.
+fn side(path: &str) -> Option<&str> {
+    let (directories, _) = path.rsplit_once('/')?;
+    let mut start = 0;
+    for directory in directories.split('/') {
+        let end = start + directory.len();
         let name = directory.to_ascii_lowercase();
-        SIDE.contains(&name.as_str()) || SIDE_ENDINGS.iter().any(|ending| name.ends_with(ending))
-    })
+        let among_apps = APPS.contains(&path[..start].trim_end_matches('/')) && APPS_TOO.contains(&name.as_str());
+        if !among_apps
+            && (SIDE.contains(&name.trim_matches('_')) || SIDE_ENDINGS.iter().any(|ending| name.ends_with(ending)))
+        {
+            return Some(&path[..end]);
+        }
+        start = end + 1;
+    }
+    None
+}
+
+/// Tells whether an app is called like something beside another one (`apps/tools`), which is then more likely the project's.
+pub(super) fn is_called_a_tool(directory: &str) -> bool {
+    APPS_TOO.contains(&split(directory).1.to_ascii_lowercase().as_str())
+}
+
+/// Returns the files that are not beside the app. Where no manifest lies elsewhere, a directory that has a manifest itself is
+/// the app whatever it is called (`demo/pom.xml`), unless it holds tests or documents.
+pub(super) fn without_side<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let paths: Vec<&str> = paths.collect();
+    if paths.iter().any(|path| declares(path) && !is_side(path)) {
+        return paths.into_iter().filter(|path| !is_side(path)).collect();
+    }
+    let is_app = |directory: &str| {
+        ALONE.contains(&split(directory).1.to_ascii_lowercase().as_str())
+            && paths.iter().any(|path| declares(path) && split(path).0 == directory)
+    };
+    let kept = |path: &&str| match side(path) {
+        Some(directory) => is_app(directory) && !is_side(&path[directory.len() + 1..]),
+        None => true,
+    };
+    paths.iter().copied().filter(kept).collect()
+}
+
+/// Words with which the name of a directory begins or ends that holds an example: `demo-app`, `playground-go`.
+const EXAMPLES: [&str; 8] = ["demo", "demos", "example", "examples", "playground", "playgrounds", "sample", "samples"];
+
+/// Words with which the name of a directory begins or ends that holds tests: `load-test`, `e2e-test`.
+const TESTS: [&str; 7] = ["bench", "benchmark", "benchmarks", "e2e", "fixtures", "test", "tests"];
+
+/// Directories of tests with a name of their own.
+const TEST_TOOLS: [&str; 6] = ["cypress", "k6", "loadtest", "loadtests", "playwright", "testapp"];
+
+/// Modules beside the app by a word of their name. What they declare is for development.
+pub(super) struct Beside<'a> {
+    /// The directories in which something is kept, each with those directly in it.
+    below: HashMap<&'a str, BTreeSet<&'a str>>,
+    /// Whether a manifest below the root is not in such a module.
+    has_others: bool,
+}
+
+impl<'a> Beside<'a> {
+    /// Takes the files of a project, without those that are beside the app anyway.
+    pub(super) fn new(paths: impl Iterator<Item = &'a str>) -> Self {
+        let mut beside = Self { below: HashMap::new(), has_others: false };
+        let paths: Vec<&str> = paths.collect();
+        for path in &paths {
+            for (at, _) in path.match_indices('/') {
+                let (above, name) = split(&path[..at]);
+                beside.below.entry(above).or_default().insert(name);
+            }
+        }
+        beside.has_others = paths.iter().any(|path| path.contains('/') && declares(path) && !beside.is_in_one(path));
+        beside
+    }
+
+    /// Tells whether a file is in a module beside the app. `has_others` tells whether something outside of them says what the
+    /// app needs; without it, and without a manifest elsewhere, such a module is the app.
+    pub(super) fn has(&self, path: &str, has_others: bool) -> bool {
+        (self.has_others || has_others) && self.is_in_one(path)
+    }
+
+    /// Tells whether a directory on the way to a file has such a name.
+    pub(super) fn is_in_one(&self, path: &str) -> bool {
+        path.match_indices('/').any(|(at, _)| {
+            let (above, name) = split(&path[..at]);
+            let lower = name.to_ascii_lowercase();
+            let words: Vec<&str> = lower.split(['-', '_', '.']).filter(|word| !word.is_empty()).collect();
+            match words.as_slice() {
+                [word] => TEST_TOOLS.contains(word),
+                [first, .., last] => {
+                    [first, last].iter().any(|word| TESTS.contains(word))
+                        || (EXAMPLES.contains(first) && !self.is_prefix(above, first))
+                        || (EXAMPLES.contains(last) && !self.is_suffix(above, last))
+                }
+                [] => false,
+            }
+        })
+    }
+
+    /// Tells whether a word is the project's own name for its modules: `demo-api` beside `demo-web`.
+    fn is_prefix(&self, above: &str, word: &str) -> bool {
+        self.is_shared(above, |name| name.starts_with(word) && name.len() > word.len())
+    }
+
+    fn is_suffix(&self, above: &str, word: &str) -> bool {
+        self.is_shared(above, |name| name.ends_with(word) && name.len() > word.len())
+    }
+
+    fn is_shared(&self, above: &str, shares: impl Fn(&str) -> bool) -> bool {
+        let Some(names) = self.below.get(above) else { return false };
+        let sharing = names.iter().filter(|name| shares(&name.to_ascii_lowercase())).count();
+        sharing >= 2 && sharing * 2 >= names.len()
+    }
 }
 
 /// Tells whether a directory is that of a module of tests, by the words of its name: `test-support`, `shop-it`, `load-tests`.
 pub(super) fn is_of_tests(directory: &str) -> bool {
-    const WORDS: [&str; 9] = ["test", "tests", "testing", "testkit", "testlib", "it", "jmh", "benchmark", "benchmarks"];
+    const WORDS: [&str; 8] = ["test", "tests", "testing", "testkit", "testlib", "jmh", "benchmark", "benchmarks"];
     let name = split(directory).1.to_ascii_lowercase();
-    name.split(['-', '_', '.']).any(|word| WORDS.contains(&word))
+    // `it-portal` is an app.
+    name.split(['-', '_', '.']).any(|word| WORDS.contains(&word)) || name.ends_with("-it") || name.ends_with("_it")
 }
 
 /// Splits a path into its directory (empty for the root) and its file name.
@@ -103,7 +260,40 @@ mod tests {
         {
             assert!(!is_side(app), "{app}");
         }
-        assert!(["shop-test-support", "a/it", "load_tests"].iter().all(|dir| is_of_tests(dir)));
-        assert!(["", "contest", "tests/api", "audit"].iter().all(|dir| !is_of_tests(dir)));
+        assert!(["shop-test-support", "a/shop-it", "load_tests"].iter().all(|dir| is_of_tests(dir)));
+        assert!(["", "contest", "tests/api", "audit", "it-portal", "it"].iter().all(|dir| !is_of_tests(dir)));
+    }
+
+    #[test]
+    fn a_place_by_its_name_is_the_app_where_nothing_else_is() {
+        let kept = |paths: &[&'static str]| without_side(paths.iter().copied());
+        assert_eq!(kept(&["demo/pom.xml", "demo/src/test/pom.xml", "compose.yml"]), ["demo/pom.xml", "compose.yml"]);
+        assert_eq!(kept(&["demo/pom.xml", "app/pom.xml"]), ["app/pom.xml"]);
+        assert!(kept(&["examples/a/pom.xml", "docs/package.json", "tests/go.mod"]).is_empty());
+        assert_eq!(kept(&["apps/tools/package.json", "package.json"]).len(), 2);
+        assert_eq!(kept(&["apps/docs/package.json", "packages/tools/package.json", "package.json"]), ["package.json"]);
+        assert_eq!(kept(&["_examples/go.mod", "go.mod", "__tests__/go.mod"]), ["go.mod"]);
+    }
+
+    #[test]
+    fn modules_beside_the_app_are_told_by_the_first_or_last_word() {
+        let app = "app/go.mod";
+        for module in [
+            "integration-test/go.mod",
+            "e2e-test/a/go.mod",
+            "test_app/go.mod",
+            "apps/sample-app/go.mod",
+            "playground-go/go.mod",
+            "cypress/package.json",
+            "Shop.Tests/Shop.Tests.csproj",
+        ] {
+            assert!(Beside::new([app, module].into_iter()).has(module, false), "{module}");
+            assert!(!Beside::new([module].into_iter()).has(module, false), "{module}");
+        }
+        for module in ["latest-news/go.mod", "my-demo-app/go.mod", "testament/go.mod", "it-portal/pom.xml"] {
+            assert!(!Beside::new([app, module].into_iter()).has(module, true), "{module}");
+        }
+        let named = ["demo-api/go.mod", "demo-web/go.mod", "docker/compose.yml"];
+        assert!(!Beside::new(named.into_iter()).has(named[0], true), "the name of the project");
     }
 }

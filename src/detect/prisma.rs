@@ -1,15 +1,38 @@
 //! Prisma: the `provider` of the `datasource` block, in any `*.prisma` file.
 
 use super::confidence::Scope;
+use super::decide::is_within;
 use super::files::Files;
-use super::rules::Declared;
+use super::places::split;
+use super::rules::{Declared, is_relational};
 use crate::catalog::Ecosystem;
 
 /// Returns the providers of all datasources. A generator's provider names a code generator, so only datasource blocks count
 /// (<https://www.prisma.io/docs/orm/reference/prisma-schema-reference#datasource>).
 pub(super) fn declared(files: &Files<'_>) -> Vec<Declared> {
     let schemas = files.all().filter(|path| path.ends_with(".prisma"));
-    schemas.filter_map(|path| files.read(path).map(|text| (path, text))).flat_map(|(p, t)| providers(p, &t)).collect()
+    let mut found: Vec<Declared> = schemas
+        .filter_map(|path| files.read(path).map(|text| (path, text)))
+        .flat_map(|(path, text)| providers(path, &text))
+        .collect();
+    // A schema in a place named after a database is one of several that the unnamed one above it can be swapped for.
+    let plain: Vec<String> =
+        found.iter().filter(|one| named_after(&one.file).is_none()).map(|one| split(&one.file).0.to_owned()).collect();
+    for one in &mut found {
+        let Some(database) = named_after(&one.file) else { continue };
+        if plain.iter().any(|above| is_within(&one.file, above)) {
+            one.scope = Scope::Aside(format!("in a schema for {database}"));
+        }
+    }
+    found
+}
+
+/// Returns the relational database that a schema's file or its directory is named after: `prisma/mysql/schema.prisma`,
+/// `schema.sqlite.prisma`.
+fn named_after(path: &str) -> Option<&str> {
+    let (directory, name) = split(path);
+    let words = name.split(['.', '-', '_']).chain(split(directory).1.split(['-', '_']));
+    words.into_iter().find(|word| is_relational(word))
 }
 
 fn providers(path: &str, text: &str) -> Vec<Declared> {
@@ -49,7 +72,7 @@ fn provider(code: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use crate::detect::testing::{found, tree};
+    use crate::detect::testing::{found, selected, tree};
 
     #[test]
     fn the_datasource_counts_wherever_the_schema_is() {
@@ -65,6 +88,28 @@ mod tests {
     fn a_provider_from_the_environment_or_sqlite_says_nothing() {
         let schema = "datasource db {\n  provider = env(\"DB\")\n}\ndatasource two { provider = \"sqlite\" }\n";
         assert!(tree(&[("prisma/schema.prisma", schema)]).detect().findings.is_empty());
+    }
+
+    #[test]
+    fn a_schema_for_another_database_is_an_option_beside_the_plain_one() {
+        let schema = |provider: &str| format!("datasource db {{ provider = \"{provider}\" }}");
+        let (pg, mysql) = (schema("postgresql"), schema("mysql"));
+        for named in ["prisma/mysql/schema.prisma", "prisma/schema.mysql.prisma"] {
+            let detection = tree(&[("prisma/schema.prisma", &pg), (named, &mysql)]).detect();
+            assert_eq!(
+                (found(&detection), selected(&detection)),
+                (vec!["mysql", "postgres"], vec!["postgres"]),
+                "{named}"
+            );
+            let note = &detection.findings[1].evidence[0].note;
+            assert_eq!(note, "the datasource's provider is mysql, in a schema for mysql");
+            assert_eq!(selected(&tree(&[(named, &mysql)]).detect()), ["mysql"], "{named}");
+        }
+        let elsewhere = [("a/prisma/schema.prisma", pg.as_str()), ("b/mysql/schema.prisma", &mysql)];
+        assert_eq!(selected(&tree(&elsewhere).detect()), ["mysql", "postgres"]);
+        let sqlite = schema("sqlite");
+        let files = [("prisma/schema.prisma", sqlite.as_str()), ("prisma/postgres/schema.prisma", &pg)];
+        assert!(selected(&tree(&files).detect()).is_empty());
     }
 
     #[test]

@@ -37,6 +37,18 @@ pub fn catalog_rules() -> Vec<ServiceRules<'static>> {
         .collect()
 }
 
+/// The kind of the services that a relational database is, as the catalog writes it.
+pub(super) const RELATIONAL: &str = "relational database";
+
+/// Tells whether a word names a relational database: one of the catalog's, or another one or spelling that people use.
+pub(super) fn is_relational(word: &str) -> bool {
+    const OTHERS: [&str; 8] =
+        ["cockroach", "cockroachdb", "oracle", "pg", "pgsql", "postgresql", "sqlite", "sqlserver"];
+    let service = catalog::services().get(word);
+    OTHERS.contains(&word)
+        || service.is_some_and(|service| service.one_of.as_ref().is_some_and(|of| of.kind == RELATIONAL))
+}
+
 /// A package that a manifest declares.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Declared {
@@ -53,8 +65,10 @@ pub(super) struct Declared {
 impl Declared {
     /// Takes back what the manifest says of the app, where the manifest is one of tests.
     pub(super) fn for_tests(&mut self) {
-        if matches!(self.scope, Scope::Runtime | Scope::Production) {
-            self.scope = Scope::Dev;
+        match self.scope {
+            Scope::Runtime | Scope::Production => self.scope = Scope::Dev,
+            Scope::Example => self.scope = Scope::Aside("in an example environment beside the app".into()),
+            _ => {}
         }
     }
 }
@@ -147,7 +161,9 @@ fn evidence(declared: &Declared, rule: &Rule, service: &str) -> Evidence {
         None => declared.name.clone(),
     };
     let (confidence, what) = match rule.rank {
-        _ if declared.ecosystem == Ecosystem::Prisma => (STRONG, format!("the datasource's provider is {service}")),
+        _ if declared.ecosystem == Ecosystem::Prisma => {
+            (STRONG * declared.scope.factor(), format!("the datasource's provider is {service}"))
+        }
         Rank::Strong if declared.ecosystem == Ecosystem::Compose => {
             (STRONG * declared.scope.factor(), format!("{package} runs {service}"))
         }
@@ -190,18 +206,33 @@ pub(super) fn canonical(ecosystem: Ecosystem, name: &str) -> String {
             let lower = name.to_ascii_lowercase();
             lower.split(['-', '_', '.']).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
         }
-        // https://go.dev/ref/mod#major-version-suffixes
-        Ecosystem::Go => match name.rsplit_once("/v") {
-            Some((module, version)) if !version.is_empty() && version.chars().all(|c| c.is_ascii_digit()) => {
-                module.into()
-            }
-            _ => name.into(),
-        },
+        Ecosystem::Go => go_module(name),
         // https://getcomposer.org/doc/04-schema.md#name
         Ecosystem::Php => name.to_ascii_lowercase(),
         // https://learn.microsoft.com/en-us/nuget/reference/nuspec#id
         Ecosystem::Dotnet => name.to_ascii_lowercase(),
         _ => name.into(),
+    }
+}
+
+/// Returns a Go module without its major version (<https://go.dev/ref/mod#major-version-suffixes>); one of gopkg.in by the
+/// repository that it stands for (<https://labix.org/gopkg.in>).
+fn go_module(name: &str) -> String {
+    let is_number = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+    match name.strip_prefix("gopkg.in/") {
+        Some(rest) => {
+            let package =
+                rest.rsplit_once(".v").filter(|(_, version)| is_number(version)).map_or(rest, |(name, _)| name);
+            if package.contains('/') {
+                format!("github.com/{package}")
+            } else {
+                format!("github.com/go-{package}/{package}")
+            }
+        }
+        None => match name.rsplit_once("/v") {
+            Some((module, version)) if is_number(version) => module.into(),
+            _ => name.into(),
+        },
     }
 }
 
@@ -215,7 +246,18 @@ mod tests {
         assert_eq!(canonical(Ecosystem::Python, "pyramid.mailer"), "pyramid-mailer");
         assert_eq!(canonical(Ecosystem::Go, "github.com/jackc/pgx/v5"), "github.com/jackc/pgx");
         assert_eq!(canonical(Ecosystem::Go, "github.com/acme/vault"), "github.com/acme/vault");
+        assert_eq!(canonical(Ecosystem::Go, "gopkg.in/olivere/elastic.v6"), "github.com/olivere/elastic");
+        assert_eq!(
+            canonical(Ecosystem::Go, "gopkg.in/redis.v5"),
+            canonical(Ecosystem::Go, "github.com/go-redis/redis/v5")
+        );
         assert_eq!(canonical(Ecosystem::Node, "@acme/PG"), "@acme/PG");
+    }
+
+    #[test]
+    fn relational_databases_are_known_by_the_catalog() {
+        assert!(catalog_rules().iter().filter(|rules| is_relational(rules.name)).count() >= 4);
+        assert!(is_relational("postgresql") && !is_relational("api"));
     }
 
     #[test]
@@ -223,10 +265,10 @@ mod tests {
         let mut sure: HashMap<(Ecosystem, String), &str> = HashMap::new();
         for service in catalog_rules() {
             for (ecosystem, rules) in service.detect {
-                for name in &rules.strong {
+                for name in rules.strong.iter().chain(&rules.tests) {
                     let other = sure.insert((*ecosystem, canonical(*ecosystem, name)), service.name);
                     assert_eq!(other, None, "{ecosystem:?} {name}: {}", service.name);
-                    assert!(!rules.weak.contains(name) && !rules.tests.contains(name), "{ecosystem:?} {name}");
+                    assert!(!rules.weak.contains(name), "{ecosystem:?} {name}");
                 }
             }
         }

@@ -220,10 +220,11 @@ proptest::proptest! {
         let text: String = pieces.iter().map(|piece| PIECES[*piece]).collect::<String>() + &any;
         let object = format!("{{\"scripts\": {{\"dev\": {}}}, \"engines\": {{\"node\": {0}}}}}", serde_json::Value::from(text.as_str()));
         let names = [
-            "package.json", "pnpm-workspace.yaml", "pyproject.toml", "Pipfile", "setup.cfg", "requirements.txt", "go.mod", "a.prisma",
+            "package.json", "pnpm-workspace.yaml", "pyproject.toml", "Pipfile", "setup.cfg", "setup.py", "environment.yml", "requirements.txt", "go.mod", "a.prisma",
             "Dockerfile", "Procfile", "Procfile.dev", ".env.example", ".nvmrc", ".python-version", "Gemfile", "a.gemspec", "composer.json",
             "mix.exs", "compose.yml", ".devcontainer/devcontainer.json", "config/database.yml", ".ruby-version", ".tool-versions",
             "artisan", "bin/rails",
+            ".lando.yml", ".ddev/config.yaml",
         ];
         let mut files: Vec<(&str, &str)> = names.iter().map(|name| (*name, text.as_str())).collect();
         files.push(("apps/a/package.json", &object));

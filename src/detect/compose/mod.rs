@@ -5,9 +5,10 @@
 
 mod devcontainer;
 mod image;
+mod local;
 mod role;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_yaml::{Mapping, Value};
 
@@ -22,18 +23,19 @@ use role::Role;
 /// Tells whether a path is a file that is read here.
 pub(super) fn is_manifest(path: &str) -> bool {
     let name = split(path).1;
-    devcontainer::is_one(path) || role::words(name).is_some() || name.starts_with("Dockerfile.")
+    devcontainer::is_one(path) || local::is_one(path) || role::words(name).is_some() || name.starts_with("Dockerfile.")
 }
 
 /// Tells whether the walk goes into this hidden directory.
 pub(super) fn is_entered(directory: &str) -> bool {
-    directory == ".devcontainer" || directory == ".docker"
+    directory == ".devcontainer" || directory == ".docker" || directory == local::DDEV
 }
 
 /// Returns the images of everything that is started, and where. `own` are the names that the project gives itself.
 pub(super) fn declared(files: &Files<'_>, own: &[String]) -> Vec<Declared> {
     let containers = devcontainer::read(files);
-    let mut declared: Vec<Declared> = containers.iter().flat_map(|container| container.declared.clone()).collect();
+    let mut declared = local::declared(files);
+    declared.extend(containers.iter().flat_map(|container| container.declared.clone()));
     let started: BTreeMap<String, Scope> =
         containers.into_iter().flat_map(|container| container.compose_files).collect();
     let paths = files.all().filter(|path| role::words(split(path).1).is_some());
@@ -45,38 +47,33 @@ pub(super) fn declared(files: &Files<'_>, own: &[String]) -> Vec<Declared> {
             None => role::of(files, path),
         };
         declared.extend(compose.declared(files, &role, own));
+        declared.extend(compose.declared_by_included(files, &role, own));
     }
     declared
 }
 
 /// One compose file.
-struct Compose<'a> {
-    path: &'a str,
+struct Compose {
+    path: String,
     services: Mapping,
     /// Where each service is in the file.
     lines: HashMap<String, usize>,
+    /// Paths of the files that it includes, and where it does.
+    includes: (Vec<String>, usize),
 }
 
-impl<'a> Compose<'a> {
+impl Compose {
     /// Reads a file; one that is malformed is a warning.
-    fn read(files: &Files<'_>, path: &'a str) -> Option<Self> {
-        let text = files.read(path)?;
-        let parsed = serde_yaml::from_str::<Value>(&text).and_then(|mut value| {
-            // `<<: *default`
-            value.apply_merge()?;
-            Ok(value)
-        });
-        match parsed {
-            Ok(value) => {
-                let services = plain(&value).get("services").map(plain).and_then(Value::as_mapping).cloned()?;
-                Some(Self { path, services, lines: service_lines(&text) })
-            }
-            Err(error) => {
-                let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
-                files.malformed(path, &text, line, column, &error.to_string());
-                None
-            }
+    fn read(files: &Files<'_>, path: &str) -> Option<Self> {
+        let (text, value) = parse(files, path)?;
+        let services = plain(&value).get("services").map(plain).and_then(Value::as_mapping).cloned();
+        let paths = included(path, plain(&value).get("include"));
+        let line = text.lines().position(|line| line.starts_with("include:")).map_or(1, |at| at + 1);
+        if services.is_none() && paths.is_empty() {
+            return None;
         }
+        let services = services.unwrap_or_default();
+        Some(Self { path: path.into(), services, lines: service_lines(&text), includes: (paths, line) })
     }
 
     fn services(&self) -> impl Iterator<Item = (&str, &Mapping)> {
@@ -100,9 +97,29 @@ impl<'a> Compose<'a> {
                     name: image::canonical(&image),
                     extras: vec![image],
                     scope: scope.clone(),
-                    file: self.path.into(),
+                    file: self.path.clone(),
                 });
             }
+        }
+        out
+    }
+
+    /// Returns what the files declare that this one includes, and those that they include in turn
+    /// (<https://docs.docker.com/reference/compose-file/include/>). All of it is said to stand where this file includes it, as it
+    /// is this file that decides.
+    fn declared_by_included(&self, files: &Files<'_>, role: &Role, own: &[String]) -> Vec<Declared> {
+        let mut known: BTreeSet<String> = BTreeSet::from([self.path.clone()]);
+        let mut open = self.includes.0.clone();
+        let mut out = Vec::new();
+        while let Some(path) = open.pop() {
+            let Some(compose) =
+                Some(path).filter(|path| known.insert(path.clone())).and_then(|path| Self::read(files, &path))
+            else {
+                continue;
+            };
+            let declared = compose.declared(files, role, own).into_iter();
+            out.extend(declared.map(|one| Declared { file: self.path.clone(), line: self.includes.1, ..one }));
+            open.extend(compose.includes.0);
         }
         out
     }
@@ -119,22 +136,98 @@ impl<'a> Compose<'a> {
         self.services().any(|(_, service)| product(service)) && !self.services().any(|(_, service)| developed(service))
     }
 
-    /// Returns the images of a service as they are written: its own, and what the Dockerfile it is built from starts with.
+    /// Returns the images of a service as they are written: its own, else that of the service in another file which it extends,
+    /// and what the Dockerfile it is built from starts with.
     fn images(&self, files: &Files<'_>, service: &Mapping) -> Vec<String> {
         let mut images: Vec<String> = Vec::new();
         images.extend(service.get("image").map(plain).and_then(Value::as_str).map(image::expanded));
-        let Some(build) = service.get("build").map(plain) else { return images };
+        if let Some(build) = service.get("build").map(plain) {
+            images.extend(self.built_from(files, build));
+        }
+        if images.is_empty() { self.extended(files, service, MAX_DEPTH) } else { images }
+    }
+
+    /// Returns the images of the service in another file that a service extends
+    /// (<https://docs.docker.com/reference/compose-file/services/#extends>), through at most `depth` files.
+    fn extended(&self, files: &Files<'_>, service: &Mapping, depth: usize) -> Vec<String> {
+        let extends = service.get("extends").map(plain);
+        let text = |key: &str| extends.and_then(|extends| extends.get(key)).map(plain).and_then(Value::as_str);
+        let other = || {
+            let file = place(split(&self.path).0, &image::expanded(text("file")?))?;
+            let compose = Self::read(files, &file)?;
+            let service = compose.services.get(text("service")?).map(plain)?.as_mapping()?.clone();
+            Some((compose, service))
+        };
+        let Some((compose, service)) = (depth > 0).then(other).flatten() else { return Vec::new() };
+        if service.get("extends").is_some() && service.get("image").is_none() && service.get("build").is_none() {
+            return compose.extended(files, &service, depth - 1);
+        }
+        compose.images(files, &service)
+    }
+
+    /// Returns the image that a build starts with.
+    fn built_from(&self, files: &Files<'_>, build: &Value) -> Option<String> {
         let text = |key: &str| build.get(key).map(plain).and_then(Value::as_str);
+        let (target, args) = (text("target").map(image::expanded), args(build.get("args").map(plain)));
+        let base = |dockerfile: &str| dockerfile::base(dockerfile, target.as_deref(), &args);
         if let Some(dockerfile) = text("dockerfile_inline") {
-            images.extend(dockerfile::base(dockerfile));
-            return images;
+            return base(dockerfile);
         }
         let context = build.as_str().or_else(|| text("context")).unwrap_or(".");
         let file = image::expanded(text("dockerfile").unwrap_or("Dockerfile"));
-        let directory = split(self.path).0;
+        let directory = split(&self.path).0;
         let file = place(directory, &image::expanded(context)).and_then(|context| place(&context, &file));
-        images.extend(file.and_then(|file| files.read_if_there(&file)).and_then(|text| dockerfile::base(&text)));
-        images
+        file.and_then(|file| files.read_named(&file)).and_then(|text| base(&text))
+    }
+}
+
+/// How many files a service is looked for in that extends another one; a cycle ends there.
+const MAX_DEPTH: usize = 8;
+
+/// Returns the paths of `include`, written as `- a.yml`, `- path: a.yml` or `- path: [a.yml, b.yml]`, from the project's root.
+fn included(path: &str, include: Option<&Value>) -> Vec<String> {
+    let texts = |value: &Value| -> Vec<String> {
+        match plain(value) {
+            Value::String(text) => vec![text.clone()],
+            Value::Sequence(values) => values.iter().filter_map(|v| plain(v).as_str()).map(str::to_owned).collect(),
+            _ => Vec::new(),
+        }
+    };
+    let entries = include.map(plain).and_then(Value::as_sequence).into_iter().flatten();
+    let paths = entries.flat_map(|entry| plain(entry).get("path").map_or_else(|| texts(entry), texts));
+    paths.filter_map(|text| place(split(path).0, &image::expanded(&text))).collect()
+}
+
+/// Reads the arguments of a build: a mapping, or a list of `NAME=value`.
+fn args(value: Option<&Value>) -> dockerfile::Args {
+    let text = |value: &Value| value.as_str().map(image::expanded);
+    match value {
+        Some(Value::Mapping(map)) => {
+            map.iter().filter_map(|(name, value)| Some((name.as_str()?.to_owned(), text(plain(value))?))).collect()
+        }
+        Some(Value::Sequence(list)) => {
+            let pairs = list.iter().filter_map(Value::as_str).filter_map(|entry| entry.split_once('='));
+            pairs.map(|(name, value)| (name.to_owned(), image::expanded(value))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Reads a file as YAML; one that is malformed is a warning.
+fn parse(files: &Files<'_>, path: &str) -> Option<(String, Value)> {
+    let text = files.read_named(path)?;
+    let parsed = serde_yaml::from_str::<Value>(&text).and_then(|mut value| {
+        // `<<: *default`
+        value.apply_merge()?;
+        Ok(value)
+    });
+    match parsed {
+        Ok(value) => Some((text, value)),
+        Err(error) => {
+            let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
+            files.malformed(path, &text, line, column, &error.to_string());
+            None
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a compose file is for, told by its name and its place.
 
+use super::local::DDEV;
 use crate::detect::files::Files;
 use crate::detect::places::{join, split};
 
@@ -59,11 +60,12 @@ const PRODUCTION: [&str; 16] = [
 /// Directories that hold how a project is run, wherever it is kept.
 const RUNS: [&str; 8] = ["docker", ".docker", "compose", "docker-compose", ".devcontainer", "containers", "ops", "etc"];
 /// Files that show that an app is in a directory.
-const MANIFESTS: [&str; 14] = [
+const MANIFESTS: [&str; 15] = [
     "package.json",
     "pyproject.toml",
     "requirements.txt",
     "setup.cfg",
+    "setup.py",
     "Pipfile",
     "go.mod",
     "Gemfile",
@@ -100,6 +102,9 @@ pub(super) fn words(name: &str) -> Option<Vec<String>> {
 /// Tells what a file is for.
 pub(super) fn of(files: &Files<'_>, path: &str) -> Role {
     let (directory, name) = split(path);
+    if split(directory).1 == DDEV {
+        return Role::Development;
+    }
     let words = words(name).unwrap_or_default();
     let all = |list: &[&str]| !words.is_empty() && words.iter().all(|word| list.contains(&word.as_str()));
     let any = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));

@@ -157,3 +157,51 @@ fn copies_on_other_registries_are_known_by_the_end_of_their_names() {
         assert_eq!(selected(&tree(&[("compose.yml", &compose)]).detect()), expected, "{image}");
     }
 }
+
+#[test]
+fn included_files_are_the_includers() {
+    let main =
+        "name: shop\ninclude:\n  - infra/db.yml\n  - path: [docker/cache/compose.yml, gone.yml, ../../out.yml]\n";
+    let db = "include: [../compose.yml, more.yaml]\nservices:\n  db: {image: mysql}\n";
+    let cache = "services:\n  cache: {image: redis}\n  queue: {image: rabbitmq, profiles: [x]}\n";
+    let files = [
+        ("compose.yml", main),
+        ("infra/db.yml", db),
+        ("infra/more.yaml", "services:\n  bus: {build: {dockerfile_inline: FROM nats}}\n"),
+        ("docker/cache/compose.yml", cache),
+        ("package.json", r#"{"dependencies": {"pg": "8", "mysql2": "3"}}"#),
+    ];
+    let detection = tree(&files).detect();
+    assert_eq!(selected(&detection), ["mysql", "nats", "redis"], "{detection:?}");
+    assert_eq!(found(&detection), ["mysql", "nats", "postgres", "rabbitmq", "redis"]);
+    let mysql = detection.findings.iter().find(|finding| finding.name == "mysql").unwrap();
+    assert_eq!((mysql.evidence[0].file.as_str(), mysql.evidence[0].line), ("compose.yml", 2));
+    let test = tree(&[("compose.test.yml", main), files[1]]).detect();
+    assert!(selected(&test).is_empty(), "{test:?}");
+}
+
+#[test]
+fn a_service_of_another_file_is_extended() {
+    let main = "services:\n  db:\n    extends: {file: common/a.yml, service: base}\n  loop:\n    extends: {file: b.yml, service: x}\n";
+    let files = [
+        ("compose.yml", main),
+        ("common/a.yml", "services:\n  base:\n    extends: {file: ../b.yml, service: db}\n  other: {image: redis}\n"),
+        ("b.yml", "services:\n  db: {build: ./db}\n  x: {extends: {file: b.yml, service: x}}\n"),
+        ("db/Dockerfile", "ARG IMAGE=postgres\nFROM ${IMAGE}\n"),
+    ];
+    let detection = tree(&files).detect();
+    assert_eq!((found(&detection), detection.findings[0].evidence[0].line), (vec!["postgres"], 2), "{detection:?}");
+}
+
+#[test]
+fn builds_are_followed_to_their_image() {
+    for (build, file) in [
+        ("{context: docker, dockerfile: db.Dockerfile}", "docker/db.Dockerfile"),
+        ("{context: ., dockerfile: a/db.dockerfile, args: {IMAGE: postgres}}", "a/db.dockerfile"),
+        ("{context: ., target: db, args: [IMAGE=postgres]}", "Dockerfile"),
+    ] {
+        let compose = format!("services:\n  db:\n    build: {build}\n");
+        let text = "ARG IMAGE=postgres\nFROM ${IMAGE} AS db\nFROM db AS last\n";
+        assert_eq!(selected(&tree(&[("compose.yml", &compose), (file, text)]).detect()), ["postgres"], "{build}");
+    }
+}

@@ -39,8 +39,10 @@ fn only_manifests_are_noted_and_ignored_places_not_entered() {
 #[test]
 fn manifests_of_every_ecosystem_are_noted_and_real_environments_are_not() {
     let noted = [
+        ".ddev/config.yaml",
         ".devcontainer/devcontainer.json",
         ".env.example",
+        ".lando.yml",
         "Gemfile",
         "apps/web/mix.exs",
         "bin/rails",
@@ -115,7 +117,7 @@ fn links_are_not_followed() {
 fn binary_and_huge_files_are_warnings() {
     let dir = project(&[("go.mod", &"// x\n".repeat(300_000))]);
     std::fs::create_dir(dir.path().join("a")).unwrap();
-    fsx::write(&dir.path().join("a/package.json"), &[0xff, 0xfe, 0]).unwrap();
+    fsx::write(&dir.path().join("a/package.json"), &[0x80, 0xfe, 0]).unwrap();
     let tree = DiskTree::open(dir.path()).unwrap();
     let what: Vec<_> = crate::detect::detect(&tree, &[]).warnings.into_iter().map(|w| w.what).collect();
     assert_eq!(what, ["cannot read `a/package.json`", "cannot read `go.mod`"]);
@@ -126,4 +128,41 @@ fn a_root_that_is_not_there_is_an_error() {
     let dir = project(&[]);
     let error = DiskTree::open(&dir.path().join("missing")).unwrap_err();
     assert!(error.to_string().starts_with("cannot read the directory `"), "{error}");
+}
+
+#[test]
+fn what_a_manifest_can_name_is_read_and_no_manifest_itself() {
+    let dir = project(&[
+        ("compose.yml", ""),
+        ("infra/db.yml", "a"),
+        ("infra/db.Dockerfile", ""),
+        ("ignored.yml", ""),
+        (".gitignore", "ignored.yml\n"),
+        ("notes.md", ""),
+    ]);
+    std::os::unix::fs::symlink("/etc/hostname", dir.path().join("link.yml")).unwrap();
+    let tree = DiskTree::open(dir.path()).unwrap();
+    assert_eq!(tree.paths(), ["compose.yml"]);
+    for (path, expected) in [
+        ("compose.yml", true),
+        ("infra/db.yml", true),
+        ("infra/db.Dockerfile", true),
+        ("ignored.yml", false),
+        ("notes.md", false),
+        ("link.yml", false),
+        ("gone.yml", false),
+    ] {
+        assert_eq!(tree.can_be_named(path), expected, "{path}");
+    }
+}
+
+#[test]
+fn texts_in_utf16_are_read_by_their_mark() {
+    let encoded = |mark: [u8; 2], bytes: fn(u16) -> [u8; 2]| {
+        mark.into_iter().chain("é=1".encode_utf16().flat_map(bytes)).collect::<Vec<u8>>()
+    };
+    assert_eq!(text(encoded([0xff, 0xfe], u16::to_le_bytes)).as_deref(), Some("é=1"));
+    assert_eq!(text(encoded([0xfe, 0xff], u16::to_be_bytes)).as_deref(), Some("é=1"));
+    assert_eq!(text("é=1".into()).as_deref(), Some("é=1"));
+    assert_eq!((text(vec![0xff, 0xfe, 0x00, 0xd8]), text(vec![0xff])), (None, None));
 }

@@ -1,8 +1,70 @@
-//! The port in the settings of an app: `server.port` of Spring Boot, and what Quarkus, Micronaut and Ktor call it.
+//! The settings of an app: the port (`server.port` of Spring Boot, and what Quarkus, Micronaut and Ktor call it), and of the
+//! address of its database the scheme alone.
 
+use crate::catalog::Ecosystem;
+use crate::detect::confidence::Scope;
 use crate::detect::files::Files;
 use crate::detect::model::Found;
-use crate::detect::places::join;
+use crate::detect::places::{join, split};
+use crate::detect::rules::Declared;
+
+/// Where the settings of a module are, from its directory.
+pub(in crate::detect) const RESOURCES: &str = "src/main/resources";
+
+/// The settings that count whatever the profile.
+const NAMES: [&str; 3] = ["application.properties", "application.yml", "application.yaml"];
+
+/// Keys that hold the address of the app's own database, or Quarkus' name for its kind
+/// (<https://docs.spring.io/spring-boot/appendix/application-properties/index.html#appendix.application-properties.data>,
+/// <https://quarkus.io/guides/datasource>,
+/// <https://micronaut-projects.github.io/micronaut-sql/latest/guide/#jdbc>).
+const DATABASES: [&str; 7] = [
+    "spring.datasource.url",
+    "spring.r2dbc.url",
+    "quarkus.datasource.db-kind",
+    "quarkus.datasource.jdbc.url",
+    "quarkus.datasource.reactive.url",
+    "datasources.default.url",
+    "r2dbc.datasources.default.url",
+];
+
+/// Drivers that pass an address on to another one: Testcontainers', R2DBC's pool, loggers.
+const WRAPPERS: [&str; 7] = ["jdbc", "r2dbc", "tc", "pool", "proxy", "p6spy", "aws-wrapper"];
+
+/// Returns the databases that the settings of all modules name, as addresses that say no more than the scheme.
+pub(super) fn databases(files: &Files<'_>) -> Vec<Declared> {
+    let settings = |path: &&str| NAMES.contains(&split(path).1) && split(path).0.ends_with(RESOURCES);
+    let mut found = Vec::new();
+    for path in files.all().filter(settings) {
+        let Some(text) = files.read(path) else { continue };
+        let entries = if path.ends_with(".properties") { properties(&text) } else { yaml(&text) };
+        let named = entries.iter().filter(|(key, _, _)| DATABASES.contains(&key.as_str()));
+        found.extend(named.filter_map(|(key, value, line)| {
+            Some(Declared {
+                ecosystem: Ecosystem::Env,
+                name: format!("{}://", database(value)?),
+                extras: vec![key.clone()],
+                scope: Scope::Runtime,
+                file: path.to_owned(),
+                line: *line,
+            })
+        }));
+    }
+    found
+}
+
+/// Reads `jdbc:postgresql://…`, `${DB_URL:jdbc:mysql://…}`, `r2dbc:pool:mariadb://…` and the kinds of Quarkus.
+fn database(value: &str) -> Option<&str> {
+    let value = value.trim().trim_matches(['"', '\'']);
+    // The default of a variable: what is used where nobody sets it.
+    let value = match value.strip_prefix("${") {
+        Some(inside) => inside.split_once(':')?.1,
+        None => value,
+    };
+    let name = value.split(':').find(|part| !WRAPPERS.contains(part))?.trim_end_matches('}');
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    (!name.is_empty() && name.len() <= 30 && name.chars().all(plain)).then_some(name)
+}
 
 /// Keys, those of development before the others. Quarkus: <https://quarkus.io/guides/config-reference#profiles>.
 const KEYS: [&str; 6] = [
@@ -16,8 +78,8 @@ const KEYS: [&str; 6] = [
 
 /// Returns the port that the settings of the module in `dir` say, if they say it plainly.
 pub(super) fn port(files: &Files<'_>, dir: &str) -> Option<Found<u16>> {
-    ["application.properties", "application.yml", "application.yaml"].iter().find_map(|name| {
-        let path = join(dir, &format!("src/main/resources/{name}"));
+    NAMES.iter().find_map(|name| {
+        let path = join(dir, &format!("{RESOURCES}/{name}"));
         let text = files.read_if_there(&path)?;
         let entries = if name.ends_with(".properties") { properties(&text) } else { yaml(&text) };
         KEYS.iter().find_map(|key| {
@@ -40,13 +102,16 @@ fn plain(value: &str) -> Option<u16> {
 /// Keys with their values and lines.
 type Entries = Vec<(String, String, usize)>;
 
+/// Reads the first document: what follows `#---` is for a profile
+/// (<https://docs.spring.io/spring-boot/reference/features/external-config.html#features.external-config.files.multi-document>).
 fn properties(text: &str) -> Entries {
     let entry = |(number, line): (usize, &str)| {
         let line = line.trim();
         let (key, value) = line.split_once(['=', ':']).filter(|_| !line.starts_with(['#', '!']))?;
         Some((key.trim().to_owned(), value.trim().to_owned(), number + 1))
     };
-    text.lines().enumerate().filter_map(entry).collect()
+    let first = text.lines().enumerate().take_while(|(_, line)| !matches!(line.trim_end(), "#---" | "!---"));
+    first.filter_map(entry).collect()
 }
 
 /// Reads the first document by its indentation: build tools put `@version@` and the like into such files, which no reader of
@@ -76,6 +141,24 @@ fn yaml(text: &str) -> Entries {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_an_address_only_the_scheme_is_read() {
+        for (value, expected) in [
+            ("jdbc:postgresql://localhost:5432/shop", Some("postgresql")),
+            ("${DB_URL:jdbc:mysql://u:secret@localhost/shop}", Some("mysql")),
+            ("r2dbc:pool:mariadb://localhost/a", Some("mariadb")),
+            ("jdbc:tc:postgresql:16:///a", Some("postgresql")),
+            ("'jdbc:h2:mem:a'", Some("h2")),
+            ("${KIND:mssql}", Some("mssql")),
+            ("postgresql", Some("postgresql")),
+            ("${DB_URL}", None),
+            ("jdbc:@a@", None),
+            ("", None),
+        ] {
+            assert_eq!(database(value), expected, "{value}");
+        }
+    }
 
     #[test]
     fn both_kinds_of_settings_are_read_by_their_lines() {

@@ -10,6 +10,7 @@ mod maven;
 mod script;
 
 pub(super) use app::candidates;
+pub(super) use config::RESOURCES;
 
 use super::files::Files;
 use super::places::{is_of_tests, split};
@@ -49,9 +50,7 @@ pub(super) struct Plugin {
 pub(super) fn is_manifest(path: &str, name: &str) -> bool {
     match name {
         "pom.xml" | "mvnw" | "gradlew" => true,
-        "application.properties" | "application.yml" | "application.yaml" => {
-            split(path).0.ends_with("src/main/resources")
-        }
+        "application.properties" | "application.yml" | "application.yaml" => split(path).0.ends_with(config::RESOURCES),
         _ if gradle::is_constants(path, name) => true,
         _ => name.ends_with(".gradle") || name.ends_with(".gradle.kts") || name.ends_with(".versions.toml"),
     }
@@ -67,9 +66,10 @@ pub(super) fn read(files: &Files<'_>) -> Vec<JvmProject> {
     projects
 }
 
-/// Returns what the modules declare.
-pub(super) fn declared(projects: &[JvmProject]) -> Vec<Declared> {
-    projects.iter().flat_map(|project| project.packages.iter().cloned()).collect()
+/// Returns what the modules declare, and the databases that their settings name.
+pub(super) fn declared(files: &Files<'_>, projects: &[JvmProject]) -> Vec<Declared> {
+    let packages = projects.iter().flat_map(|project| project.packages.iter().cloned());
+    packages.chain(config::databases(files)).collect()
 }
 
 /// Resolves a path that is relative to a directory; `None` when it leaves the project.

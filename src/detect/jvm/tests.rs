@@ -340,3 +340,30 @@ fn a_server_comes_before_its_page_in_the_same_directory() {
     let detection = tree(&[("build.gradle", text), ("package.json", page)]).detect();
     assert_eq!(facts(&detection).0, Some("gradle bootRun"));
 }
+
+#[test]
+fn the_database_of_the_settings_decides_between_the_drivers() {
+    let dependency = |coordinate: &str| {
+        let (group, artifact) = coordinate.split_once(':').unwrap();
+        format!("<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId></dependency>")
+    };
+    let drivers = dependency("org.postgresql:postgresql") + &dependency("com.mysql:mysql-connector-j");
+    let pom = format!("<project><artifactId>shop</artifactId><dependencies>{drivers}</dependencies></project>");
+    let with = |file: &str, text: &str| tree(&[("shop/pom.xml", pom.as_str()), (file, text)]).detect_by_catalog();
+    let url = "spring.datasource.url=${DB:jdbc:mysql://root:secret@localhost/shop}\n";
+    let detection = with("shop/src/main/resources/application.properties", url);
+    assert_eq!((found(&detection), selected(&detection)), (vec!["mysql", "postgres"], vec!["mysql"]), "{detection:?}");
+    assert!(!format!("{detection:?}").contains("secret"));
+    let yml =
+        "spring:\n  datasource:\n    url: jdbc:h2:mem:shop\n---\nspring:\n  datasource:\n    url: jdbc:mysql://a/b\n";
+    let detection = with("shop/src/main/resources/application.yml", yml);
+    assert_eq!((found(&detection), selected(&detection).len()), (vec!["mysql", "postgres"], 0), "{detection:?}");
+    for (file, text) in [
+        ("shop/src/test/resources/application.properties", url),
+        ("shop/src/main/resources/application-prod.properties", url),
+        ("shop/src/main/resources/application.properties", "#---\nspring.datasource.url=jdbc:mysql://a/b\n"),
+        ("other/src/main/resources/application.properties", "spring.datasource.url=jdbc:h2:mem:a\n"),
+    ] {
+        assert_eq!(selected(&with(file, text)), ["postgres"], "{file}");
+    }
+}

@@ -48,10 +48,12 @@ const ENTRIES: [(&str, &str); 8] = [
 
 /// Describes the app of every directory that has Python manifests.
 pub(in crate::detect) fn candidates(files: &Files<'_>, manifests: &[PythonManifest]) -> Vec<Candidate> {
+    let manifests: Vec<&PythonManifest> = manifests.iter().filter(|manifest| manifest.installs()).collect();
     let dirs: BTreeSet<&str> = manifests.iter().map(|manifest| manifest.dir.as_str()).collect();
     dirs.into_iter()
         .map(|dir| {
-            let project = Project { files, dir, manifests: manifests.iter().filter(|m| m.dir == dir).collect() };
+            let project =
+                Project { files, dir, manifests: manifests.iter().copied().filter(|m| m.dir == dir).collect() };
             project.candidate()
         })
         .collect()
@@ -59,7 +61,7 @@ pub(in crate::detect) fn candidates(files: &Files<'_>, manifests: &[PythonManife
 
 /// Returns how the app in `dir` is installed; whether it reloads is for the caller to fill in.
 pub(in crate::detect) fn stack(files: &Files<'_>, manifests: &[PythonManifest], dir: &str) -> Option<Stack> {
-    let manifests: Vec<_> = manifests.iter().filter(|manifest| manifest.dir == dir).collect();
+    let manifests: Vec<_> = manifests.iter().filter(|manifest| manifest.dir == dir && manifest.installs()).collect();
     (!manifests.is_empty()).then(|| Project { files, dir, manifests }.stack())
 }
 
@@ -189,7 +191,7 @@ impl Project<'_> {
                     (&[&["project", "requires-python"], &["tool", "poetry", "dependencies", "python"]], toml)
                 }
                 Kind::Pipfile(toml) => (&[&["requires", "python_version"], &["requires", "python_full_version"]], toml),
-                Kind::Requirements { .. } | Kind::SetupCfg => continue,
+                _ => continue,
             };
             let Some(value) = paths.iter().find_map(|path| toml.get(path)) else { continue };
             if let Some(minor) = value.text().and_then(versions::python_minor) {

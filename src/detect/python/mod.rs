@@ -1,14 +1,16 @@
-//! Python: requirements files, pyproject.toml (PEP 621, PEP 735 groups, Poetry, uv, PDM, Hatch), Pipfile, setup.cfg.
+//! Python: requirements files, pyproject.toml (PEP 621, PEP 735 groups, Poetry, uv, PDM, Hatch), Pipfile, setup.cfg, setup.py,
+//! conda's environments.
 
 mod app;
 mod requirements;
+mod setup_py;
 
 pub(super) use app::{candidates, stack};
 pub(super) use requirements::is_requirements;
 
 use super::confidence::Scope;
 use super::files::Files;
-use super::places::split;
+use super::places::{join, split};
 use super::rules::Declared;
 use super::toml::Toml;
 use crate::catalog::Ecosystem;
@@ -32,6 +34,15 @@ pub(super) enum Kind {
     Pyproject(Toml),
     Pipfile(Toml),
     SetupCfg,
+    /// A form that only says what is needed: setup.py, an environment of conda.
+    Said,
+}
+
+impl PythonManifest {
+    /// Tells whether kilter installs the app by this manifest.
+    fn installs(&self) -> bool {
+        !matches!(self.kind, Kind::Said)
+    }
 }
 
 /// Reads every Python manifest of the project, sorted by path.
@@ -40,7 +51,14 @@ pub(super) fn read(files: &Files<'_>) -> Vec<PythonManifest> {
     for path in files.all() {
         let (dir, name) = split(path);
         let manifest = match name {
-            "pyproject.toml" => read_toml(files, path).map(|toml| (pyproject(&toml), Kind::Pyproject(toml))),
+            "pyproject.toml" => read_toml(files, path).map(|toml| {
+                let asked = own_extras(files, dir);
+                (pyproject(files, dir, &toml, &asked), Kind::Pyproject(toml))
+            }),
+            "setup.py" => files.read(path).map(|text| (setup_py::setup_py(&text), Kind::Said)),
+            "environment.yml" | "environment.yaml" => {
+                files.read(path).map(|text| (setup_py::environment(&text), Kind::Said))
+            }
             "Pipfile" => read_toml(files, path).map(|toml| (pipfile(&toml), Kind::Pipfile(toml))),
             "setup.cfg" => files.read(path).map(|text| (requirements::setup_cfg(&text), Kind::SetupCfg)),
             _ if requirements::is_requirements(path) && !requirements::is_compiled(files, path) => {
@@ -80,13 +98,36 @@ fn read_toml(files: &Files<'_>, path: &str) -> Option<Toml> {
     Toml::parse(files, path, &text)
 }
 
-/// Reads every place where pyproject.toml declares packages. Build requirements are not among them.
-fn pyproject(toml: &Toml) -> Vec<(Requirement, Scope)> {
+/// Returns the extras of the project itself that the requirements files for its app ask for.
+fn own_extras(files: &Files<'_>, dir: &str) -> Vec<String> {
+    let names = ["requirements.txt", "requirements.in", "requirements/base.txt", "requirements/production.txt"];
+    let texts = names.into_iter().filter_map(|name| files.read_if_there(&join(dir, name)));
+    texts.flat_map(|text| requirements::own_extras(&text)).collect()
+}
+
+/// Reads the files that `[tool.setuptools.dynamic]` takes the dependencies from
+/// (<https://setuptools.pypa.io/en/latest/userguide/pyproject_config.html#dynamic-metadata>). Requirements files are manifests
+/// themselves.
+fn dynamic(files: &Files<'_>, dir: &str, toml: &Toml, found: &mut Vec<(Requirement, Scope)>) {
+    let Some(said) = toml.get(&["tool", "setuptools", "dynamic", "dependencies", "file"]) else { return };
+    let names = said.text().into_iter().chain(said.list().iter().filter_map(Toml::text));
+    for path in names.map(|name| join(dir, name)).filter(|path| !is_requirements(path)) {
+        let packages = files.read_named(&path).map(|text| requirements::parse(&text)).unwrap_or_default();
+        // The place is that of the table, as the manifest is this file.
+        found.extend(packages.into_iter().map(|one| (Requirement { line: said.line, ..one }, Scope::Runtime)));
+    }
+}
+
+/// Reads every place where pyproject.toml declares packages. Build requirements are not among them. `asked` are the extras
+/// that are installed with the app.
+fn pyproject(files: &Files<'_>, dir: &str, toml: &Toml, asked: &[String]) -> Vec<(Requirement, Scope)> {
     let mut found = Vec::new();
+    dynamic(files, dir, toml, &mut found);
     strings(toml.get(&["project", "dependencies"]), &Scope::Runtime, &mut found);
     for extras in [toml.get(&["project", "optional-dependencies"]), toml.get(&["tool", "pdm", "dev-dependencies"])] {
         for (name, _, list) in extras.map(Toml::entries).unwrap_or_default() {
-            strings(Some(list), &Scope::of_group(name), &mut found);
+            let scope = if asked.contains(name) { Scope::Runtime } else { Scope::of_group(name) };
+            strings(Some(list), &scope, &mut found);
         }
     }
     // PEP 735: groups are for those who develop the project; `{include-group = …}` repeats another one.

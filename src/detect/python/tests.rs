@@ -53,6 +53,28 @@ fn the_name_of_a_requirements_file_says_what_it_is_for() {
 }
 
 #[test]
+fn requirements_for_other_ends_and_for_those_who_choose_them_select_nothing() {
+    let plain = ("requirements.txt", "flask\n");
+    for name in [
+        "requirements-e2e.txt",
+        "requirements/integrations.txt",
+        "requirements-examples.txt",
+        "requirements_all.txt",
+        "optional-requirements.txt",
+        "requirements-postgres.txt",
+    ] {
+        let detection = tree(&[plain, (name, "psycopg\n")]).detect();
+        assert_eq!((found(&detection), selected(&detection).len()), (vec!["postgres"], 0), "{name}");
+        assert_eq!(selected(&tree(&[("requirements/core.txt", "psycopg\n"), plain]).detect()), ["postgres"]);
+    }
+    // Where nothing else says what the app needs, they do.
+    for name in ["requirements-all.txt", "requirements/full.txt"] {
+        let detection = tree(&[(name, "psycopg\n"), ("requirements-dev.txt", "pytest\n")]).detect();
+        assert_eq!(selected(&detection), ["postgres"], "{name}");
+    }
+}
+
+#[test]
 fn pyproject_dependencies_extras_and_groups() {
     let text = r#"
 [build-system]
@@ -126,4 +148,19 @@ fn groups_that_are_installed_by_default_are_the_apps() {
         |optional: &str| format!("[tool.poetry.dependencies]\nredis = {{version = '5', optional = {optional}}}\n");
     assert_eq!(selected(&pyproject(&poetry("false"))), ["redis"]);
     assert!(selected(&pyproject(&poetry("true"))).is_empty());
+}
+
+#[test]
+fn other_forms_of_python_projects_are_read() {
+    let dynamic = "[project]\nname = 'x'\n[tool.setuptools.dynamic]\ndependencies = {file = ['deps/run.txt']}\n";
+    let extras = "[project]\nname = 'x'\n[project.optional-dependencies]\npostgres = ['psycopg']\ncache = ['redis']\n";
+    for files in [
+        &[("setup.py", "setup(install_requires=['psycopg'])\n")][..],
+        &[("environment.yml", "dependencies:\n  - asyncpg\n")],
+        &[("pyproject.toml", dynamic), ("deps/run.txt", "psycopg\n")],
+        &[("pyproject.toml", extras), ("requirements.txt", "-e .[postgres]\n")],
+        &[("requirements.txt", "-e git+https://example.com/a.git#egg=psycopg\n")],
+    ] {
+        assert_eq!(selected(&tree(files).detect()), ["postgres"], "{files:?}");
+    }
 }
