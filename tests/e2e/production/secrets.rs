@@ -1,5 +1,8 @@
 //! Secrets: encrypted on the developer's machine, readable to Flux alone.
 
+use std::fs;
+use std::path::Path;
+
 use super::{Platform, REGISTRY, Source};
 use crate::support;
 
@@ -33,10 +36,15 @@ fn slow_a_secret_reaches_the_pod_and_nothing_else() {
         platform.said(),
         platform.app("keys-prod").unwrap().to_string(),
         platform.kubectl(&["get", "controllerrevisions,events,kilterplans", "--output=json"]),
+        platform.kubectl(&["--namespace", "keys-prod", "get", "events,pods,deployments,configmaps", "--output=json"]),
         super::app::get(super::SERVER, "/metrics").unwrap_or_default(),
+        // Flux has the plaintext in its hands, and the API server and the node have it after that.
+        ["source-controller", "kustomize-controller", "git-server", "kube-apiserver", "kubelet"].map(log).concat(),
     ]
     .concat();
     assert!(everything.contains("ENC[AES256_GCM"), "the ciphertext is there");
+    assert!(everything.contains("\"reason\": \"ScalingReplicaSet\""), "the app's own events are there");
+    assert!(everything.contains("keys-prod-app"), "Flux speaks of the app");
     assert!(!everything.contains(CANARY));
 
     // One that is declared and nowhere.
@@ -50,4 +58,11 @@ fn slow_a_secret_reaches_the_pod_and_nothing_else() {
         refused.stderr
     );
     platform.delete("keys-prod");
+}
+
+/// What a part of the test bed wrote into its log.
+fn log(part: &str) -> String {
+    let bed = support::variable("KILTER_TEST_BED").unwrap();
+    let bytes = fs::read(Path::new(&bed).with_file_name("log").join(format!("{part}.log"))).unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
