@@ -147,7 +147,11 @@ fn answered_by_other_pods(app: &App, questions: &[Question<'_>]) {
         let now = app.pods();
         (now.len() == before.len() && now.iter().all(|(_, uid, _)| !before.contains(uid))).then_some(())
     });
-    app.kubectl(&["wait", "pods", "--all", "--for=condition=Ready", "--timeout=180s"]).expect("ready pods");
+    // By name: one that is about to go never gets ready.
+    let names: Vec<String> = app.pods().into_iter().map(|(name, ..)| format!("pod/{name}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let wait = ["wait", "--for=condition=Ready", "--timeout=180s"];
+    app.kubectl(&[&wait, names.as_slice()].concat()).expect("ready pods");
     ask();
 }
 
