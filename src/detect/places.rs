@@ -73,7 +73,7 @@ const ALONE: [&str; 11] = [
 ];
 
 /// Manifests that declare what an app needs.
-const MANIFESTS: [&str; 17] = [
+pub(super) const MANIFESTS: [&str; 17] = [
     "package.json",
     "pyproject.toml",
     "requirements.txt",

@@ -65,7 +65,8 @@ pub fn sealed(dropped: Vec<Dropped>, receipt: &AppReceipt, files: &Files) -> Sea
 
 #[cfg(test)]
 mod tests {
-    use super::super::{files, tests::change};
+    use super::super::files;
+    use super::super::tests::{self, change};
     use super::*;
     use crate::api::{Platform, SecretRef, Template};
 
@@ -73,15 +74,7 @@ mod tests {
     fn spec(secrets: &[&str]) -> KilterAppSpec {
         let secret =
             |name: &&str| SecretRef { name: (*name).into(), sealed: Some(format!("sealed {name}")), external: false };
-        KilterAppSpec {
-            org: "acme".into(),
-            app: "shop".into(),
-            env: "prod".into(),
-            revision: 1,
-            deploy: "d1".into(),
-            by: "ci".into(),
-            template: Template { secrets: secrets.iter().map(secret).collect(), ..Template::default() },
-        }
+        tests::spec(Template { secrets: secrets.iter().map(secret).collect(), ..Template::default() })
     }
 
     #[test]

@@ -80,6 +80,19 @@ fn program(name: &str) -> PathBuf {
     crate::exec::find_program(name, Some(std::ffi::OsStr::new("/usr/bin:/usr/local/bin:/bin"))).unwrap()
 }
 
+/// The spec of the first deploy of `acme/shop` in `prod`.
+pub(crate) fn spec(template: Template) -> KilterAppSpec {
+    KilterAppSpec {
+        org: "acme".into(),
+        app: "shop".into(),
+        env: "prod".into(),
+        revision: 1,
+        deploy: "d1".into(),
+        by: "ci".into(),
+        template,
+    }
+}
+
 pub(crate) fn change(app: &str, generation: i64, image: &str) -> Change {
     let id = AppId::new("acme", app, "prod").unwrap();
     let template = Template {
@@ -87,15 +100,7 @@ pub(crate) fn change(app: &str, generation: i64, image: &str) -> Change {
         secrets: vec![SecretRef { name: "s".into(), sealed: Some("{}".into()), external: false }],
         ..Template::default()
     };
-    let spec = KilterAppSpec {
-        org: "acme".into(),
-        app: app.into(),
-        env: "prod".into(),
-        revision: 1,
-        deploy: "d1".into(),
-        by: "ci".into(),
-        template,
-    };
+    let spec = KilterAppSpec { app: app.into(), ..spec(template) };
     let receipt = AppReceipt {
         org: "acme".into(),
         app: app.into(),

@@ -190,21 +190,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::api::{KilterAppSpec, Template};
+    use crate::api::Template;
+    use crate::gitops::tests::spec;
 
     #[test]
     fn the_jobs_of_a_deploy_stay_as_they_are_committed() {
         let id = AppId::new("acme", "shop", "prod").unwrap();
         let template = Template { image: "i@sha256:1".into(), migration: vec!["up".into()], ..Template::default() };
-        let spec = KilterAppSpec {
-            org: "acme".into(),
-            app: "shop".into(),
-            env: "prod".into(),
-            revision: 1,
-            deploy: "d1".into(),
-            by: "ci".into(),
-            template,
-        };
+        let spec = spec(template);
         let receipt = AppReceipt {
             org: "acme".into(),
             app: "shop".into(),

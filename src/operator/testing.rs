@@ -16,8 +16,8 @@ use super::committer::Committer;
 use super::memory::Memory;
 use super::metrics::Metrics;
 use super::render::AppRenderer;
-use crate::api::{AppId, KilterApp, KilterAppSpec, Platform, Template};
-use crate::gitops::tests::Bench;
+use crate::api::{AppId, KilterApp, Platform, Template};
+use crate::gitops::tests::{Bench, spec};
 
 /// Returns a client of an API server that answers a request with a status and a body. A request's body is null when it has none.
 pub(super) fn client<F>(answer: impl Fn(Request<Value>) -> F + Clone + Send + 'static) -> kube::Client
@@ -71,16 +71,7 @@ pub(super) fn operator(bench: &Bench, client: kube::Client, template: &str) -> A
 /// Returns the KilterApp `acme/shop` in `prod`, as the API server has it after its first deploy.
 pub(super) fn app(template: Template) -> (AppId, KilterApp) {
     let id = AppId::new("acme", "shop", "prod").unwrap();
-    let spec = KilterAppSpec {
-        org: "acme".into(),
-        app: "shop".into(),
-        env: "prod".into(),
-        revision: 1,
-        deploy: "d1".into(),
-        by: "ci".into(),
-        template,
-    };
-    let mut app = KilterApp::new(&id.namespace(), spec);
+    let mut app = KilterApp::new(&id.namespace(), spec(template));
     (app.metadata.uid, app.metadata.generation) = (Some("u".into()), Some(1));
     (id, app)
 }

@@ -2,7 +2,7 @@
 
 use super::local::DDEV;
 use crate::detect::files::Files;
-use crate::detect::places::{join, split};
+use crate::detect::places::{MANIFESTS, join, split};
 
 /// What a compose file is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,24 +59,6 @@ const PRODUCTION: [&str; 16] = [
 ];
 /// Directories that hold how a project is run, wherever it is kept.
 const RUNS: [&str; 8] = ["docker", ".docker", "compose", "docker-compose", ".devcontainer", "containers", "ops", "etc"];
-/// Files that show that an app is in a directory.
-const MANIFESTS: [&str; 15] = [
-    "package.json",
-    "pyproject.toml",
-    "requirements.txt",
-    "setup.cfg",
-    "setup.py",
-    "Pipfile",
-    "go.mod",
-    "Gemfile",
-    "composer.json",
-    "mix.exs",
-    "Cargo.toml",
-    "pom.xml",
-    "build.gradle",
-    "build.gradle.kts",
-    "deno.json",
-];
 
 /// Returns the words between `compose` and the ending of a compose file's name
 /// (<https://docs.docker.com/compose/intro/compose-application-model/#the-compose-file>); `None` for another file.
