@@ -44,6 +44,7 @@ use super::status::KilterAppStatus;
         validation = Rule::new("self.revision >= oldSelf.revision").message("a revision never goes back")
     )
 )]
+#[cfg_attr(feature = "platform", schemars(extend("x-kubernetes-map-type" = "atomic")))]
 #[serde(rename_all = "camelCase")]
 pub struct KilterAppSpec {
     /// The organisation that owns it.

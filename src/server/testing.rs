@@ -191,6 +191,7 @@ impl Cluster {
             ("GET", None) => Ok(state.list(&target)),
             ("POST", None) => state.create(&target, sent()),
             ("PUT", Some(name)) => state.replace(&target, name, sent()),
+            ("PATCH", Some(name)) => state.apply(&target, name, &sent()),
             ("DELETE", Some(name)) => state.delete(&target, name, body),
             other => panic!("kilter-server never sends {other:?} {uri}"),
         };
@@ -284,6 +285,25 @@ impl State {
         Ok(self.keep("MODIFIED", key(&target.plural, &target.namespace, name), object))
     }
 
+    /// A forced server-side apply that is bound to an object; its spec is atomic.
+    fn apply(&mut self, target: &Target, name: &str, sent: &Value) -> Done {
+        assert_eq!((&*target.query["fieldManager"], &*target.query["force"]), ("kilter-server", "true"));
+        // What an apply says of an object that is gone, it says with this code, too.
+        let old = self.read(target, name).map_err(|_| status(409, "Conflict", "uid mismatch: no existing object"))?;
+        if sent["metadata"]["uid"] != old["metadata"]["uid"] {
+            return Err(status(409, "Conflict", "uid mismatch"));
+        }
+        let mut object = old;
+        for map in ["labels", "annotations"] {
+            for (key, value) in sent["metadata"][map].as_object().into_iter().flatten() {
+                object["metadata"][map][key] = value.clone();
+            }
+        }
+        object["metadata"]["resourceVersion"] = sent["metadata"]["resourceVersion"].clone();
+        object["spec"] = sent["spec"].clone();
+        self.replace(target, name, object)
+    }
+
     fn delete(&mut self, target: &Target, name: &str, body: &Bytes) -> Done {
         let mut old = self.read(target, name)?;
         let options: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -314,6 +334,7 @@ impl Target {
             ("GET", Some(_)) => "get",
             ("POST", _) => "create",
             ("PUT", _) => "update",
+            ("PATCH", _) => "patch",
             (_, _) => "delete",
         };
         (resource.unwrap_or_else(|| self.plural.clone()), verb.to_owned())

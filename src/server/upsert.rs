@@ -1,14 +1,14 @@
 //! The one effect of a deploy: a KilterApp is made or moved to a new revision.
 //!
-//! It is written whole, by `create` or by `replace` with the resourceVersion that was read, and not by server-side apply: an apply
-//! that makes an object cannot be told from one that changes it, so of two first deploys one would be lost, and what a
-//! `create` owns a later apply cannot take away. The field manager tells whose the fields are all the same.
+//! The first deploy is a `create`: an apply that makes an object cannot be told from one that changes it, so of two first deploys
+//! one would be lost. Every later one is a server-side apply, bound to the uid and the resourceVersion that were read. The spec is one
+//! atomic field, so that an apply takes it over whole, from whoever wrote it before; labels and annotations of others stay theirs.
 
 use std::sync::Arc;
 
 use axum::http::StatusCode;
 use kube::ResourceExt as _;
-use kube::api::{ObjectMeta, PostParams};
+use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
 
 use super::MANAGER;
 use super::deploys::valid;
@@ -38,10 +38,8 @@ pub(super) struct Asked<'a> {
 pub(super) async fn upsert(server: &Arc<Server>, asked: &Asked<'_>) -> Result<DeployAccepted, Refusal> {
     let api = server.api();
     let name = asked.id.namespace();
-    let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
     for _ in 0..TRIES {
         let found = api.get_opt(&name).await.map_err(|error| Refusal::cluster("read the app", &error))?;
-        let is_first = found.is_none();
         let deployed = found.as_ref().map(|app| hosts::names(server, asked.id, &app.spec.template)).unwrap_or_default();
         let next = found.map_or_else(|| first(server, asked), |app| next(server, asked, app))?;
         let (app, answer) = match next {
@@ -53,8 +51,7 @@ pub(super) async fn upsert(server: &Arc<Server>, asked: &Asked<'_>) -> Result<De
             let wanted = hosts::names(server, asked.id, &app.spec.template);
             claims = hosts::claim(server, asked.id, &wanted, &deployed).await?;
         }
-        let written = if is_first { api.create(&params, &app).await } else { api.replace(&name, &params, &app).await };
-        match written {
+        match write(&api, &app).await {
             Ok(app) => {
                 claims.settle(server, &app).await;
                 return Ok(answer);
@@ -68,20 +65,33 @@ pub(super) async fn upsert(server: &Arc<Server>, asked: &Asked<'_>) -> Result<De
         .retry_after(1))
 }
 
+/// Makes an app, or moves the very one that was read.
+async fn write(api: &Api<KilterApp>, app: &KilterApp) -> kube::Result<KilterApp> {
+    if app.metadata.uid.is_none() {
+        return api.create(&PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() }, app).await;
+    }
+    // By force: a spec that somebody wrote by hand is a conflict otherwise, and the deploy decides.
+    api.patch(&app.name_any(), &PatchParams::apply(MANAGER).force(), &Patch::Apply(app)).await
+}
+
 fn first(server: &Arc<Server>, asked: &Asked<'_>) -> Result<Next, Refusal> {
     let template = with_secrets(server, asked.id, &asked.template, None)?;
     free_hosts(server, asked.id, &template)?;
-    let mut app = KilterApp::new(&asked.id.namespace(), spec(asked, 1, template));
-    let id = asked.id;
-    let labels = [(LABEL_APP, id.app()), (LABEL_ENV, id.env()), (LABEL_ORG, id.org())];
-    let known = request(asked, 1, None);
-    app.metadata = ObjectMeta {
-        labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
-        annotations: Some([(ANNOTATION_ACCEPTED.to_owned(), remember(Vec::new(), known))].into()),
-        ..app.metadata
-    };
-    let answer = answer(server, id, &app, false);
+    let known = remember(Vec::new(), request(asked, 1, None));
+    let app = written(asked.id, ObjectMeta::default(), known, spec(asked, 1, template));
+    let answer = answer(server, asked.id, &app, false);
     Ok(Next::Write(Box::new(app), answer))
+}
+
+/// Returns what the server says of an app, and nothing of what others do; `metadata` tells which object it is.
+fn written(id: &AppId, metadata: ObjectMeta, known: String, spec: KilterAppSpec) -> KilterApp {
+    let mut app = KilterApp::new(&id.namespace(), spec);
+    let labels = [(LABEL_APP, id.app()), (LABEL_ENV, id.env()), (LABEL_ORG, id.org())];
+    app.metadata.labels = Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
+    app.metadata.annotations = Some([(ANNOTATION_ACCEPTED.to_owned(), known)].into());
+    app.metadata.uid = metadata.uid;
+    app.metadata.resource_version = metadata.resource_version;
+    app
 }
 
 enum Next {
@@ -96,7 +106,7 @@ fn request(asked: &Asked<'_>, revision: u64, same_as: Option<String>) -> Accepte
     Accepted { deploy: asked.deploy.to_owned(), digest: asked.digest.to_owned(), revision, same_as }
 }
 
-fn next(server: &Arc<Server>, asked: &Asked<'_>, mut app: KilterApp) -> Result<Next, Refusal> {
+fn next(server: &Arc<Server>, asked: &Asked<'_>, app: KilterApp) -> Result<Next, Refusal> {
     let id = asked.id;
     of_its_own(id, &app)?;
     if let Some(answer) = repeated(server, id, &app, asked.deploy, asked.digest)? {
@@ -113,12 +123,8 @@ fn next(server: &Arc<Server>, asked: &Asked<'_>, mut app: KilterApp) -> Result<N
     }
     let same_as = same.then(|| app.spec.deploy.clone());
     let known = remember(accepted(&app), request(asked, revision, same_as));
-    app.annotations_mut().insert(ANNOTATION_ACCEPTED.to_owned(), known);
-    app.metadata.managed_fields = None;
-    app.status = None;
-    if !same {
-        app.spec = spec(asked, revision, template);
-    }
+    let spec = if same { app.spec } else { spec(asked, revision, template) };
+    let app = written(id, app.metadata, known, spec);
     let answer = answer(server, id, &app, same);
     Ok(Next::Write(Box::new(app), answer))
 }

@@ -7,6 +7,7 @@ mod crashes;
 mod crowd;
 mod deploys;
 mod network;
+mod object;
 mod pods;
 mod repository;
 mod secrets;
