@@ -1,6 +1,7 @@
 //! What the head of the branch holds: the receipt of every app, and which commit came when.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::git::run;
 use super::{APPS, AppReceipt, Files, Remote};
@@ -8,6 +9,8 @@ use crate::diag::{Error, Result};
 
 /// How many commits back a commit is known.
 const KNOWN: usize = 50_000;
+/// How many apps' files are read at a time, which all are in memory then.
+const AT_ONCE: usize = 50;
 
 /// An app as the head has it.
 #[derive(Debug, Clone)]
@@ -20,23 +23,26 @@ pub struct Entry {
     pub commit: String,
 }
 
-/// The head of the branch.
+/// The head of the branch. A clone costs little: there is one for whoever looks at it while the next is made.
 #[derive(Debug, Clone, Default)]
 pub struct Head {
     /// The commit; `None` for a branch without any.
     pub commit: Option<String>,
     /// Namespace → app.
-    pub entries: BTreeMap<String, Entry>,
+    pub entries: BTreeMap<String, Arc<Entry>>,
     /// Whether the file that keeps the root from being empty is there.
     pub laid_out: bool,
-    places: HashMap<String, usize>,
+    /// Where in the history the commits are that were there when it was read.
+    places: Arc<HashMap<String, usize>>,
+    /// Where the commits are that were made since.
+    new_places: HashMap<String, usize>,
 }
 
 impl Head {
     /// Tells whether a revision that Flux applied contains a commit: is the same or came after it. What is not known is not
     /// contained.
     pub fn contains(&self, applied: &str, commit: &str) -> bool {
-        match (self.places.get(applied), self.places.get(commit)) {
+        match (self.place(applied), self.place(commit)) {
             (Some(applied), Some(commit)) => applied >= commit,
             _ => applied == commit,
         }
@@ -44,12 +50,17 @@ impl Head {
 
     /// Tells whether the branch has a commit.
     pub fn knows(&self, commit: &str) -> bool {
-        self.places.contains_key(commit)
+        self.place(commit).is_some()
+    }
+
+    fn place(&self, commit: &str) -> Option<usize> {
+        self.new_places.get(commit).or_else(|| self.places.get(commit)).copied()
     }
 
     /// Moves to a commit that was made on top.
     pub(super) fn advance(&mut self, commit: &str) {
-        self.places.insert(commit.to_owned(), self.places.len());
+        let place = self.places.len() + self.new_places.len();
+        self.new_places.insert(commit.to_owned(), place);
         self.commit = Some(commit.to_owned());
         self.laid_out = true;
     }
@@ -64,16 +75,18 @@ impl Head {
             run(&remote.call(["rev-list", count.as_str(), "--reverse", commit]), "list the repository's commits")?;
         let places = listed.text().lines().enumerate().map(|(place, line)| (line.to_owned(), place)).collect();
         let blobs = blobs_below(remote, commit, &format!("{APPS}/"))?;
-        let laid_out = blobs.contains_key(&super::write::layout_path());
-        let apps = by_namespace(blobs);
+        let layout = super::write::layout_path();
+        let laid_out = blobs.iter().any(|blob| blob.path == layout);
         let mut entries = BTreeMap::new();
-        for (namespace, files) in apps {
+        each_app(remote, &blobs, |namespace, files| {
             // What has no receipt is not kilter's: it is left alone, and written over by the app of that name.
-            let Some(receipt) = AppReceipt::of(&namespace, &files) else { continue };
+            let Some(receipt) = AppReceipt::of(namespace, &files) else { return };
             let whole = receipt.describes(&files);
-            entries.insert(namespace, Entry { receipt, whole, commit: commit.to_owned() });
-        }
-        Ok(Self { commit: Some(commit.to_owned()), entries, laid_out, places })
+            let entry = Entry { receipt, whole, commit: commit.to_owned() };
+            entries.insert(namespace.to_owned(), Arc::new(entry));
+        })?;
+        let commit = Some(commit.to_owned());
+        Ok(Self { commit, entries, laid_out, places: Arc::new(places), new_places: HashMap::new() })
     }
 
     /// Reads the files of one app.
@@ -83,9 +96,9 @@ impl Head {
     pub(super) fn files(&self, remote: &Remote, namespace: &str) -> Result<Files> {
         let Some(commit) = &self.commit else { return Ok(Files::new()) };
         let prefix = format!("{APPS}/{namespace}/");
-        let mut files = blobs_below(remote, commit, &prefix)?;
-        files.retain(|path, _| path.starts_with(&prefix));
-        Ok(files)
+        let mut blobs = blobs_below(remote, commit, &prefix)?;
+        blobs.retain(|blob| blob.path.starts_with(&prefix));
+        read(remote, &blobs)
     }
 }
 
@@ -94,35 +107,63 @@ impl Head {
 /// # Errors
 /// When git fails.
 pub(super) fn apps_below(remote: &Remote, commit: &str) -> Result<BTreeMap<String, Files>> {
-    Ok(by_namespace(blobs_below(remote, commit, &format!("{APPS}/"))?))
+    let mut apps = BTreeMap::new();
+    each_app(remote, &blobs_below(remote, commit, &format!("{APPS}/"))?, |namespace, files| {
+        apps.insert(namespace.to_owned(), files);
+    })?;
+    Ok(apps)
 }
 
-fn by_namespace(blobs: Files) -> BTreeMap<String, Files> {
-    let mut apps: BTreeMap<String, Files> = BTreeMap::new();
-    for (path, bytes) in blobs {
-        if let Some((namespace, _)) = path.strip_prefix("apps/").and_then(|rest| rest.split_once('/')) {
-            let namespace = namespace.to_owned();
-            apps.entry(namespace).or_default().insert(path, bytes);
+/// A file of a commit.
+struct Blob {
+    path: String,
+    /// git's name of what is in it.
+    object: String,
+}
+
+impl Blob {
+    fn namespace(&self) -> Option<&str> {
+        self.path.strip_prefix("apps/")?.split_once('/').map(|(namespace, _)| namespace)
+    }
+}
+
+/// Hands out the files of one app after another; `blobs` are in the order of their paths, as git lists them.
+fn each_app(remote: &Remote, blobs: &[Blob], mut take: impl FnMut(&str, Files)) -> Result<()> {
+    let apps: Vec<&[Blob]> = blobs.chunk_by(|one, next| one.namespace() == next.namespace()).collect();
+    for some in apps.chunks(AT_ONCE) {
+        let mut files = read(remote, some.iter().copied().flatten())?;
+        for app in some {
+            // What is in no app's directory is not kilter's.
+            let Some(namespace) = app.first().and_then(Blob::namespace) else { continue };
+            take(namespace, app.iter().filter_map(|blob| files.remove_entry(&blob.path)).collect());
         }
     }
-    apps
+    Ok(())
 }
 
-/// Reads all files below a path of a commit, with two calls of git.
-fn blobs_below(remote: &Remote, commit: &str, path: &str) -> Result<Files> {
+/// Lists the files below a path of a commit.
+fn blobs_below(remote: &Remote, commit: &str, path: &str) -> Result<Vec<Blob>> {
     let listed = run(&remote.call(["ls-tree", "-r", "-z", commit, "--", path]), "list the repository's files")?;
-    let mut names = Vec::new();
-    let mut wanted = String::new();
+    let mut blobs = Vec::new();
     for line in listed.stdout.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {
         let line = String::from_utf8_lossy(line);
         // "<mode> <type> <object>\t<path>"; a path that is no text, a link or a submodule is not kilter's.
         let Some((about, path)) = line.split_once('\t') else { continue };
         let mut about = about.split(' ');
         if let (Some("100644"), Some("blob"), Some(object)) = (about.next(), about.next(), about.next()) {
-            names.push(path.to_owned());
-            wanted.push_str(object);
-            wanted.push('\n');
+            blobs.push(Blob { path: path.to_owned(), object: object.to_owned() });
         }
+    }
+    Ok(blobs)
+}
+
+/// Reads files, with one call of git.
+fn read<'a>(remote: &Remote, blobs: impl IntoIterator<Item = &'a Blob>) -> Result<Files> {
+    let (mut names, mut wanted) = (Vec::new(), String::new());
+    for blob in blobs {
+        names.push(blob.path.as_str());
+        wanted.push_str(&blob.object);
+        wanted.push('\n');
     }
     if names.is_empty() {
         return Ok(Files::new());
@@ -135,13 +176,13 @@ fn blobs_below(remote: &Remote, commit: &str, path: &str) -> Result<Files> {
 }
 
 /// Takes the answer of `git cat-file --batch` apart: "<object> blob <size>\n<bytes>\n" for each (git-cat-file(1)).
-fn split_batch(names: &[String], mut rest: &[u8]) -> Option<Files> {
+fn split_batch(names: &[&str], mut rest: &[u8]) -> Option<Files> {
     let mut files = Files::new();
     for name in names {
         let end = rest.iter().position(|byte| *byte == b'\n')?;
         let size: usize = std::str::from_utf8(&rest[..end]).ok()?.rsplit(' ').next()?.parse().ok()?;
         rest = &rest[end + 1..];
-        files.insert(name.clone(), rest.get(..size)?.to_vec());
+        files.insert((*name).to_owned(), rest.get(..size)?.to_vec());
         rest = rest.get(size + 1..)?;
     }
     Some(files)

@@ -14,7 +14,7 @@ pub use dropped::{Dropped, Sealed, dropped, is_ciphertext, sealed};
 pub use git::{Credentials, Remote};
 pub use head::{Entry, Head};
 pub use layout::{Files, Phase, Phased, files, kustomization_name, labels, namespace_object};
-pub use receipt::AppReceipt;
+pub use receipt::{AppReceipt, RenderReceipt};
 pub use write::{Change, Outcome, Repository};
 
 /// Directory of the apps in the repository.

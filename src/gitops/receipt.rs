@@ -32,10 +32,34 @@ pub struct AppReceipt {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub rerender: String,
     /// What each helm run was given and gave: phase → receipt.
-    pub renders: BTreeMap<String, serde_json::Value>,
+    pub renders: BTreeMap<String, RenderReceipt>,
     /// Every other file of the app → digest of its bytes.
     #[serde(default)]
     pub files: BTreeMap<String, Digest>,
+}
+
+/// The receipt of one helm run (`helm::Receipt`): JSON that is read and written whole. An operator has those of all apps in
+/// memory, so they are held as text, which takes a tenth of what a tree takes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RenderReceipt(Box<str>);
+
+impl From<&serde_json::Value> for RenderReceipt {
+    fn from(receipt: &serde_json::Value) -> Self {
+        Self(receipt.to_string().into())
+    }
+}
+
+impl Serialize for RenderReceipt {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let value: serde_json::Value = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
+        value.serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for RenderReceipt {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        serde_json::Value::deserialize(from).map(|value| Self::from(&value))
+    }
 }
 
 impl AppReceipt {

@@ -1,5 +1,6 @@
 //! Writing to the branch: own paths on the newest head, one commit for many apps, fast-forward or not at all.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
@@ -143,7 +144,7 @@ impl Repository {
             match &change.files {
                 Some((_, receipt)) => {
                     let entry = Entry { receipt: receipt.clone(), whole: true, commit: commit.to_owned() };
-                    self.head.entries.insert(change.namespace.clone(), entry);
+                    self.head.entries.insert(change.namespace.clone(), Arc::new(entry));
                 }
                 None => drop(self.head.entries.remove(&change.namespace)),
             }
@@ -155,7 +156,10 @@ impl Repository {
         for (change, outcome) in changes.iter().zip(weighed) {
             if let (Some(Outcome::Unchanged(_)), Some(entry)) = (outcome, self.head.entries.get_mut(&change.namespace))
             {
-                entry.receipt.generation = entry.receipt.generation.max(change.generation);
+                let newest = entry.receipt.generation.max(change.generation);
+                if newest != entry.receipt.generation {
+                    Arc::make_mut(entry).receipt.generation = newest;
+                }
             }
         }
     }

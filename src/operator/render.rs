@@ -9,7 +9,7 @@ use crate::catalog;
 use crate::config::model::Hooks;
 use crate::diag::{Error, Result};
 use crate::exec::Invocation;
-use crate::gitops::{APPS, AppReceipt, Change, Files, Phase, Phased, Sealed, files};
+use crate::gitops::{APPS, AppReceipt, Change, Files, Phase, Phased, RenderReceipt, Sealed, files};
 use crate::helm::charts::ChartStore;
 use crate::helm::{Chart, Helm, Observer, Release, Renderer, Source};
 use crate::ids::Digest;
@@ -41,7 +41,7 @@ pub(super) struct RenderedApp {
 #[derive(Debug, Clone)]
 pub(super) struct Ran {
     phased: Phased,
-    receipt: serde_json::Value,
+    receipt: RenderReceipt,
 }
 
 /// What of the head goes into the next render.
@@ -146,6 +146,7 @@ impl AppRenderer {
         let mut rendered = self.renderer.render(std::slice::from_ref(&release), &|_| None, &Silent);
         let rendered = rendered.pop().ok_or_else(|| Error::bug("nothing was rendered"))??;
         let receipt = serde_json::to_value(&rendered.receipt).map_err(|error| Error::bug(error.to_string()))?;
+        let receipt = RenderReceipt::from(&receipt);
         Ok(Ran { phased: Phased { phase, values, manifest: rendered.manifest.as_ref().clone() }, receipt })
     }
 }
@@ -208,7 +209,7 @@ mod tests {
             deploy: "d1".into(),
             image: String::new(),
             rerender: String::new(),
-            renders: BTreeMap::from([("jobs".into(), json!({"helm": "old"}))]),
+            renders: BTreeMap::from([("jobs".into(), RenderReceipt::from(&json!({"helm": "old"})))]),
             files: BTreeMap::new(),
         };
         let jobs = Phased { phase: Phase::Jobs, values: b"v\n".to_vec(), manifest: b"kind: Job\n".to_vec() };
@@ -217,7 +218,7 @@ mod tests {
         app.metadata.uid = Some("u".into());
         let ran = committed_jobs(&id, &app, &receipt, &all).unwrap();
         assert_eq!((ran.phased.manifest.as_slice(), ran.phased.values.as_slice()), (&b"kind: Job\n"[..], &b"v\n"[..]));
-        assert_eq!(ran.receipt, json!({"helm": "old"}));
+        assert_eq!(ran.receipt, RenderReceipt::from(&json!({"helm": "old"})));
 
         let mut tampered = all.clone();
         tampered.insert("apps/shop-prod/jobs/jobs.yaml".into(), b"kind: Pod\n".to_vec());

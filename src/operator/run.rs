@@ -10,7 +10,7 @@ use k8s_openapi::api::batch::v1::Job;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::reflector::ObjectRef;
-use kube::runtime::{Controller, controller, watcher};
+use kube::runtime::{Controller, WatchStreamExt as _, controller, reflector, watcher};
 use kube::{Resource, ResourceExt};
 use serde_json::json;
 use tokio::sync::{Semaphore, mpsc};
@@ -98,7 +98,9 @@ async fn lead(client: kube::Client, settings: Settings, metrics: Arc<Metrics>) -
     let committer = Committer::start(repository, metrics.clone());
     let apps: Api<DeserializeGuard<KilterApp>> = Api::namespaced(client.clone(), NAMESPACE);
     let at_once = controller::Config::default().concurrency(ROUNDS);
-    let controller = Controller::new(apps, watcher::Config::default()).with_config(at_once);
+    let (store, writer) = reflector::store();
+    let changes = watcher(apps, pages()).default_backoff().modify(lighten).reflect(writer).applied_objects();
+    let controller = Controller::for_stream(changes, store).with_config(at_once);
     let operator = Arc::new(Operator {
         client: client.clone(),
         renderer,
@@ -117,7 +119,7 @@ async fn lead(client: kube::Client, settings: Settings, metrics: Arc<Metrics>) -
     let (moved, moves) = mpsc::channel::<()>(1);
     tokio::spawn(look_at_repository(committer, moved));
     let moves = futures::stream::unfold(moves, |mut moves| async move { moves.recv().await.map(|()| ((), moves)) });
-    let ours = || watcher::Config::default().labels(LABEL_APP);
+    let ours = || pages().labels(LABEL_APP);
     let plans: Api<KilterPlan> = Api::namespaced(client.clone(), NAMESPACE);
     let plans = Controller::new(plans, watcher::Config::default())
         .with_config(controller::Config::default().concurrency(PLANS))
@@ -132,6 +134,16 @@ async fn lead(client: kube::Client, settings: Settings, metrics: Arc<Metrics>) -
         .run(reconcile, retry, operator);
     tokio::join!(apps.for_each(|_| async {}), plans.for_each(|_| async {}));
     Err(Error::missing("the watches ended"))
+}
+
+/// How a watch lists what is there: what one page takes in memory is for a moment.
+fn pages() -> watcher::Config {
+    watcher::Config::default().page_size(100)
+}
+
+/// Leaves away what no round reads: who wrote which field is the greater part of an app in memory.
+fn lighten(app: &mut DeserializeGuard<KilterApp>) {
+    app.managed_fields_mut().clear();
 }
 
 fn dynamic(
