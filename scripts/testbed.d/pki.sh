@@ -70,5 +70,17 @@ DNS:kubernetes.default.svc.cluster.local,IP:127.0.0.1,IP:$NODE_ADDRESS,IP:$SERVI
     # It reads what an administrator may read.
     kubeconfig "$BED/coredns.kubeconfig" admin
     date >"$PKI/done"
+    rm -f "$BED/flux.kubeconfig"
+  )
+}
+
+# Who Flux is: an administrator of its own, by whose name the API server knows in whose place a call was made.
+flux_identity() {
+  if [[ -s $BED/flux.kubeconfig ]]; then return; fi
+  (
+    umask 077
+    PKI=$BED/pki
+    certificate flux /O=system:masters/CN=flux
+    kubeconfig "$BED/flux.kubeconfig" flux
   )
 }

@@ -22,6 +22,7 @@ platform_command() {
         --storage-path="$BED/artifacts" --storage-addr="$ARTIFACTS_ADDRESS" --storage-adv-addr="$ARTIFACTS_ADDRESS")
       ;;
     kustomize-controller)
+      kubernetes[1]=KUBECONFIG=$BED/flux.kubeconfig
       COMMAND=("${kubernetes[@]}" "$(module_path flux)/$1" "${flux[@]}" --health-addr=127.0.0.1:9441 --no-remote-bases)
       ;;
     traefik)
@@ -111,6 +112,7 @@ start_platform() {
   local part
   mkdir -p "$RUN/scratch" "$BED/artifacts"
   git_repository
+  flux_identity
   launch git-server
   platform_objects
   for part in "${PLATFORM[@]}"; do launch "$part"; done

@@ -1,4 +1,5 @@
-//! The calls of kilter-server and kilter-operator in this run of the tests, as the API server noted them, against their roles.
+//! The calls of kilter-server and kilter-operator in this run of the tests, and those of Flux in the place of the accounts that it
+//! applies with, as the API server noted them, against the roles that the chart gives.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -31,8 +32,13 @@ fn slow_what_the_programs_asked_of_the_api_server_is_what_their_roles_give() {
         return;
     }
     let calls = calls(&fs::read_to_string(bed.kubeconfig.with_file_name("audit").join("calls.jsonl")).unwrap());
-    for program in ["kilter-server", "kilter-operator"] {
-        let given = given(program);
+    for (program, file) in [
+        ("kilter-server", "rbac-server.yaml"),
+        ("kilter-operator", "rbac-operator.yaml"),
+        ("kilter-root", "rbac-flux.yaml"),
+        ("kilter-apps", "rbac-flux.yaml"),
+    ] {
+        let given = given(program, file);
         let used = &calls[program];
         let refused: Vec<_> = used.iter().filter(|right| !covers(&given, right)).collect();
         assert!(refused.is_empty(), "{program} asked for what its roles do not give: {refused:?}");
@@ -61,7 +67,8 @@ fn calls(log: &str) -> BTreeMap<String, BTreeSet<Right>> {
     for event in log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let object = &event["objectRef"];
-        let user = text(&event["user"]["username"]);
+        let user = [&event["impersonatedUser"], &event["user"]].map(|user| text(&user["username"]));
+        let user = user.iter().find(|name| !name.is_empty()).map(String::as_str).unwrap_or_default();
         let (Some(program), true) = (user.rsplit(':').next(), object.is_object()) else { continue };
         let mut resource = text(&object["resource"]);
         if let Some(part) = object["subresource"].as_str() {
@@ -74,12 +81,12 @@ fn calls(log: &str) -> BTreeMap<String, BTreeSet<Right>> {
     calls
 }
 
-/// Reads what the chart gives a program.
-fn given(program: &str) -> BTreeSet<Right> {
-    let file = format!("vendor-charts/kilter-platform/templates/rbac-{}.yaml", program.trim_start_matches("kilter-"));
-    let chart = fs::read_to_string(root().join(file)).unwrap();
+/// Reads what a file of the chart gives a program.
+fn given(program: &str, file: &str) -> BTreeSet<Right> {
+    let chart = fs::read_to_string(root().join("vendor-charts/kilter-platform/templates").join(file)).unwrap();
     let mut found = BTreeSet::new();
-    for document in chart.split("\n---\n").filter(|document| document.contains("\nrules:\n")) {
+    let of_it = |document: &&str| document.contains("\nrules:\n") && document.contains(&format!("\"{program}\""));
+    for document in chart.split("\n---\n").filter(of_it) {
         let scope = if document.contains("kind: ClusterRole\n") { Scope::Cluster } else { Scope::Own };
         let (_, rules) = document.split_once("\nrules:\n").unwrap();
         let rules: Vec<BTreeMap<String, Vec<String>>> = serde_yaml::from_str(rules).unwrap();

@@ -11,6 +11,7 @@ mod object;
 mod pods;
 mod repository;
 mod secrets;
+mod storm;
 
 use std::fs;
 use std::path::{Path, PathBuf};
