@@ -1,16 +1,18 @@
 //! The rounds of one KilterApp: observe, report, decide, act; until the next thing is somebody else's to do.
 
+use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::DeserializeGuard;
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::Store;
 use kube::{Resource as _, ResourceExt as _};
+use serde::Serialize;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -318,8 +320,13 @@ impl Operator {
         if new == *status {
             return Ok(());
         }
-        if let Some(version) = self.patch_status(&app.name_any(), json!(new)).await? {
-            app.metadata.resource_version = Some(version);
+        // The whole of it: what a merge would leave of the one before, as the times of an earlier deploy, is not so any more.
+        let replaced = json!([{"op": "add", "path": "/status", "value": new}]);
+        let replaced = serde_json::from_value(replaced).map_err(|error| Error::bug(error.to_string()))?;
+        if let Some(written) = self.patch_status(&app.name_any(), &Patch::Json::<()>(replaced)).await? {
+            // Both: the finalizers are written back as of this resourceVersion.
+            app.metadata.resource_version = written.resource_version;
+            app.metadata.finalizers = written.finalizers;
         }
         *status = new;
         Ok(())
@@ -335,15 +342,16 @@ impl Operator {
         };
         let status =
             json!({"observedGeneration": generation, "conditions": [condition("Accepted"), condition("Ready")]});
-        self.patch_status(&name, status).await.map(drop)
+        // The rest of the status, as which revisions were live, is still so.
+        self.patch_status(&name, &Patch::Merge(json!({"status": status}))).await.map(drop)
     }
 
-    /// Returns the resourceVersion that the object has now; `None` when it is gone.
-    async fn patch_status(&self, name: &str, status: serde_json::Value) -> Result<Option<String>> {
+    /// Returns the metadata that the object has now; `None` when it is gone.
+    async fn patch_status<P: Serialize + Debug>(&self, name: &str, patch: &Patch<P>) -> Result<Option<ObjectMeta>> {
         let api: Api<DeserializeGuard<KilterApp>> = Api::namespaced(self.client.clone(), NAMESPACE);
         let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
-        match api.patch_status(name, &params, &Patch::Merge(json!({"status": status}))).await {
-            Ok(app) => Ok(app.resource_version()),
+        match api.patch_status(name, &params, patch).await {
+            Ok(app) => Ok(Some(app.meta().clone())),
             Err(kube::Error::Api(error)) if error.code == 404 => Ok(None),
             Err(error) => Err(api_error("write the status", &error)),
         }

@@ -124,3 +124,43 @@ async fn what_cannot_be_read_is_told_so_and_left_alone() {
         assert_eq!(operator.committer.head().commit, None, "nothing is committed");
     }
 }
+
+#[tokio::test]
+async fn the_status_that_is_kept_is_the_one_that_was_said() {
+    let (id, mut app) = testing::app(Template { image: "i@sha256:1".into(), ..Template::default() });
+    app.metadata.resource_version = Some("1".into());
+    let kept = Arc::new(Mutex::new(json!(app)));
+    let cluster = kept.clone();
+    let client = testing::client(move |asked| {
+        let mut kept = cluster.lock().unwrap();
+        assert!(asked.method() == "PATCH" && asked.uri().path().ends_with("/kilterapps/shop-prod/status"));
+        *kept = testing::patched(&kept, &asked);
+        kept["metadata"]["resourceVersion"] = json!("2");
+        kept["metadata"]["finalizers"] = json!(["somebody.else/s"]);
+        let kept = kept.clone();
+        async move { (200, kept) }
+    });
+    let bench = Bench::new();
+    let operator = testing::operator(&bench, client, "exit 1");
+    let read = || serde_json::from_value::<KilterApp>(kept.lock().unwrap().clone()).unwrap().status.unwrap();
+    let mut status = KilterAppStatus { rerender: Some("of before".into()), ..KilterAppStatus::default() };
+    kept.lock().unwrap()["status"] = json!(status);
+
+    let first = wanted(&app);
+    operator.report(&id, &mut app, &first, &testing::seen(1), &mut status).await.unwrap();
+    assert_eq!(read(), status);
+    assert!(status.rerender.is_none() && status.timeline.as_ref().unwrap().ready.is_some());
+    assert_eq!(
+        (app.metadata.resource_version.as_deref(), app.finalizers()),
+        (Some("2"), &["somebody.else/s".to_owned()][..])
+    );
+
+    // Of the next deploy nothing is known yet but that it was taken up.
+    (app.metadata.generation, app.spec.deploy) = (Some(2), "d2".into());
+    status = read();
+    let (second, uncommitted) = (wanted(&app), Observed { head: None, ..testing::seen(2) });
+    operator.report(&id, &mut app, &second, &uncommitted, &mut status).await.unwrap();
+    let times = read().timeline.unwrap();
+    assert_eq!((times.deploy.as_str(), times.accepted.is_some()), ("d2", true));
+    assert_eq!((times.rendered, times.committed, times.reconciled, times.ready), (None, None, None, None));
+}

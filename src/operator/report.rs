@@ -186,26 +186,11 @@ fn seconds(now: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::decide::{AtHead, Sync};
+    use super::super::testing;
     use super::*;
 
     fn seen() -> Observed {
-        let done = Sync { exists: true, applied: true, tried: true, failure: None };
-        let head = AtHead { uid: "u".into(), generation: 3, rerender: String::new(), whole: true, commit: "c".into() };
-        Observed {
-            complaint: None,
-            finalizer: true,
-            namespace: Namespace::Unseen,
-            head: Some(head),
-            rendering: Rendering::Missing,
-            repository: None,
-            recorded: true,
-            told: true,
-            nudged: true,
-            jobs: done.clone(),
-            app: done,
-            workload: Ok(()),
-        }
+        testing::seen(3)
     }
 
     fn of(seen: &Observed, now: &str, old: &KilterAppStatus) -> KilterAppStatus {
