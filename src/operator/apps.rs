@@ -100,8 +100,11 @@ impl Operator {
         let complaint = complaint(self, &id, &app);
         for _ in 0..STEPS {
             let seen = observe(self, &id, &app, &wanted, complaint.clone()).await?;
-            self.report(&id, &mut app, &wanted, &seen, &mut status).await?;
             let step = decide(&wanted, &seen);
+            // Of one that is deleted nobody but its finalizer is left who would be told, and that goes now.
+            if !(wanted.deleting && (step == Step::DropFinalizer || !seen.finalizer)) {
+                self.report(&id, &mut app, &wanted, &seen, &mut status).await?;
+            }
             if step == Step::Rest {
                 return Ok(Action::requeue(pace::next_look(&wanted, &seen, &status, Timestamp::now())));
             }
@@ -309,9 +312,6 @@ impl Operator {
         seen: &Observed,
         status: &mut KilterAppStatus,
     ) -> Result<()> {
-        if wanted.deleting {
-            return Ok(());
-        }
         let url = id.url(self.renderer.platform(), &app.spec.template);
         let now = Timestamp::now();
         let now = format!("{:.3}", now);

@@ -4,7 +4,7 @@ use super::super::decide::Rendering;
 use super::super::testing;
 use super::*;
 use crate::api::{ConditionStatus, ConditionType, SecretRef, Template};
-use crate::gitops::tests::Bench;
+use crate::gitops::tests::{Bench, change};
 
 /// A client for what needs no API server.
 fn nobody() -> kube::Client {
@@ -163,4 +163,41 @@ async fn the_status_that_is_kept_is_the_one_that_was_said() {
     let times = read().timeline.unwrap();
     assert_eq!((times.deploy.as_str(), times.accepted.is_some()), ("d2", true));
     assert_eq!((times.rendered, times.committed, times.reconciled, times.ready), (None, None, None, None));
+}
+
+#[tokio::test]
+async fn a_deletion_that_cannot_be_committed_says_so() {
+    let bench = Bench::new();
+    let (_, mut app) = testing::app(Template { image: "i@sha256:1".into(), ..Template::default() });
+    app.metadata.finalizers = Some(vec![FINALIZER.into()]);
+    app.metadata.deletion_timestamp = serde_json::from_value(json!("2026-11-24T10:00:00Z")).unwrap();
+    let mut there = change("shop", 1, "i@sha256:1");
+    (there.uid, there.files.as_mut().unwrap().1.uid) = ("u".into(), "u".into());
+    let kept = Arc::new(Mutex::new(json!(app)));
+    let cluster = kept.clone();
+    let client = testing::client(move |asked| {
+        let mut kept = cluster.lock().unwrap();
+        let is_status = asked.uri().path().ends_with("/kilterapps/shop-prod/status");
+        if is_status {
+            *kept = testing::patched(&kept, &asked);
+        }
+        let answer = if is_status { (200, kept.clone()) } else { testing::refusal(404, "NotFound") };
+        async move { answer }
+    });
+    let operator = testing::operator(&bench, client, "exit 1");
+    operator.committer.write(there).await.unwrap();
+    let hook = std::path::Path::new(&bench.url()).join("hooks/pre-receive");
+    crate::fsx::write(&hook, b"#!/bin/sh\necho not today >&2\nexit 1\n").unwrap();
+    std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let round = async || {
+        let app: DeserializeGuard<KilterApp> = serde_json::from_value(kept.lock().unwrap().clone()).unwrap();
+        let done = reconcile(Arc::new(app), operator.clone()).await;
+        let app: KilterApp = serde_json::from_value(kept.lock().unwrap().clone()).unwrap();
+        let ready = app.status.unwrap().condition(ConditionType::Ready).unwrap().clone();
+        (done.is_ok(), ready.status, ready.reason, ready.message)
+    };
+    assert_eq!(round().await.2, "Deleting");
+    let (is_done, status, reason, message) = round().await;
+    assert_eq!((is_done, status, reason.as_str()), (false, ConditionStatus::False, "RepositoryUnavailable"));
+    assert!(message.contains("not today"), "{message}");
 }
