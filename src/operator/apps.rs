@@ -55,8 +55,8 @@ impl Operator {
         with(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Finds an older KilterApp that has one of an app's host names: the elder keeps it, of two of one second the first by
-    /// name.
+    /// Finds an older KilterApp that has one of an app's host names, and which: the elder keeps it, of two of one second the
+    /// first by name.
     pub(super) fn elder_with_a_host_of(&self, id: &AppId, app: &KilterApp) -> Option<(String, String)> {
         let platform = self.renderer.platform();
         let names = id.hostnames(platform, &app.spec.template);

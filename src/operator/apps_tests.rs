@@ -1,9 +1,10 @@
+use kube::runtime::watcher;
 use serde_json::Value;
 
 use super::super::decide::Rendering;
 use super::super::testing;
 use super::*;
-use crate::api::{ConditionStatus, ConditionType, SecretRef, Template};
+use crate::api::{ConditionStatus, ConditionType, KilterAppSpec, SecretRef, Template};
 use crate::gitops::tests::{Bench, change};
 
 /// A client for what needs no API server.
@@ -200,4 +201,22 @@ async fn a_deletion_that_cannot_be_committed_says_so() {
     let (is_done, status, reason, message) = round().await;
     assert_eq!((is_done, status, reason.as_str()), (false, ConditionStatus::False, "RepositoryUnavailable"));
     assert!(message.contains("not today"), "{message}");
+}
+
+#[tokio::test]
+async fn whose_host_name_it_is_is_not_told() {
+    let (id, mut app) =
+        testing::app(Template { image: format!("shop@sha256:{}", "0".repeat(64)), port: 3000, ..Template::default() });
+    (app.spec.template.public, app.spec.template.domains) = (true, vec!["www.example.org".into()]);
+    let mut elder =
+        KilterApp::new("secret-prod", KilterAppSpec { org: "globex".into(), app: "secret".into(), ..app.spec.clone() });
+    elder.metadata.creation_timestamp = serde_json::from_value(json!("2026-11-24T10:00:00Z")).unwrap();
+    app.metadata.creation_timestamp = serde_json::from_value(json!("2026-11-24T11:00:00Z")).unwrap();
+    let bench = Bench::new();
+    let mut operator = Arc::into_inner(testing::operator(&bench, nobody(), "exit 1")).unwrap();
+    let (store, mut writer) = kube::runtime::reflector::store();
+    operator.apps = store;
+    writer.apply_watcher_event(&watcher::Event::Apply(DeserializeGuard(Ok(elder))));
+    let complaint = complaint(&operator, &id, &app).unwrap();
+    assert_eq!(complaint.message, "the host name www.example.org belongs to another app");
 }
