@@ -22,7 +22,7 @@ use super::memory::{Memory, Render};
 use super::metrics::Metrics;
 use super::observe::{complaint, observe, wanted};
 use super::render::{AppRenderer, Kept, RenderedApp, committed_jobs};
-use super::report::{Facts, report};
+use super::report::{Facts, report, unreadable};
 use super::{MANAGER, flux, history, pace, workload};
 use crate::api::{AppId, FINALIZER, KilterApp, KilterAppStatus, LABEL_ORG, NAMESPACE};
 use crate::daemon::api_error;
@@ -80,7 +80,7 @@ impl Operator {
         let app = match &guarded.0 {
             Ok(app) => app,
             Err(invalid) => {
-                self.tell_invalid(invalid, &invalid.error).await?;
+                self.tell_invalid(invalid, &unreadable(&invalid.error)).await?;
                 return Ok(Action::await_change());
             }
         };

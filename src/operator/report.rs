@@ -95,6 +95,20 @@ fn leaving(wanted: &Wanted, seen: &Observed) -> [(ConditionType, Result<(), Hop>
     [(ConditionType::Committed, removed), (ConditionType::Reconciled, deleted()), (ConditionType::Ready, deleted())]
 }
 
+/// Returns what is said of a KilterApp that cannot be read: serde's words, without the values that they quote (serde-value,
+/// `src/de.rs`).
+pub(super) fn unreadable(words: &str) -> String {
+    let (what, expected) = words.rsplit_once(". Expected ").unwrap_or((words, ""));
+    let begins = |with: &[&str]| with.iter().any(|words| what.starts_with(words));
+    if begins(&["Missing field ", "Unknown field ", "Duplicate field ", "Invalid length "]) {
+        what.to_owned()
+    } else if begins(&["Invalid type ", "Invalid value "]) {
+        format!("{}, expected {expected}", what.split(['"', '`']).next().unwrap_or_default().trim_end())
+    } else {
+        "it is not in the form of a KilterApp".to_owned()
+    }
+}
+
 /// Why a hop is not passed.
 #[derive(Debug, Clone)]
 enum Hop {
@@ -257,6 +271,22 @@ mod tests {
         let expected = ["Committed True Done", "Reconciled Unknown Deleting", "Ready False Deleting"];
         assert_eq!(words(&status), expected);
         assert_eq!((status.timeline, status.live_revisions), (live.timeline, live.live_revisions), "as it was");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_without_its_values() {
+        for (serde, told) in [
+            ("Missing field port", "Missing field port"),
+            ("Unknown field colour. Expected one of image, port", "Unknown field colour"),
+            ("Invalid type string \"canary\". Expected u16", "Invalid type string, expected u16"),
+            ("Invalid value integer `70000`. Expected u16", "Invalid value integer, expected u16"),
+            ("Invalid type string \"canary. Expected canary\". Expected a map", "Invalid type string, expected a map"),
+            ("Invalid length 3. Expected 2 elements in sequence", "Invalid length 3"),
+            ("Unknown variant canary. Expected one of a, b", "it is not in the form of a KilterApp"),
+            ("canary is not a quantity", "it is not in the form of a KilterApp"),
+        ] {
+            assert_eq!(unreadable(serde), told);
+        }
     }
 
     #[test]
