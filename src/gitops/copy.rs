@@ -51,6 +51,7 @@ impl Repository {
         }
         self.is_moved = true;
         let before = std::mem::replace(&mut self.head, head);
+        self.head.keep(&before);
         self.restore(&before).inspect_err(|_| self.head = before)?;
         self.remember()?;
         Ok(true)
