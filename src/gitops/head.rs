@@ -25,6 +25,8 @@ pub struct Entry {
 /// The head of the branch.
 #[derive(Debug, Clone, Default)]
 pub struct Head {
+    /// Whether the branch was fetched: what one that was not says of apps is not so.
+    pub is_read: bool,
     /// The commit; `None` for a branch without any.
     pub commit: Option<String>,
     /// Namespace → app.
@@ -77,7 +79,7 @@ impl Head {
             let commit = changed.remove(&namespace).unwrap_or_else(|| before.clone());
             entries.insert(namespace, Entry { receipt, whole, commit });
         }
-        Ok(Self { commit: Some(commit.to_owned()), entries, laid_out, places })
+        Ok(Self { is_read: false, commit: Some(commit.to_owned()), entries, laid_out, places })
     }
 
     /// Takes over what was known of the apps that are the same as before: which commit they are in, and the generation for which

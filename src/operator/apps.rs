@@ -17,12 +17,12 @@ use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::committer::Committer;
-use super::decide::{Observed, Step, Wanted, decide};
+use super::decide::{Step, Wanted, decide};
 use super::memory::{Memory, Render};
 use super::metrics::Metrics;
 use super::observe::{complaint, observe, wanted};
 use super::render::{AppRenderer, Kept, RenderedApp, committed_jobs};
-use super::report::{Facts, report, unreadable};
+use super::report::{Facts, report, unread, unreadable};
 use super::{MANAGER, flux, history, pace, workload};
 use crate::api::{AppId, FINALIZER, KilterApp, KilterAppStatus, LABEL_ORG, NAMESPACE};
 use crate::daemon::api_error;
@@ -99,11 +99,18 @@ impl Operator {
         let wanted = wanted(&app);
         let complaint = complaint(self, &id, &app);
         for _ in 0..STEPS {
+            if !self.committer.head().is_read {
+                let why = self.memory(|memory| memory.unreachable());
+                let why = why.unwrap_or_else(|| "it was not read yet".into());
+                let tell = |about: &Facts<'_>| unread(&wanted, complaint, &why, about, &status);
+                let new = self.say(&id, &mut app, tell).await?;
+                return Ok(Action::requeue(pace::on_its_way(&new, Timestamp::now())));
+            }
             let seen = observe(self, &id, &app, &wanted, complaint.clone()).await?;
             let step = decide(&wanted, &seen);
             // Of one that is deleted nobody but its finalizer is left who would be told, and that goes now.
             if !(wanted.deleting && (step == Step::DropFinalizer || !seen.finalizer)) {
-                self.report(&id, &mut app, &wanted, &seen, &mut status).await?;
+                status = self.say(&id, &mut app, |about| report(&wanted, &seen, about, &status)).await?;
             }
             if step == Step::Rest {
                 return Ok(Action::requeue(pace::next_look(&wanted, &seen, &status, Timestamp::now())));
@@ -303,22 +310,18 @@ impl Operator {
         written.map(drop)
     }
 
-    /// Writes the status when it says something new.
-    async fn report(
+    /// Writes the status when it says something new; returns it.
+    async fn say(
         &self,
         id: &AppId,
         app: &mut KilterApp,
-        wanted: &Wanted,
-        seen: &Observed,
-        status: &mut KilterAppStatus,
-    ) -> Result<()> {
+        status: impl FnOnce(&Facts<'_>) -> KilterAppStatus,
+    ) -> Result<KilterAppStatus> {
         let url = id.url(self.renderer.platform(), &app.spec.template);
-        let now = Timestamp::now();
-        let now = format!("{:.3}", now);
-        let about = Facts { deploy: &app.spec.deploy, url: &url, confined: self.confined, now: &now };
-        let new = report(wanted, seen, &about, status);
-        if new == *status {
-            return Ok(());
+        let now = format!("{:.3}", Timestamp::now());
+        let new = status(&Facts { deploy: &app.spec.deploy, url: &url, confined: self.confined, now: &now });
+        if app.status.as_ref() == Some(&new) {
+            return Ok(new);
         }
         // The whole of it: what a merge would leave of the one before, as the times of an earlier deploy, is not so any more.
         let replaced = json!([{"op": "add", "path": "/status", "value": new}]);
@@ -328,8 +331,8 @@ impl Operator {
             app.metadata.resource_version = written.resource_version;
             app.metadata.finalizers = written.finalizers;
         }
-        *status = new;
-        Ok(())
+        app.status = Some(new.clone());
+        Ok(new)
     }
 
     async fn tell_invalid(&self, invalid: &InvalidObject, why: &str) -> Result<()> {
@@ -364,7 +367,7 @@ fn is_refusal(error: &Error) -> bool {
 }
 
 /// The words of an error for a condition: one line and what the tool said.
-fn words(error: &Error) -> String {
+pub(super) fn words(error: &Error) -> String {
     let problems = error.problems().iter();
     let lines = problems.flat_map(|problem| [Some(problem.what.clone()), problem.detail.clone()]).flatten();
     let text = lines.collect::<Vec<_>>().join(": ");

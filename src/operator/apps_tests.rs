@@ -1,7 +1,7 @@
 use kube::runtime::watcher;
 use serde_json::Value;
 
-use super::super::decide::Rendering;
+use super::super::decide::{Observed, Rendering};
 use super::super::testing;
 use super::*;
 use crate::api::{ConditionStatus, ConditionType, KilterAppSpec, SecretRef, Template};
@@ -144,23 +144,22 @@ async fn the_status_that_is_kept_is_the_one_that_was_said() {
     let bench = Bench::new();
     let operator = testing::operator(&bench, client, "exit 1");
     let read = || serde_json::from_value::<KilterApp>(kept.lock().unwrap().clone()).unwrap().status.unwrap();
-    let mut status = KilterAppStatus { rerender: Some("of before".into()), ..KilterAppStatus::default() };
-    kept.lock().unwrap()["status"] = json!(status);
+    app.status = Some(KilterAppStatus { rerender: Some("of before".into()), ..KilterAppStatus::default() });
+    *kept.lock().unwrap() = json!(app);
+    let say = async |app: &mut KilterApp, seen: Observed| {
+        let (wanted, old) = (wanted(app), app.status.clone().unwrap());
+        operator.say(&id, app, |about| report(&wanted, &seen, about, &old)).await.unwrap()
+    };
 
-    let first = wanted(&app);
-    operator.report(&id, &mut app, &first, &testing::seen(1), &mut status).await.unwrap();
+    let status = say(&mut app, testing::seen(1)).await;
     assert_eq!(read(), status);
     assert!(status.rerender.is_none() && status.timeline.as_ref().unwrap().ready.is_some());
-    assert_eq!(
-        (app.metadata.resource_version.as_deref(), app.finalizers()),
-        (Some("2"), &["somebody.else/s".to_owned()][..])
-    );
+    let (version, finalizers) = (app.metadata.resource_version.as_deref(), app.finalizers());
+    assert_eq!((version, finalizers), (Some("2"), &["somebody.else/s".to_owned()][..]));
 
     // Of the next deploy nothing is known yet but that it was taken up.
     (app.metadata.generation, app.spec.deploy) = (Some(2), "d2".into());
-    status = read();
-    let (second, uncommitted) = (wanted(&app), Observed { head: None, ..testing::seen(2) });
-    operator.report(&id, &mut app, &second, &uncommitted, &mut status).await.unwrap();
+    say(&mut app, Observed { head: None, ..testing::seen(2) }).await;
     let times = read().timeline.unwrap();
     assert_eq!((times.deploy.as_str(), times.accepted.is_some()), ("d2", true));
     assert_eq!((times.rendered, times.committed, times.reconciled, times.ready), (None, None, None, None));

@@ -27,7 +27,8 @@ pub(super) fn next_look(wanted: &Wanted, seen: &Observed, status: &KilterAppStat
     if arrived { AT_REST } else { on_its_way(status, now) }
 }
 
-fn on_its_way(status: &KilterAppStatus, now: Timestamp) -> Duration {
+/// Returns the time to the next look at an app that is on its way.
+pub(super) fn on_its_way(status: &KilterAppStatus, now: Timestamp) -> Duration {
     let times = status.conditions.iter().filter_map(|condition| condition.last_transition_time.parse().ok());
     let last: Option<Timestamp> = times.max();
     let quiet = last.and_then(|last| Duration::try_from(now.duration_since(last)).ok()).unwrap_or_default();

@@ -60,6 +60,38 @@ pub(super) fn report(wanted: &Wanted, seen: &Observed, about: &Facts<'_>, old: &
     new
 }
 
+/// Returns the new status while the repository was not read yet: of what it was said to have nothing is known, so that stays; what
+/// it was not said to have, or is to lose, waits for it.
+pub(super) fn unread(
+    wanted: &Wanted,
+    complaint: Option<Complaint>,
+    why: &str,
+    about: &Facts<'_>,
+    old: &KilterAppStatus,
+) -> KilterAppStatus {
+    let is_committed = old.holds(ConditionType::Committed, wanted.generation)
+        && old.rerender.as_deref().unwrap_or_default() == wanted.rerender;
+    if is_committed && !wanted.deleting {
+        return old.clone();
+    }
+    let unavailable = || Err(Hop::No(Complaint { reason: "RepositoryUnavailable", message: why.to_owned() }));
+    let accepted = complaint.filter(|_| !wanted.deleting).map_or(Ok(()), |complaint| Err(Hop::No(complaint)));
+    // What has no `Rendered` is not rendered, as the Jobs and Secrets that it has already are in the repository.
+    let hops = [
+        (ConditionType::Accepted, accepted),
+        (ConditionType::Committed, unavailable()),
+        (ConditionType::Reconciled, unavailable()),
+        (ConditionType::Ready, unavailable()),
+    ];
+    let hops = hops.into_iter().skip(usize::from(wanted.deleting));
+    KilterAppStatus {
+        observed_generation: Some(wanted.generation),
+        url: Some(about.url.to_owned()),
+        conditions: conditions(hops, |_| {}, wanted, about, old).0,
+        ..old.clone()
+    }
+}
+
 /// Returns the conditions of hops, and whether all of them are passed; `pass` is told each that is.
 fn conditions(
     hops: impl IntoIterator<Item = (ConditionType, Result<(), Hop>)>,

@@ -15,7 +15,7 @@ use kube::{Resource, ResourceExt};
 use serde_json::json;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::apps::{Operator, reconcile, retry};
+use super::apps::{Operator, reconcile, retry, words};
 use super::committer::Committer;
 use super::lease::Leader;
 use super::memory::Memory;
@@ -29,6 +29,13 @@ use crate::gitops::{Remote, Repository};
 
 /// How often the repository is looked at for what others did to it.
 const FETCH: Duration = Duration::from_secs(60);
+
+/// How many seconds pass between the first looks at a repository that cannot be read, and between all later ones.
+const UNREAD: [u64; 4] = [1, 2, 5, 10];
+const LONGEST: u64 = 30;
+
+/// How long the rounds wait for the first look: git itself waits much longer for a server that says nothing.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How many apps have a round at once. Without a bound, a start with a thousand apps has so many calls on their way that the API
 /// server answers the renewal of the lease too late; a commit is still for as many apps as this.
@@ -94,15 +101,14 @@ async fn lead(client: kube::Client, settings: Settings, metrics: Arc<Metrics>) -
     let Settings { platform, remote, helm, dir, jobs, die_after, .. } = settings;
     let renderer = tokio::task::spawn_blocking(move || AppRenderer::new(&helm, &dir, platform));
     let renderer = Arc::new(renderer.await.map_err(|error| Error::bug(error.to_string()))??);
-    let repository = open(remote).await;
-    let committer = Committer::start(repository, metrics.clone());
+    let committer = Committer::start(Repository::unread(remote), metrics.clone());
     let apps: Api<DeserializeGuard<KilterApp>> = Api::namespaced(client.clone(), NAMESPACE);
     let at_once = controller::Config::default().concurrency(ROUNDS);
     let controller = Controller::new(apps, watcher::Config::default()).with_config(at_once);
     let operator = Arc::new(Operator {
         client: client.clone(),
         renderer,
-        committer: committer.clone(),
+        committer,
         metrics,
         confined: confine::has_landlock(),
         render_slots: Arc::new(Semaphore::new(jobs.max(1))),
@@ -115,7 +121,10 @@ async fn lead(client: kube::Client, settings: Settings, metrics: Arc<Metrics>) -
         tracing::warn!("the kernel has no Landlock: helm's files are not bounded");
     }
     let (moved, moves) = mpsc::channel::<()>(1);
-    tokio::spawn(look_at_repository(committer, moved));
+    // Rounds without it are for one that is away.
+    let _ = tokio::time::timeout(PATIENCE, look(&operator)).await;
+    let is_read = operator.committer.head().is_read;
+    tokio::spawn(look_at_repository(operator.clone(), is_read, moved));
     let moves = futures::stream::unfold(moves, |mut moves| async move { moves.recv().await.map(|()| ((), moves)) });
     let ours = || watcher::Config::default().labels(LABEL_APP);
     let plans: Api<KilterPlan> = Api::namespaced(client.clone(), NAMESPACE);
@@ -152,33 +161,32 @@ fn owner(object: &impl Resource) -> Option<ObjectRef<DeserializeGuard<KilterApp>
     Some(ObjectRef::new(&name).within(NAMESPACE))
 }
 
-/// Opens the repository; tries until it can be reached, as apps that are there already are not in need of it.
-async fn open(remote: Remote) -> Repository {
-    for pause in [1, 2, 5, 10].into_iter().chain(std::iter::repeat(30)) {
-        let remote = remote.clone();
-        match tokio::task::spawn_blocking(move || Repository::open(remote)).await {
-            Ok(Ok(repository)) => return repository,
-            Ok(Err(error)) => {
-                tracing::error!(%error, detail = ?error.problems().first().and_then(|p| p.detail.clone()), "cannot open the repository")
-            }
-            Err(error) => tracing::error!(%error, "cannot open the repository"),
+/// Fetches now and then: what somebody else did to the repository is seen, and mended where it is an app's. `is_read` says whether
+/// the rounds began with a repository that was read.
+async fn look_at_repository(operator: Arc<Operator>, mut is_read: bool, moved: mpsc::Sender<()>) {
+    let mut pauses = UNREAD.into_iter().chain(std::iter::repeat(LONGEST));
+    loop {
+        let unread = pauses.next().filter(|_| !operator.committer.head().is_read);
+        tokio::time::sleep(unread.map_or(FETCH, Duration::from_secs)).await;
+        let Some(is_moved) = look(&operator).await else { continue };
+        if is_moved || !is_read {
+            let _ = moved.try_send(()); // where one waits already, it is for this as well
         }
-        tokio::time::sleep(Duration::from_secs(pause)).await;
+        is_read = true;
     }
-    unreachable!("the pauses have no end")
 }
 
-/// Fetches now and then: what somebody else did to the repository is seen, and mended where it is an app's.
-async fn look_at_repository(committer: Committer, moved: mpsc::Sender<()>) {
-    // At once: an empty repository gets its layout.
-    loop {
-        match committer.refresh().await {
-            Ok(true) => drop(moved.try_send(())),
-            Ok(false) => {}
-            Err(error) => tracing::warn!(%error, "cannot fetch the repository"),
-        }
-        tokio::time::sleep(FETCH).await;
-    }
+/// Fetches; tells whether somebody else moved the branch, `None` when it cannot be told.
+async fn look(operator: &Operator) -> Option<bool> {
+    let looked = operator.committer.refresh().await;
+    operator.memory(|memory| memory.note_fetch(looked.as_ref().err().map(words)));
+    looked
+        .inspect_err(|error| {
+            operator.metrics.fetch_failed();
+            let detail = error.problems().first().and_then(|problem| problem.detail.clone());
+            tracing::warn!(%error, ?detail, "cannot fetch the repository");
+        })
+        .ok()
 }
 
 /// Asks for another render of every app, in batches: the next one when the one before is committed. An app
@@ -208,4 +216,56 @@ pub async fn rerender(client: kube::Client, batch: usize, stamp: &str, tell: imp
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::super::testing;
+    use super::*;
+    use crate::api::{ConditionType, KilterAppStatus, Template};
+    use crate::gitops::tests::Bench;
+
+    #[tokio::test]
+    async fn while_the_repository_is_away_that_is_said_and_nothing_is_done() {
+        let bench = Bench::new();
+        let written: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let to = written.clone();
+        let client = testing::client(move |asked| {
+            let path = asked.uri().path().to_owned();
+            if path.ends_with("/status") {
+                to.lock().unwrap().push(asked.body()[0]["value"].clone());
+            }
+            async move { testing::refusal(if path.ends_with("/status") { 404 } else { 500 }, "no") }
+        });
+        let mut operator = Arc::into_inner(testing::operator(&bench, client, "exit 1")).unwrap();
+        let away = std::path::Path::new(&bench.url()).with_extension("away");
+        std::fs::rename(bench.url(), &away).unwrap();
+        operator.committer = Committer::start(Repository::unread(bench.remote("new")), operator.metrics.clone());
+        let operator = Arc::new(operator);
+        assert_eq!(look(&operator).await, None);
+        assert!(operator.metrics.text().1.contains("failed_writes_total 1\n"), "{}", operator.metrics.text().1);
+
+        let (_, mut app) =
+            testing::app(Template { image: format!("i@sha256:{}", "0".repeat(64)), port: 1, ..Template::default() });
+        let round = |app: &KilterApp| reconcile(Arc::new(DeserializeGuard(Ok(app.clone()))), operator.clone());
+        round(&app).await.unwrap();
+        let said: KilterAppStatus = serde_json::from_value(written.lock().unwrap().remove(0)).unwrap();
+        let ready = said.condition(ConditionType::Ready).unwrap();
+        assert_eq!(ready.reason, "RepositoryUnavailable");
+        assert!(ready.message.contains("cannot fetch `main`"), "{}", ready.message);
+        // What was committed before runs on, for all that is known.
+        let mut committed = said.condition(ConditionType::Accepted).unwrap().clone();
+        committed.type_ = ConditionType::Committed;
+        app.status = Some(KilterAppStatus { conditions: vec![committed], ..KilterAppStatus::default() });
+        round(&app).await.unwrap();
+        assert_eq!(*written.lock().unwrap(), Vec::<Value>::new());
+
+        // It is back: the next round is one as always.
+        std::fs::rename(&away, bench.url()).unwrap();
+        assert_eq!(look(&operator).await, Some(false));
+        let failed = round(&app).await.unwrap_err().to_string();
+        assert!(failed.contains("write the finalizer") || failed.contains("write the status"), "{failed}");
+    }
 }
