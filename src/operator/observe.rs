@@ -53,7 +53,8 @@ pub(super) async fn observe(
         }),
         rendering: operator.memory(|memory| memory.rendering(id, &key)),
         repository: operator.memory(|memory| memory.trouble(id)),
-        recorded: false,
+        // One that another process wrote is found out by writing it.
+        recorded: operator.memory(|memory| memory.is_recorded(&wanted.uid, wanted.revision)),
         told: false,
         nudged: false,
         jobs: Sync::default(),
@@ -73,8 +74,7 @@ pub(super) async fn observe(
     }
     let Some(commit) = seen.head.as_ref().map(|head| head.commit.clone()) else { return Ok(seen) };
     seen.rendering = Rendering::Done;
-    let is_recorded = operator.memory(|memory| memory.is_recorded(&wanted.uid, wanted.revision));
-    seen.recorded = is_recorded || {
+    seen.recorded = seen.recorded || {
         let has = history::has(&operator.client, id, &wanted.uid, wanted.revision).await?;
         if has {
             operator.memory(|memory| memory.note_recorded(&wanted.uid, wanted.revision));

@@ -13,7 +13,7 @@ use crate::support::{root, tell, variable};
 
 /// Every effect of the operator, in the order of a life: the last two are of a deletion.
 const EFFECTS: [&str; 9] =
-    ["AddFinalizer", "CreateNamespace", "Render", "Commit", "Record", "Tell", "Nudge", "Remove", "DropFinalizer"];
+    ["AddFinalizer", "CreateNamespace", "Render", "Record", "Commit", "Tell", "Nudge", "Remove", "DropFinalizer"];
 
 #[test]
 fn slow_an_operator_that_dies_after_any_effect_leaves_what_the_next_one_finishes() {
