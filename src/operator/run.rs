@@ -7,12 +7,11 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
-use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams};
+use kube::Resource;
+use kube::api::{Api, ApiResource, DynamicObject};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{Controller, controller, watcher};
-use kube::{Resource, ResourceExt};
-use serde_json::json;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::apps::{Operator, reconcile, retry, words};
@@ -21,9 +20,9 @@ use super::lease::Leader;
 use super::memory::Memory;
 use super::metrics::{Metrics, serve};
 use super::render::AppRenderer;
-use super::{MANAGER, confine, flux, plans, workload};
-use crate::api::{ANNOTATION_RERENDER, KilterApp, KilterPlan, LABEL_APP, LABEL_ENV, NAMESPACE, Platform};
-use crate::daemon::{api_error, stopped};
+use super::{confine, flux, plans, workload};
+use crate::api::{KilterApp, KilterPlan, LABEL_APP, LABEL_ENV, NAMESPACE, Platform};
+use crate::daemon::stopped;
 use crate::diag::{Error, Result};
 use crate::gitops::{Remote, Repository};
 
@@ -187,35 +186,6 @@ async fn look(operator: &Operator) -> Option<bool> {
             tracing::warn!(%error, ?detail, "cannot fetch the repository");
         })
         .ok()
-}
-
-/// Asks for another render of every app, in batches: the next one when the one before is committed. An app
-/// that cannot be committed holds up the rest, so that a bad chart stops at the first batch.
-///
-/// # Errors
-/// When the API server does not answer or refuses.
-pub async fn rerender(client: kube::Client, batch: usize, stamp: &str, tell: impl Fn(&str)) -> Result<()> {
-    let api: Api<DeserializeGuard<KilterApp>> = Api::namespaced(client, NAMESPACE);
-    let listed = api.list(&ListParams::default()).await.map_err(|error| api_error("list the KilterApps", &error))?;
-    let names: Vec<String> = listed.items.iter().filter(|app| app.0.is_ok()).map(ResourceExt::name_any).collect();
-    let committed = |app: Option<&DeserializeGuard<KilterApp>>| match app.map(|app| &app.0) {
-        Some(Ok(app)) => app.status.as_ref().is_some_and(|status| status.rerender.as_deref() == Some(stamp)),
-        _ => true, // deleted meanwhile
-    };
-    for some in names.chunks(batch.max(1)) {
-        for name in some {
-            let patch = json!({"metadata": {"annotations": {ANNOTATION_RERENDER: stamp}}});
-            let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
-            let asked = api.patch_metadata(name, &params, &Patch::Merge(&patch)).await;
-            asked.map_err(|error| api_error("ask for a render", &error))?;
-        }
-        for name in some {
-            let waited = kube::runtime::wait::await_condition(api.clone(), name, committed).await;
-            waited.map_err(|error| Error::missing(format!("cannot wait for `{name}`: {error}")))?;
-            tell(name);
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
