@@ -2,7 +2,12 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
+use axum::http::Request;
+use futures::future::BoxFuture;
+use tower::{BoxError, Service};
 use tracing_subscriber::EnvFilter;
 
 use crate::api::Platform;
@@ -11,6 +16,10 @@ use crate::fsx;
 
 /// Largest settings file, in bytes.
 const MAX_SETTINGS: u64 = 1 << 20;
+/// How long the API server has for the beginning of an answer: as long as it gives itself (kube-apiserver, `--request-timeout`).
+const ANSWER: Duration = Duration::from_secs(60);
+/// How long it may be silent in the course of one: longer than a watch lasts (kube-runtime, `watcher.rs`: 290 s).
+const SILENCE: Duration = Duration::from_secs(295);
 
 /// Runs a program to its end; what went wrong is its last word on standard error, and decides the exit code.
 pub fn run(program: &str, work: impl Future<Output = Result<()>>) -> ExitCode {
@@ -57,14 +66,48 @@ pub fn platform(path: &Path) -> Result<Platform> {
     Platform::from_yaml(&text).map_err(|why| Error::project(format!("`{shown}`: {why}")))
 }
 
-/// Finds the cluster: by `KUBECONFIG`, or the one that this runs in.
+/// Finds the cluster: by `KUBECONFIG`, or the one that this runs in. No call waits for its answer without end.
 ///
 /// # Errors
 /// When there is none.
 pub async fn client() -> Result<kube::Client> {
-    kube::Client::try_default().await.map_err(|error| {
+    let missing = |error: kube::Error| {
         Error::missing(format!("cannot find the cluster: {error}")).help("Set `KUBECONFIG`, or run inside the cluster.")
-    })
+    };
+    let mut config = kube::Config::infer().await.map_err(|error| missing(kube::Error::InferConfig(error)))?;
+    (config.read_timeout, config.reset_reader_on_write) = (Some(SILENCE), true);
+    let builder = kube::client::ClientBuilder::try_from(config).map_err(missing)?;
+    Ok(builder.with_layer(&tower::layer::layer_fn(Limited)).build())
+}
+
+/// A service whose answers begin in time, but for those of watches, which kube's watcher looks after.
+struct Limited<S>(S);
+
+impl<S, B> Service<Request<B>> for Limited<S>
+where
+    S: Service<Request<B>, Error: Into<BoxError>, Future: Send + 'static>,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, std::result::Result<S::Response, BoxError>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<std::result::Result<(), BoxError>> {
+        self.0.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let is_watch = request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair == "watch=true"));
+        let answer = self.0.call(request);
+        Box::pin(async move {
+            if is_watch {
+                return answer.await.map_err(Into::into);
+            }
+            match tokio::time::timeout(ANSWER, answer).await {
+                Ok(answered) => answered.map_err(Into::into),
+                Err(_) => Err(format!("the API server did not answer within {} s", ANSWER.as_secs()).into()),
+            }
+        })
+    }
 }
 
 /// Makes an error of what the API server said; `what` is what it could not do.
@@ -86,4 +129,20 @@ pub async fn stopped() {
         _ = tokio::signal::ctrl_c() => {}
     }
     tracing::info!("stops");
+}
+
+#[cfg(test)]
+mod tests {
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_is_not_answered_ends_and_a_watch_goes_on() {
+        let silent = || Limited(tower::service_fn(|_: Request<()>| std::future::pending::<Result<(), BoxError>>()));
+        let ask = |query: &str| silent().oneshot(Request::get(format!("/apis/x?{query}")).body(()).unwrap());
+        let error = tokio::time::timeout(2 * ANSWER, ask("fieldManager=watch&limit=500")).await.unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "the API server did not answer within 60 s");
+        assert!(tokio::time::timeout(2 * SILENCE, ask("allowWatchBookmarks=true&watch=true")).await.is_err());
+    }
 }

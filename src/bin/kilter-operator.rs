@@ -80,7 +80,7 @@ fn main() -> ExitCode {
     daemon::run(PROGRAM, command(arguments.command))
 }
 
-#[expect(clippy::print_stdout, reason = "what the command is for")]
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "what the command is for")]
 async fn command(command: Command) -> Result<()> {
     match command {
         Command::Crds => {
@@ -92,7 +92,11 @@ async fn command(command: Command) -> Result<()> {
         }
         Command::Rerender { batch } => {
             let stamp = k8s_openapi::jiff::Timestamp::now().to_string();
-            operator::rerender(daemon::client().await?, batch, &stamp, |name| println!("{name}")).await
+            let tell = |name: &str, left_out: Option<&str>| match left_out {
+                None => println!("{name}"),
+                Some(why) => eprintln!("{name} is left out: {why}"),
+            };
+            operator::rerender(daemon::client().await?, batch, &stamp, tell).await
         }
         Command::Run(run) => {
             daemon::log();

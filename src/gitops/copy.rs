@@ -19,19 +19,29 @@ impl Repository {
     /// # Errors
     /// When the remote cannot be reached, or the copy not written.
     pub fn open(remote: Remote) -> Result<Self> {
-        fsx::create_dir(&remote.dir.join("home"))?;
-        if remote.copy().join("HEAD").is_file() {
-            // Whoever wrote it before is gone, and so are the calls that these belonged to.
-            tidy(&remote.copy());
-        } else {
-            make(&remote)?;
-        }
-        let head = last_head(&remote, LAST)?.unwrap_or_default();
-        let mut repository = Self { remote, head, is_moved: false };
+        let mut repository = Self::unread(remote);
         repository.refresh()?;
         // Whoever opens it has looked at nothing yet.
         repository.take_move();
         Ok(repository)
+    }
+
+    /// Returns the repository as it is before anybody looked: nothing is known of it until [`Repository::refresh`] succeeds.
+    pub fn unread(remote: Remote) -> Self {
+        Self { remote, head: Head::default(), is_moved: false }
+    }
+
+    /// Makes the copy where there is none, or reads what it had last.
+    fn prepare(&mut self) -> Result<()> {
+        fsx::create_dir(&self.remote.dir.join("home"))?;
+        if self.remote.copy().join("HEAD").is_file() {
+            // Whoever wrote it before is gone, and so are the calls that these belonged to.
+            tidy(&self.remote.copy());
+        } else {
+            make(&self.remote)?;
+        }
+        self.head = last_head(&self.remote, LAST)?.unwrap_or_default();
+        Ok(())
     }
 
     /// Fetches; tells whether the branch is another one than was known. One that no longer has what it had gets that again.
@@ -39,6 +49,9 @@ impl Repository {
     /// # Errors
     /// When the remote cannot be reached, or refuses what it lost: then the next call tries again.
     pub fn refresh(&mut self) -> Result<bool> {
+        if !self.head.is_read {
+            self.prepare()?;
+        }
         let (commit, head) = match self.look() {
             Ok(seen) => seen,
             Err(error) => {
@@ -47,11 +60,14 @@ impl Repository {
             }
         };
         if commit == self.head.commit {
+            self.head.is_read = true;
             return Ok(false);
         }
         self.is_moved = true;
         let before = std::mem::replace(&mut self.head, head);
+        self.head.keep(&before);
         self.restore(&before).inspect_err(|_| self.head = before)?;
+        self.head.is_read = true;
         self.remember()?;
         Ok(true)
     }

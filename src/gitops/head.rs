@@ -11,6 +11,8 @@ use crate::diag::{Error, Result};
 const KNOWN: usize = 50_000;
 /// How many apps' files are read at a time, which all are in memory then.
 const AT_ONCE: usize = 50;
+/// How many commits back it is looked for the one that changed an app last.
+const LOOKED_THROUGH: usize = 1_000;
 
 /// An app as the head has it.
 #[derive(Debug, Clone)]
@@ -19,13 +21,15 @@ pub struct Entry {
     pub receipt: AppReceipt,
     /// Whether its files are what the receipt says: nobody else wrote there.
     pub whole: bool,
-    /// The commit that wrote it, or, after a start, the head that had it.
+    /// The commit that wrote it; of one that was written long ago a later one that still has it.
     pub commit: String,
 }
 
 /// The head of the branch. A clone costs little: there is one for whoever looks at it while the next is made.
 #[derive(Debug, Clone, Default)]
 pub struct Head {
+    /// Whether the branch was fetched: what one that was not says of apps is not so.
+    pub is_read: bool,
     /// The commit; `None` for a branch without any.
     pub commit: Option<String>,
     /// Namespace → app.
@@ -77,16 +81,32 @@ impl Head {
         let blobs = blobs_below(remote, commit, &format!("{APPS}/"))?;
         let layout = super::write::layout_path();
         let laid_out = blobs.iter().any(|blob| blob.path == layout);
+        let (mut changed, before) = last_changes(remote, commit, LOOKED_THROUGH)?;
         let mut entries = BTreeMap::new();
         each_app(remote, &blobs, |namespace, files| {
             // What has no receipt is not kilter's: it is left alone, and written over by the app of that name.
             let Some(receipt) = AppReceipt::of(namespace, &files) else { return };
             let whole = receipt.describes(&files);
-            let entry = Entry { receipt, whole, commit: commit.to_owned() };
-            entries.insert(namespace.to_owned(), Arc::new(entry));
+            let commit = changed.remove(namespace).unwrap_or_else(|| before.clone());
+            entries.insert(namespace.to_owned(), Arc::new(Entry { receipt, whole, commit }));
         })?;
         let commit = Some(commit.to_owned());
-        Ok(Self { commit, entries, laid_out, places: Arc::new(places), new_places: HashMap::new() })
+        Ok(Self { is_read: false, commit, entries, laid_out, places: Arc::new(places), new_places: HashMap::new() })
+    }
+
+    /// Takes over what was known of the apps that are the same as before: which commit they are in, and the generation for which
+    /// that was found out. Somebody's commit elsewhere is none that Flux has to apply for them.
+    pub(super) fn keep(&mut self, before: &Self) {
+        let places = &self.places;
+        for (namespace, entry) in &mut self.entries {
+            let was = before.entries.get(namespace).filter(|was| was.whole && places.contains_key(&was.commit));
+            let Some(was) = was.filter(|was| entry.whole && was.receipt.generation >= entry.receipt.generation) else {
+                continue;
+            };
+            if was.receipt == (AppReceipt { generation: was.receipt.generation, ..entry.receipt.clone() }) {
+                *entry = was.clone();
+            }
+        }
     }
 
     /// Reads the files of one app.
@@ -100,6 +120,35 @@ impl Head {
         blobs.retain(|blob| blob.path.starts_with(&prefix));
         read(remote, &blobs)
     }
+}
+
+/// Returns the commit that changed each app last, of the last `count` that the branch itself was at, and for all others the newest
+/// commit before those, or the first. Every change of an app changes its receipt.
+///
+/// # Errors
+/// When git fails.
+fn last_changes(remote: &Remote, head: &str, count: usize) -> Result<(HashMap<String, String>, String)> {
+    let max = format!("--max-count={}", count + 1);
+    let listed =
+        run(&remote.call(["rev-list", "--first-parent", max.as_str(), head]), "list the repository's commits")?.text();
+    let commits: Vec<&str> = listed.lines().collect();
+    let before = commits.last().copied().unwrap_or(head).to_owned();
+    let range = if commits.len() > count { format!("{before}..{head}") } else { head.to_owned() };
+    // Of a merge what it brought to the branch (`-m --first-parent`, git-log(1)).
+    let words = ["log", "--first-parent", "-m", "--name-only", "--no-renames", "--format=%x00%H", &range, "--"];
+    let path = format!(":(glob){APPS}/*/receipt.json");
+    let mut call = remote.call(words.into_iter().chain([path.as_str()]));
+    call.max_output = 1 << 30;
+    let mut changed = HashMap::new();
+    for entry in run(&call, "read the repository's history")?.text().split('\0') {
+        let mut lines = entry.lines();
+        let Some(commit) = lines.next() else { continue };
+        let namespaces = lines.filter_map(|path| path.strip_prefix("apps/")?.strip_suffix("/receipt.json"));
+        for namespace in namespaces {
+            changed.entry(namespace.to_owned()).or_insert_with(|| commit.to_owned());
+        }
+    }
+    Ok((changed, before))
 }
 
 /// Reads the files of every app of a commit, by namespace.
@@ -186,4 +235,50 @@ fn split_batch(names: &[&str], mut rest: &[u8]) -> Option<Files> {
         rest = rest.get(size + 1..)?;
     }
     Some(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Change;
+    use super::super::tests::{Bench, change};
+    use super::*;
+
+    #[test]
+    fn a_commit_that_is_somebody_elses_is_none_of_an_apps() {
+        let bench = Bench::new();
+        let mut repository = bench.open("a");
+        let mut write = |app: &str, generation: i64, image: &str| {
+            repository.write(&[change(app, generation, image)]).unwrap();
+            repository.head().commit.clone().unwrap()
+        };
+        let (shop, other) = (write("shop", 1, "i@sha256:1"), write("other", 1, "i@sha256:1"));
+        assert_eq!(write("shop", 2, "i@sha256:1"), other, "the same for a newer generation is no commit");
+        bench.foreign("README.md", "by hand\n");
+        bench.foreign("apps/other-prod/note", "by hand\n");
+        assert!(repository.refresh().unwrap());
+        let known = |head: &Head, namespace: &str| {
+            let entry = &head.entries[namespace];
+            (entry.commit.clone(), entry.receipt.generation, entry.whole)
+        };
+        assert_eq!(known(repository.head(), "shop-prod"), (shop.clone(), 2, true));
+        assert!(!known(repository.head(), "other-prod").2);
+        // An operator that starts anew finds the same out, but for what no commit tells.
+        assert_eq!(known(bench.open("b").head(), "shop-prod"), (shop.clone(), 1, true));
+        // What is written again is in a commit of now.
+        repository.write(&[change("other", 1, "i@sha256:1"), change("shop", 2, "i@sha256:1")]).unwrap();
+        let head = repository.head().commit.clone().unwrap();
+        assert_eq!(known(repository.head(), "other-prod"), (head, 1, true));
+        assert_eq!(known(repository.head(), "shop-prod").0, shop);
+        repository.write(&[Change { files: None, ..change("other", 2, "") }]).unwrap();
+        // Of what was written long ago, the newest commit is taken that is not looked through.
+        let (remote, head) = (bench.remote("a"), repository.head().commit.clone().unwrap());
+        let commits = bench.look(&["rev-list", "main"]);
+        let commits: Vec<&str> = commits.lines().collect();
+        for (count, oldest) in commits.iter().enumerate().skip(1) {
+            let (changed, before) = last_changes(&remote, &head, count).unwrap();
+            assert_eq!((changed.get("shop-prod"), before.as_str()), (None, *oldest), "{count}");
+        }
+        let (changed, _) = last_changes(&remote, &head, 6).unwrap();
+        assert_eq!(changed.get("shop-prod"), Some(&shop));
+    }
 }

@@ -1,26 +1,28 @@
 //! The rounds of one KilterApp: observe, report, decide, act; until the next thing is somebody else's to do.
 
+use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::DeserializeGuard;
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::Store;
 use kube::{Resource as _, ResourceExt as _};
+use serde::Serialize;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::committer::Committer;
-use super::decide::{Observed, Step, Wanted, decide};
+use super::decide::{Step, Wanted, decide};
 use super::memory::{Memory, Render};
 use super::metrics::Metrics;
 use super::observe::{complaint, observe, wanted};
 use super::render::{AppRenderer, Kept, RenderedApp, committed_jobs};
-use super::report::{Facts, report};
+use super::report::{Facts, report, unread, unreadable};
 use super::{MANAGER, flux, history, pace, workload};
 use crate::api::{AppId, FINALIZER, KilterApp, KilterAppStatus, LABEL_ORG, NAMESPACE};
 use crate::daemon::api_error;
@@ -53,8 +55,8 @@ impl Operator {
         with(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Finds an older KilterApp that has one of an app's host names: the elder keeps it, of two of one second the first by
-    /// name.
+    /// Finds an older KilterApp that has one of an app's host names, and which: the elder keeps it, of two of one second the
+    /// first by name.
     pub(super) fn elder_with_a_host_of(&self, id: &AppId, app: &KilterApp) -> Option<(String, String)> {
         let platform = self.renderer.platform();
         let names = id.hostnames(platform, &app.spec.template);
@@ -78,7 +80,7 @@ impl Operator {
         let app = match &guarded.0 {
             Ok(app) => app,
             Err(invalid) => {
-                self.tell_invalid(invalid, &invalid.error).await?;
+                self.tell_invalid(invalid, &unreadable(&invalid.error)).await?;
                 return Ok(Action::await_change());
             }
         };
@@ -97,9 +99,19 @@ impl Operator {
         let wanted = wanted(&app);
         let complaint = complaint(self, &id, &app);
         for _ in 0..STEPS {
+            if !self.committer.head().is_read {
+                let why = self.memory(|memory| memory.unreachable());
+                let why = why.unwrap_or_else(|| "it was not read yet".into());
+                let tell = |about: &Facts<'_>| unread(&wanted, complaint, &why, about, &status);
+                let new = self.say(&id, &mut app, tell).await?;
+                return Ok(Action::requeue(pace::on_its_way(&new, Timestamp::now())));
+            }
             let seen = observe(self, &id, &app, &wanted, complaint.clone()).await?;
-            self.report(&id, &mut app, &wanted, &seen, &mut status).await?;
             let step = decide(&wanted, &seen);
+            // Of one that is deleted nobody but its finalizer is left who would be told, and that goes now.
+            if !(wanted.deleting && (step == Step::DropFinalizer || !seen.finalizer)) {
+                status = self.say(&id, &mut app, |about| report(&wanted, &seen, about, &status)).await?;
+            }
             if step == Step::Rest {
                 return Ok(Action::requeue(pace::next_look(&wanted, &seen, &status, Timestamp::now())));
             }
@@ -298,31 +310,29 @@ impl Operator {
         written.map(drop)
     }
 
-    /// Writes the status when it says something new.
-    async fn report(
+    /// Writes the status when it says something new; returns it.
+    async fn say(
         &self,
         id: &AppId,
         app: &mut KilterApp,
-        wanted: &Wanted,
-        seen: &Observed,
-        status: &mut KilterAppStatus,
-    ) -> Result<()> {
-        if wanted.deleting {
-            return Ok(());
-        }
+        status: impl FnOnce(&Facts<'_>) -> KilterAppStatus,
+    ) -> Result<KilterAppStatus> {
         let url = id.url(self.renderer.platform(), &app.spec.template);
-        let now = Timestamp::now();
-        let now = format!("{:.3}", now);
-        let about = Facts { deploy: &app.spec.deploy, url: &url, confined: self.confined, now: &now };
-        let new = report(wanted, seen, &about, status);
-        if new == *status {
-            return Ok(());
+        let now = format!("{:.3}", Timestamp::now());
+        let new = status(&Facts { deploy: &app.spec.deploy, url: &url, confined: self.confined, now: &now });
+        if app.status.as_ref() == Some(&new) {
+            return Ok(new);
         }
-        if let Some(version) = self.patch_status(&app.name_any(), json!(new)).await? {
-            app.metadata.resource_version = Some(version);
+        // The whole of it: what a merge would leave of the one before, as the times of an earlier deploy, is not so any more.
+        let replaced = json!([{"op": "add", "path": "/status", "value": new}]);
+        let replaced = serde_json::from_value(replaced).map_err(|error| Error::bug(error.to_string()))?;
+        if let Some(written) = self.patch_status(&app.name_any(), &Patch::Json::<()>(replaced)).await? {
+            // Both: the finalizers are written back as of this resourceVersion.
+            app.metadata.resource_version = written.resource_version;
+            app.metadata.finalizers = written.finalizers;
         }
-        *status = new;
-        Ok(())
+        app.status = Some(new.clone());
+        Ok(new)
     }
 
     async fn tell_invalid(&self, invalid: &InvalidObject, why: &str) -> Result<()> {
@@ -335,15 +345,16 @@ impl Operator {
         };
         let status =
             json!({"observedGeneration": generation, "conditions": [condition("Accepted"), condition("Ready")]});
-        self.patch_status(&name, status).await.map(drop)
+        // The rest of the status, as which revisions were live, is still so.
+        self.patch_status(&name, &Patch::Merge(json!({"status": status}))).await.map(drop)
     }
 
-    /// Returns the resourceVersion that the object has now; `None` when it is gone.
-    async fn patch_status(&self, name: &str, status: serde_json::Value) -> Result<Option<String>> {
+    /// Returns the metadata that the object has now; `None` when it is gone.
+    async fn patch_status<P: Serialize + Debug>(&self, name: &str, patch: &Patch<P>) -> Result<Option<ObjectMeta>> {
         let api: Api<DeserializeGuard<KilterApp>> = Api::namespaced(self.client.clone(), NAMESPACE);
         let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
-        match api.patch_status(name, &params, &Patch::Merge(json!({"status": status}))).await {
-            Ok(app) => Ok(app.resource_version()),
+        match api.patch_status(name, &params, patch).await {
+            Ok(app) => Ok(Some(app.meta().clone())),
             Err(kube::Error::Api(error)) if error.code == 404 => Ok(None),
             Err(error) => Err(api_error("write the status", &error)),
         }
@@ -356,7 +367,7 @@ fn is_refusal(error: &Error) -> bool {
 }
 
 /// The words of an error for a condition: one line and what the tool said.
-fn words(error: &Error) -> String {
+pub(super) fn words(error: &Error) -> String {
     let problems = error.problems().iter();
     let lines = problems.flat_map(|problem| [Some(problem.what.clone()), problem.detail.clone()]).flatten();
     let text = lines.collect::<Vec<_>>().join(": ");

@@ -1,10 +1,11 @@
+use kube::runtime::watcher;
 use serde_json::Value;
 
-use super::super::decide::Rendering;
+use super::super::decide::{Observed, Rendering};
 use super::super::testing;
 use super::*;
-use crate::api::{ConditionStatus, ConditionType, SecretRef, Template};
-use crate::gitops::tests::Bench;
+use crate::api::{ConditionStatus, ConditionType, KilterAppSpec, SecretRef, Template};
+use crate::gitops::tests::{Bench, change};
 
 /// A client for what needs no API server.
 fn nobody() -> kube::Client {
@@ -123,4 +124,98 @@ async fn what_cannot_be_read_is_told_so_and_left_alone() {
         }
         assert_eq!(operator.committer.head().commit, None, "nothing is committed");
     }
+}
+
+#[tokio::test]
+async fn the_status_that_is_kept_is_the_one_that_was_said() {
+    let (id, mut app) = testing::app(Template { image: "i@sha256:1".into(), ..Template::default() });
+    app.metadata.resource_version = Some("1".into());
+    let kept = Arc::new(Mutex::new(json!(app)));
+    let cluster = kept.clone();
+    let client = testing::client(move |asked| {
+        let mut kept = cluster.lock().unwrap();
+        assert!(asked.method() == "PATCH" && asked.uri().path().ends_with("/kilterapps/shop-prod/status"));
+        *kept = testing::patched(&kept, &asked);
+        kept["metadata"]["resourceVersion"] = json!("2");
+        kept["metadata"]["finalizers"] = json!(["somebody.else/s"]);
+        let kept = kept.clone();
+        async move { (200, kept) }
+    });
+    let bench = Bench::new();
+    let operator = testing::operator(&bench, client, "exit 1");
+    let read = || serde_json::from_value::<KilterApp>(kept.lock().unwrap().clone()).unwrap().status.unwrap();
+    app.status = Some(KilterAppStatus { rerender: Some("of before".into()), ..KilterAppStatus::default() });
+    *kept.lock().unwrap() = json!(app);
+    let say = async |app: &mut KilterApp, seen: Observed| {
+        let (wanted, old) = (wanted(app), app.status.clone().unwrap());
+        operator.say(&id, app, |about| report(&wanted, &seen, about, &old)).await.unwrap()
+    };
+
+    let status = say(&mut app, testing::seen(1)).await;
+    assert_eq!(read(), status);
+    assert!(status.rerender.is_none() && status.timeline.as_ref().unwrap().ready.is_some());
+    let (version, finalizers) = (app.metadata.resource_version.as_deref(), app.finalizers());
+    assert_eq!((version, finalizers), (Some("2"), &["somebody.else/s".to_owned()][..]));
+
+    // Of the next deploy nothing is known yet but that it was taken up.
+    (app.metadata.generation, app.spec.deploy) = (Some(2), "d2".into());
+    say(&mut app, Observed { head: None, ..testing::seen(2) }).await;
+    let times = read().timeline.unwrap();
+    assert_eq!((times.deploy.as_str(), times.accepted.is_some()), ("d2", true));
+    assert_eq!((times.rendered, times.committed, times.reconciled, times.ready), (None, None, None, None));
+}
+
+#[tokio::test]
+async fn a_deletion_that_cannot_be_committed_says_so() {
+    let bench = Bench::new();
+    let (_, mut app) = testing::app(Template { image: "i@sha256:1".into(), ..Template::default() });
+    app.metadata.finalizers = Some(vec![FINALIZER.into()]);
+    app.metadata.deletion_timestamp = serde_json::from_value(json!("2026-11-24T10:00:00Z")).unwrap();
+    let mut there = change("shop", 1, "i@sha256:1");
+    (there.uid, there.files.as_mut().unwrap().1.uid) = ("u".into(), "u".into());
+    let kept = Arc::new(Mutex::new(json!(app)));
+    let cluster = kept.clone();
+    let client = testing::client(move |asked| {
+        let mut kept = cluster.lock().unwrap();
+        let is_status = asked.uri().path().ends_with("/kilterapps/shop-prod/status");
+        if is_status {
+            *kept = testing::patched(&kept, &asked);
+        }
+        let answer = if is_status { (200, kept.clone()) } else { testing::refusal(404, "NotFound") };
+        async move { answer }
+    });
+    let operator = testing::operator(&bench, client, "exit 1");
+    operator.committer.write(there).await.unwrap();
+    let hook = std::path::Path::new(&bench.url()).join("hooks/pre-receive");
+    crate::fsx::write(&hook, b"#!/bin/sh\necho not today >&2\nexit 1\n").unwrap();
+    std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let round = async || {
+        let app: DeserializeGuard<KilterApp> = serde_json::from_value(kept.lock().unwrap().clone()).unwrap();
+        let done = reconcile(Arc::new(app), operator.clone()).await;
+        let app: KilterApp = serde_json::from_value(kept.lock().unwrap().clone()).unwrap();
+        let ready = app.status.unwrap().condition(ConditionType::Ready).unwrap().clone();
+        (done.is_ok(), ready.status, ready.reason, ready.message)
+    };
+    assert_eq!(round().await.2, "Deleting");
+    let (is_done, status, reason, message) = round().await;
+    assert_eq!((is_done, status, reason.as_str()), (false, ConditionStatus::False, "RepositoryUnavailable"));
+    assert!(message.contains("not today"), "{message}");
+}
+
+#[tokio::test]
+async fn whose_host_name_it_is_is_not_told() {
+    let (id, mut app) =
+        testing::app(Template { image: format!("shop@sha256:{}", "0".repeat(64)), port: 3000, ..Template::default() });
+    (app.spec.template.public, app.spec.template.domains) = (true, vec!["www.example.org".into()]);
+    let mut elder =
+        KilterApp::new("secret-prod", KilterAppSpec { org: "globex".into(), app: "secret".into(), ..app.spec.clone() });
+    elder.metadata.creation_timestamp = serde_json::from_value(json!("2026-11-24T10:00:00Z")).unwrap();
+    app.metadata.creation_timestamp = serde_json::from_value(json!("2026-11-24T11:00:00Z")).unwrap();
+    let bench = Bench::new();
+    let mut operator = Arc::into_inner(testing::operator(&bench, nobody(), "exit 1")).unwrap();
+    let (store, mut writer) = kube::runtime::reflector::store();
+    operator.apps = store;
+    writer.apply_watcher_event(&watcher::Event::Apply(DeserializeGuard(Ok(elder))));
+    let complaint = complaint(&operator, &id, &app).unwrap();
+    assert_eq!(complaint.message, "the host name www.example.org belongs to another app");
 }

@@ -136,6 +136,8 @@ pub(super) fn decide(wanted: &Wanted, observed: &Observed) -> Step {
         (Namespace::Absent, _) => Step::CreateNamespace,
         (Namespace::Fresh | Namespace::Ours, Rendering::Missing | Rendering::Interrupted(_)) => Step::Render,
         (Namespace::Fresh | Namespace::Ours, Rendering::Failed(_)) => Step::Rest,
+        // Before the commit: whatever comes in between, what was committed can be found again.
+        (Namespace::Fresh | Namespace::Ours, Rendering::Done) if !observed.recorded => Step::Record,
         (Namespace::Fresh | Namespace::Ours, Rendering::Done) => Step::Commit,
     }
 }

@@ -45,13 +45,14 @@ impl World {
             Step::Render => observed.rendering = Rendering::Done,
             Step::Commit => {
                 assert_eq!(observed.rendering, Rendering::Done, "a commit of what was not rendered");
+                assert!(observed.recorded, "a commit that a crash could leave out of the history");
                 self.commits.push(self.wanted.generation);
                 let commit = format!("c{}", self.commits.len());
                 let (uid, generation) = (self.wanted.uid.clone(), self.wanted.generation);
                 observed.head =
                     Some(AtHead { uid, generation, rerender: self.wanted.rerender.clone(), whole: true, commit });
                 (observed.jobs, observed.app) = (Sync::default(), Sync::default());
-                (observed.recorded, observed.told, observed.nudged) = (false, false, false);
+                (observed.told, observed.nudged) = (false, false);
             }
             Step::Record => observed.recorded = true,
             Step::Tell => observed.told = true,
@@ -123,7 +124,7 @@ fn a_deploy_takes_these_steps() {
     let mut world = world();
     let steps = world.settle(None);
     use Step::*;
-    assert_eq!(steps, [AddFinalizer, CreateNamespace, Render, Commit, Record, Tell, Nudge]);
+    assert_eq!(steps, [AddFinalizer, CreateNamespace, Render, Record, Commit, Tell, Nudge]);
     assert_eq!(world.observed.workload, Ok(()));
     // Nothing is left to do, and an operator that starts anew finds that.
     world.crash();
@@ -150,7 +151,7 @@ fn a_new_generation_is_one_more_commit_and_a_deletion_leaves_nothing() {
         let mut world = world();
         world.settle(None);
         world.wanted.generation = 2;
-        world.observed.rendering = Rendering::Missing;
+        (world.observed.rendering, world.observed.recorded) = (Rendering::Missing, false);
         world.settle((at > 0).then_some(at));
         assert_eq!(world.commits, [1, 2], "{at}");
         world.wanted.deleting = true;

@@ -1,9 +1,10 @@
-//! The history of an app: a ControllerRevision for each revision that was committed, the last 20, owned by the KilterApp.
+//! The history of an app: a ControllerRevision for each revision that was committed, written right before that, the last 20,
+//! owned by the KilterApp.
 
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
-use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, PostParams};
+use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, PostParams, Preconditions};
 use kube::{Resource as _, ResourceExt as _};
 
 use super::MANAGER;
@@ -47,15 +48,18 @@ pub(super) async fn record(client: &kube::Client, id: &AppId, app: &KilterApp) -
         revision: i64::try_from(app.spec.revision).unwrap_or(i64::MAX),
     };
     let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
-    match api.create(&params, &entry).await {
-        Ok(_) => {}
-        // Written before a crash; or of an app of that name that was deleted, and not collected yet: then this fails until it is.
-        Err(kube::Error::Api(error)) if error.code == 409 => {
-            let uid = app.metadata.uid.clone().unwrap_or_default();
-            if !has(client, id, &uid, app.spec.revision).await? {
-                return Err(Error::missing("the history of an earlier app of this name is still there"));
-            }
+    let mut written = api.create(&params, &entry).await;
+    if matches!(&written, Err(kube::Error::Api(error)) if error.code == 409) {
+        let uid = app.metadata.uid.clone().unwrap_or_default();
+        if !has(client, id, &uid, app.spec.revision).await? {
+            // Of an app of that name that was deleted, and not collected yet: it would hold up the deploy.
+            forget(&api, &name(id, app.spec.revision), &uid).await?;
+            written = api.create(&params, &entry).await;
         }
+    }
+    match written {
+        Ok(_) => {}
+        Err(kube::Error::Api(error)) if error.code == 409 => {} // written before a crash
         Err(error) => return Err(api_error("write the history", &error)),
     }
     let ours = ListParams::default().labels(&format!("{LABEL_APP}={},{LABEL_ENV}={}", id.app(), id.env()));
@@ -64,11 +68,72 @@ pub(super) async fn record(client: &kube::Client, id: &AppId, app: &KilterApp) -
     entries.sort();
     let surplus = entries.len().saturating_sub(HISTORY);
     for (_, name) in &entries[..surplus] {
-        match api.delete(name, &DeleteParams::default()).await {
-            Ok(_) => {}
-            Err(kube::Error::Api(error)) if error.code == 404 => {}
-            Err(error) => return Err(api_error("shorten the history", &error)),
-        }
+        delete(&api, name, DeleteParams::default()).await?;
     }
     Ok(())
+}
+
+/// Deletes an entry that another KilterApp than the one of a uid has.
+async fn forget(api: &Api<ControllerRevision>, name: &str, uid: &str) -> Result<()> {
+    let found = api.get_metadata_opt(name).await.map_err(|error| api_error("read the history", &error))?;
+    let is_own = |owner: &OwnerReference| owner.uid == uid;
+    let Some(found) = found.filter(|found| !found.owner_references().iter().any(is_own)) else { return Ok(()) };
+    let only = Preconditions { uid: found.metadata.uid, resource_version: found.metadata.resource_version };
+    delete(api, name, DeleteParams { preconditions: Some(only), ..DeleteParams::default() }).await
+}
+
+/// Deletes an entry; what is gone, or another one by now, is fine.
+async fn delete(api: &Api<ControllerRevision>, name: &str, params: DeleteParams) -> Result<()> {
+    match api.delete(name, &params).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(error)) if matches!(error.code, 404 | 409) => Ok(()),
+        Err(error) => Err(api_error("shorten the history", &error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::{Value, json};
+
+    use super::super::testing;
+    use super::*;
+    use crate::api::Template;
+
+    #[tokio::test]
+    async fn what_an_earlier_app_of_the_name_left_makes_room() {
+        for (owner, replaced) in [("older", true), ("u", false)] {
+            let entry = json!({"metadata": {"name": "shop-prod-1", "uid": "e", "resourceVersion": "7",
+                "ownerReferences": [{"apiVersion": "v", "kind": "KilterApp", "name": "shop-prod", "uid": owner}]}, "revision": 1});
+            let kept = Arc::new(Mutex::new(Some(entry)));
+            let cluster = kept.clone();
+            let client = testing::client(move |asked| {
+                let mut kept = cluster.lock().unwrap();
+                let known = kept.clone();
+                let answer = match (asked.method().as_str(), known) {
+                    ("POST", Some(_)) => testing::refusal(409, "AlreadyExists"),
+                    ("POST", None) => {
+                        *kept = Some(asked.body().clone());
+                        (201, asked.body().clone())
+                    }
+                    ("DELETE", Some(known)) => {
+                        assert_eq!(asked.body()["preconditions"], json!({"uid": "e", "resourceVersion": "7"}));
+                        *kept = None;
+                        (200, known)
+                    }
+                    (_, known) if asked.uri().path().ends_with("/controllerrevisions") => {
+                        (200, json!({"metadata": {}, "items": known.into_iter().collect::<Vec<Value>>()}))
+                    }
+                    (_, known) => known.map_or_else(|| testing::refusal(404, "NotFound"), |known| (200, known)),
+                };
+                async move { answer }
+            });
+            let (id, app) = testing::app(Template::default());
+            record(&client, &id, &app).await.unwrap();
+            let kept = kept.lock().unwrap().clone().unwrap();
+            assert_eq!(kept["metadata"]["ownerReferences"][0]["uid"], "u", "{owner}");
+            assert_eq!(kept["metadata"].get("uid").is_none(), replaced, "{owner}");
+        }
+    }
 }

@@ -26,6 +26,8 @@ pub(super) struct Memory {
     renders: HashMap<String, (RenderKey, Render)>,
     /// Why the last write to the repository failed.
     trouble: HashMap<String, String>,
+    /// Why the last fetch failed.
+    unreachable: Option<String>,
     recorded: HashSet<(String, u64)>,
     /// The commit that Flux was told of last.
     told: Option<String>,
@@ -63,6 +65,15 @@ impl Memory {
 
     pub(super) fn note_trouble(&mut self, id: &AppId, why: String) {
         self.trouble.insert(id.namespace(), why);
+    }
+
+    /// Returns why the last fetch of the repository failed.
+    pub(super) fn unreachable(&self) -> Option<String> {
+        self.unreachable.clone()
+    }
+
+    pub(super) fn note_fetch(&mut self, failed: Option<String>) {
+        self.unreachable = failed;
     }
 
     /// Forgets what was on its way to the repository.

@@ -41,7 +41,7 @@ impl Metrics {
         let failed_renders = counter("failed_renders", "Renders that failed");
         let commits = counter("commits", "Commits that were pushed");
         let committed_apps = counter("committed_apps", "Apps that were handed to the repository");
-        let failed_writes = counter("failed_writes", "Writes to the repository that failed");
+        let failed_writes = counter("failed_writes", "Writes to the repository and fetches that failed");
         let render_seconds = Histogram::new(exponential_buckets(0.02, 2.0, 11));
         registry.register("render_seconds", "How long a render took", render_seconds.clone());
         let leads = Gauge::default();
@@ -89,7 +89,11 @@ impl Metrics {
         }
     }
 
-    fn text(&self) -> (StatusCode, String) {
+    pub(super) fn fetch_failed(&self) {
+        self.failed_writes.inc();
+    }
+
+    pub(super) fn text(&self) -> (StatusCode, String) {
         let mut text = String::new();
         match encode(&mut text, &self.registry) {
             Ok(()) => (StatusCode::OK, text),

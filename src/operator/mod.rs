@@ -22,6 +22,7 @@ mod pace;
 mod plans;
 mod render;
 mod report;
+mod rerender;
 mod run;
 #[cfg(test)]
 mod testing;
@@ -29,7 +30,8 @@ mod workload;
 
 #[cfg(target_os = "linux")]
 pub use confine::become_confined;
-pub use run::{Settings, rerender, run};
+pub use rerender::rerender;
+pub use run::{Settings, run};
 
 /// Field manager of what the operator writes.
 const MANAGER: &str = "kilter-operator";

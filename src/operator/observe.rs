@@ -7,7 +7,7 @@ use kube::{Resource as _, ResourceExt as _};
 use super::apps::Operator;
 use super::decide::{AtHead, Complaint, Namespace, Observed, Rendering, Sync, Wanted, at_head};
 use super::{flux, history, render, workload};
-use crate::api::{AppId, FINALIZER, KilterApp, LABEL_APP, LABEL_ENV, LABEL_ORG, check};
+use crate::api::{AppId, ConditionType, FINALIZER, KilterApp, LABEL_APP, LABEL_ENV, LABEL_ORG, check};
 use crate::daemon::api_error;
 use crate::diag::Result;
 use crate::gitops::{Phase, kustomization_name};
@@ -53,7 +53,8 @@ pub(super) async fn observe(
         }),
         rendering: operator.memory(|memory| memory.rendering(id, &key)),
         repository: operator.memory(|memory| memory.trouble(id)),
-        recorded: false,
+        // One that another process wrote is found out by writing it.
+        recorded: operator.memory(|memory| memory.is_recorded(&wanted.uid, wanted.revision)),
         told: false,
         nudged: false,
         jobs: Sync::default(),
@@ -73,8 +74,7 @@ pub(super) async fn observe(
     }
     let Some(commit) = seen.head.as_ref().map(|head| head.commit.clone()) else { return Ok(seen) };
     seen.rendering = Rendering::Done;
-    let is_recorded = operator.memory(|memory| memory.is_recorded(&wanted.uid, wanted.revision));
-    seen.recorded = is_recorded || {
+    seen.recorded = seen.recorded || {
         let has = history::has(&operator.client, id, &wanted.uid, wanted.revision).await?;
         if has {
             operator.memory(|memory| memory.note_recorded(&wanted.uid, wanted.revision));
@@ -104,7 +104,12 @@ pub(super) fn complaint(operator: &Operator, id: &AppId, app: &KilterApp) -> Opt
         return Some(Complaint { reason: "Invalid", message: wrong.join("; ") });
     }
     let (name, other) = operator.elder_with_a_host_of(id, app)?;
-    Some(Complaint { reason: "HostnameTaken", message: format!("the host name {name} belongs to {other}") })
+    let accepted = app.status.as_ref().and_then(|status| status.condition(ConditionType::Accepted));
+    if accepted.is_none_or(|known| known.reason != "HostnameTaken") {
+        tracing::info!(app = %id, host = name, has = other, "an older app has the host name");
+    }
+    // Whose it is may be another organisation's affair.
+    Some(Complaint { reason: "HostnameTaken", message: format!("the host name {name} belongs to another app") })
 }
 
 /// A Secret without its ciphertext cannot be committed.

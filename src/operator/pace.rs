@@ -18,11 +18,17 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// Returns the time to the next look at an app for which there is nothing to do now.
 pub(super) fn next_look(wanted: &Wanted, seen: &Observed, status: &KilterAppStatus, now: Timestamp) -> Duration {
-    let arrived = at_head(wanted, seen) && seen.workload.is_ok() || seen.complaint.is_some();
+    let arrived = match &seen.complaint {
+        // Nothing tells that a namespace is gone, or that an older app gave a host name up.
+        _ if wanted.deleting => false,
+        Some(complaint) => complaint.reason != "HostnameTaken",
+        None => at_head(wanted, seen) && seen.workload.is_ok(),
+    };
     if arrived { AT_REST } else { on_its_way(status, now) }
 }
 
-fn on_its_way(status: &KilterAppStatus, now: Timestamp) -> Duration {
+/// Returns the time to the next look at an app that is on its way.
+pub(super) fn on_its_way(status: &KilterAppStatus, now: Timestamp) -> Duration {
     let times = status.conditions.iter().filter_map(|condition| condition.last_transition_time.parse().ok());
     let last: Option<Timestamp> = times.max();
     let quiet = last.and_then(|last| Duration::try_from(now.duration_since(last)).ok()).unwrap_or_default();
@@ -36,6 +42,8 @@ pub(super) fn after_failures(count: u32) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use super::super::decide::Complaint;
+    use super::super::testing;
     use super::*;
     use crate::api::{Condition, ConditionStatus, ConditionType};
 
@@ -58,6 +66,22 @@ mod tests {
         assert_eq!(at("2026-01-02T00:00:00Z"), 30);
         assert_eq!(at("2025-01-01T00:00:00Z"), 5, "a clock that is behind");
         assert_eq!(on_its_way(&KilterAppStatus::default(), Timestamp::UNIX_EPOCH).as_secs(), 5);
+    }
+
+    #[test]
+    fn what_no_watch_tells_the_end_of_is_looked_at_soon() {
+        let next = |deleting: bool, reason: Option<&'static str>| {
+            let wanted = Wanted { uid: "u".into(), generation: 1, revision: 1, rerender: String::new(), deleting };
+            let complaint = reason.map(|reason| Complaint { reason, message: String::new() });
+            let seen = Observed { complaint, ..testing::seen(1) };
+            next_look(&wanted, &seen, &KilterAppStatus::default(), Timestamp::UNIX_EPOCH)
+        };
+        let soon = *ON_ITS_WAY.start();
+        assert_eq!(
+            [None, Some("Invalid"), Some("HostnameTaken")].map(|why| next(false, why)),
+            [AT_REST, AT_REST, soon]
+        );
+        assert_eq!([None, Some("Invalid"), Some("HostnameTaken")].map(|why| next(true, why)), [soon, soon, soon]);
     }
 
     #[test]

@@ -21,6 +21,9 @@ use crate::gitops::{AppReceipt, Files, is_ciphertext};
 /// Most characters of a plan: it has to fit into an object of the API server.
 const MOST: usize = 512 * 1024;
 
+/// When a plan is looked at again that could not be answered.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// Answers a plan, or deletes it when its time is over.
 pub(super) async fn reconcile(plan: Arc<KilterPlan>, operator: Arc<Operator>) -> Result<Action> {
     let api: Api<KilterPlan> = Api::namespaced(operator.client.clone(), NAMESPACE);
@@ -37,6 +40,9 @@ pub(super) async fn reconcile(plan: Arc<KilterPlan>, operator: Arc<Operator>) ->
     if plan.status.as_ref().is_some_and(|status| status.state.is_some()) {
         return Ok(later);
     }
+    if !operator.committer.head().is_read {
+        return Ok(Action::requeue(AGAIN));
+    }
     let status = match answer(&plan, &operator).await {
         Ok(diff) => json!({"state": "Done", "diff": diff}),
         Err(error) => json!({"state": "Failed", "message": error.to_string()}),
@@ -51,7 +57,7 @@ pub(super) async fn reconcile(plan: Arc<KilterPlan>, operator: Arc<Operator>) ->
 
 pub(super) fn retry(_plan: Arc<KilterPlan>, error: &Error, _operator: Arc<Operator>) -> Action {
     tracing::warn!(%error, "a plan failed");
-    Action::requeue(Duration::from_secs(5))
+    Action::requeue(AGAIN)
 }
 
 async fn answer(plan: &KilterPlan, operator: &Arc<Operator>) -> Result<String> {

@@ -1,6 +1,6 @@
 //! What is said about a KilterApp: its conditions, from what was seen. Pure.
 
-use super::decide::{Complaint, Namespace, Observed, Rendering, Wanted, at_head};
+use super::decide::{Complaint, Namespace, Observed, Rendering, Step, Wanted, at_head, decide};
 use crate::api::{Condition, ConditionStatus, ConditionType, HISTORY, KilterAppStatus, Timeline};
 
 /// What the report needs besides what was seen.
@@ -21,6 +21,10 @@ pub(super) fn report(wanted: &Wanted, seen: &Observed, about: &Facts<'_>, old: &
         url: Some(about.url.to_owned()),
         ..old.clone()
     };
+    if wanted.deleting {
+        (new.conditions, _) = conditions(leaving(wanted, seen), |_| {}, wanted, about, old);
+        return new;
+    }
     let committed = at_head(wanted, seen);
     if committed {
         new.revision = Some(wanted.revision);
@@ -28,33 +32,22 @@ pub(super) fn report(wanted: &Wanted, seen: &Observed, about: &Facts<'_>, old: &
         new.rerender = Some(wanted.rerender.clone()).filter(|stamp| !stamp.is_empty());
         new.commit = seen.head.as_ref().map(|head| head.commit.clone());
     }
-    let accepted = accepted(seen);
-    let rendered = if committed { Ok(()) } else { rendered(seen) };
-    let in_repository = if committed { Ok(()) } else { Err(waiting_for_repository(seen)) };
-    let reconciled = reconciled(seen);
     let hops = [
-        (ConditionType::Accepted, accepted),
-        (ConditionType::Rendered, rendered),
-        (ConditionType::Committed, in_repository),
-        (ConditionType::Reconciled, reconciled),
+        (ConditionType::Accepted, accepted(seen)),
+        (ConditionType::Rendered, if committed { Ok(()) } else { rendered(seen) }),
+        (ConditionType::Committed, if committed { Ok(()) } else { Err(waiting_for_repository(seen)) }),
+        (ConditionType::Reconciled, reconciled(seen)),
         (ConditionType::Ready, seen.workload.clone().map_err(Hop::No)),
     ];
     let mut timeline = old.timeline.clone().filter(|timeline| timeline.deploy == about.deploy);
     let timeline = timeline.get_or_insert_with(|| Timeline { deploy: about.deploy.to_owned(), ..Timeline::default() });
-    let mut before: Result<(), Hop> = Ok(());
-    let mut conditions = Vec::new();
-    for (type_, hop) in hops {
-        // A hop is not passed before the one ahead of it.
-        let hop = before.clone().and(hop);
-        if hop.is_ok() {
-            passed(timeline, type_).get_or_insert_with(|| about.now.to_owned());
-        }
-        conditions.push(condition(type_, &hop, wanted.generation, about.now, old));
-        if let Err(stopped) = &hop {
-            before = Err(Hop::Later(stopped.complaint().clone()));
-        }
-    }
-    if before.is_ok() && !new.live_revisions.contains(&wanted.revision) {
+    let pass = |type_| {
+        passed(timeline, type_).get_or_insert_with(|| about.now.to_owned());
+    };
+    let is_live;
+    (new.conditions, is_live) = conditions(hops, pass, wanted, about, old);
+    new.timeline = Some(timeline.clone());
+    if is_live && !new.live_revisions.contains(&wanted.revision) {
         new.live_revisions.push(wanted.revision);
         let surplus = new.live_revisions.len().saturating_sub(HISTORY);
         new.live_revisions.drain(..surplus);
@@ -62,11 +55,90 @@ pub(super) fn report(wanted: &Wanted, seen: &Observed, about: &Facts<'_>, old: &
     if !about.confined {
         let why =
             Complaint { reason: "NoLandlock", message: "the kernel cannot bound the files that helm may open".into() };
-        conditions.push(condition(ConditionType::Confined, &Err(Hop::No(why)), wanted.generation, about.now, old));
+        new.conditions.push(condition(ConditionType::Confined, &Err(Hop::No(why)), wanted.generation, about.now, old));
     }
-    new.timeline = Some(timeline.clone());
-    new.conditions = conditions;
     new
+}
+
+/// Returns the new status while the repository was not read yet: of what it was said to have nothing is known, so that stays; what
+/// it was not said to have, or is to lose, waits for it.
+pub(super) fn unread(
+    wanted: &Wanted,
+    complaint: Option<Complaint>,
+    why: &str,
+    about: &Facts<'_>,
+    old: &KilterAppStatus,
+) -> KilterAppStatus {
+    let is_committed = old.holds(ConditionType::Committed, wanted.generation)
+        && old.rerender.as_deref().unwrap_or_default() == wanted.rerender;
+    if is_committed && !wanted.deleting {
+        return old.clone();
+    }
+    let unavailable = || Err(Hop::No(Complaint { reason: "RepositoryUnavailable", message: why.to_owned() }));
+    let accepted = complaint.filter(|_| !wanted.deleting).map_or(Ok(()), |complaint| Err(Hop::No(complaint)));
+    // What has no `Rendered` is not rendered, as the Jobs and Secrets that it has already are in the repository.
+    let hops = [
+        (ConditionType::Accepted, accepted),
+        (ConditionType::Committed, unavailable()),
+        (ConditionType::Reconciled, unavailable()),
+        (ConditionType::Ready, unavailable()),
+    ];
+    let hops = hops.into_iter().skip(usize::from(wanted.deleting));
+    KilterAppStatus {
+        observed_generation: Some(wanted.generation),
+        url: Some(about.url.to_owned()),
+        conditions: conditions(hops, |_| {}, wanted, about, old).0,
+        ..old.clone()
+    }
+}
+
+/// Returns the conditions of hops, and whether all of them are passed; `pass` is told each that is.
+fn conditions(
+    hops: impl IntoIterator<Item = (ConditionType, Result<(), Hop>)>,
+    mut pass: impl FnMut(ConditionType),
+    wanted: &Wanted,
+    about: &Facts<'_>,
+    old: &KilterAppStatus,
+) -> (Vec<Condition>, bool) {
+    let mut before: Result<(), Hop> = Ok(());
+    let mut conditions = Vec::new();
+    for (type_, hop) in hops {
+        // A hop is not passed before the one ahead of it.
+        let hop = before.clone().and(hop);
+        if hop.is_ok() {
+            pass(type_);
+        }
+        conditions.push(condition(type_, &hop, wanted.generation, about.now, old));
+        if let Err(stopped) = &hop {
+            before = Err(Hop::Later(stopped.complaint().clone()));
+        }
+    }
+    (conditions, before.is_ok())
+}
+
+/// Returns the hops of a deletion: whether it was to be deployed, and is rendered, is of no interest any more.
+fn leaving(wanted: &Wanted, seen: &Observed) -> [(ConditionType, Result<(), Hop>); 3] {
+    let removed = match (decide(wanted, seen), &seen.repository) {
+        (Step::Remove, Some(_)) => Err(waiting_for_repository(seen)),
+        (Step::Remove, None) => Err(unknown("Deleting", "it waits for the commit that removes it")),
+        _ => Ok(()),
+    };
+    let deleted = || Err(unknown("Deleting", "Flux deletes what it applied, the namespace last"));
+    [(ConditionType::Committed, removed), (ConditionType::Reconciled, deleted()), (ConditionType::Ready, deleted())]
+}
+
+/// Returns what is said of a KilterApp that cannot be read: serde's words, without the values that they quote (serde-value,
+/// `src/de.rs`).
+pub(super) fn unreadable(words: &str) -> String {
+    let (what, expected) = words.rsplit_once(". Expected ").unwrap_or((words, ""));
+    let begins = |with: &[&str]| with.iter().any(|words| what.starts_with(words));
+    if begins(&["Missing field ", "Unknown field ", "Duplicate field ", "Invalid length "]) {
+        what.to_owned()
+    } else if begins(&["Invalid type ", "Invalid value "]) {
+        format!("{}, expected {expected}", what.split(['"', '`']).next().unwrap_or_default().trim_end())
+    } else {
+        "it is not in the form of a KilterApp".to_owned()
+    }
 }
 
 /// Why a hop is not passed.
@@ -186,26 +258,11 @@ fn seconds(now: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::decide::{AtHead, Sync};
+    use super::super::testing;
     use super::*;
 
     fn seen() -> Observed {
-        let done = Sync { exists: true, applied: true, tried: true, failure: None };
-        let head = AtHead { uid: "u".into(), generation: 3, rerender: String::new(), whole: true, commit: "c".into() };
-        Observed {
-            complaint: None,
-            finalizer: true,
-            namespace: Namespace::Unseen,
-            head: Some(head),
-            rendering: Rendering::Missing,
-            repository: None,
-            recorded: true,
-            told: true,
-            nudged: true,
-            jobs: done.clone(),
-            app: done,
-            workload: Ok(()),
-        }
+        testing::seen(3)
     }
 
     fn of(seen: &Observed, now: &str, old: &KilterAppStatus) -> KilterAppStatus {
@@ -223,6 +280,45 @@ mod tests {
         assert!(status.holds(ConditionType::Ready, 3) && status.commit.as_deref() == Some("c"));
         assert_eq!(status.conditions[0].last_transition_time, "2026-11-24T10:00:00Z");
         assert_eq!(of(&seen(), "2026-11-24T10:09:00.000Z", &status), status);
+    }
+
+    #[test]
+    fn a_deletion_says_what_it_waits_for() {
+        let live = of(&seen(), "2026-11-24T10:00:00.123Z", &KilterAppStatus::default());
+        let wanted = Wanted { uid: "u".into(), generation: 4, revision: 2, rerender: String::new(), deleting: true };
+        let about = Facts { deploy: "d", url: "https://x", confined: true, now: "2026-11-24T11:00:00.000Z" };
+        let mut leaving = Observed { namespace: Namespace::Ours, ..seen() };
+        let status = report(&wanted, &leaving, &about, &live);
+        let expected = ["Committed Unknown Deleting", "Reconciled Unknown Waiting", "Ready False Deleting"];
+        assert_eq!(words(&status), expected);
+        leaving.repository = Some("no route".into());
+        let status = report(&wanted, &leaving, &about, &live);
+        assert_eq!(words(&status)[2], "Ready False RepositoryUnavailable");
+        let ready = status.condition(ConditionType::Ready).unwrap();
+        assert_eq!((ready.message.as_str(), ready.observed_generation), ("no route", Some(4)));
+        // What stopped its deploy does not stop its end.
+        leaving.complaint = Some(Complaint { reason: "Invalid", message: String::new() });
+        (leaving.head, leaving.repository) = (None, None);
+        let status = report(&wanted, &leaving, &about, &live);
+        let expected = ["Committed True Done", "Reconciled Unknown Deleting", "Ready False Deleting"];
+        assert_eq!(words(&status), expected);
+        assert_eq!((status.timeline, status.live_revisions), (live.timeline, live.live_revisions), "as it was");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_without_its_values() {
+        for (serde, told) in [
+            ("Missing field port", "Missing field port"),
+            ("Unknown field colour. Expected one of image, port", "Unknown field colour"),
+            ("Invalid type string \"canary\". Expected u16", "Invalid type string, expected u16"),
+            ("Invalid value integer `70000`. Expected u16", "Invalid value integer, expected u16"),
+            ("Invalid type string \"canary. Expected canary\". Expected a map", "Invalid type string, expected a map"),
+            ("Invalid length 3. Expected 2 elements in sequence", "Invalid length 3"),
+            ("Unknown variant canary. Expected one of a, b", "it is not in the form of a KilterApp"),
+            ("canary is not a quantity", "it is not in the form of a KilterApp"),
+        ] {
+            assert_eq!(unreadable(serde), told);
+        }
     }
 
     #[test]

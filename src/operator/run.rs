@@ -7,28 +7,34 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
-use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams};
+use kube::api::{Api, ApiResource, DynamicObject};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{Controller, WatchStreamExt as _, controller, reflector, watcher};
-use kube::{Resource, ResourceExt};
-use serde_json::json;
+use kube::{Resource, ResourceExt as _};
 use tokio::sync::{Semaphore, mpsc};
 
-use super::apps::{Operator, reconcile, retry};
+use super::apps::{Operator, reconcile, retry, words};
 use super::committer::Committer;
 use super::lease::Leader;
 use super::memory::Memory;
 use super::metrics::{Metrics, serve};
 use super::render::AppRenderer;
-use super::{MANAGER, confine, flux, plans, workload};
-use crate::api::{ANNOTATION_RERENDER, KilterApp, KilterPlan, LABEL_APP, LABEL_ENV, NAMESPACE, Platform};
-use crate::daemon::{api_error, stopped};
+use super::{confine, flux, plans, workload};
+use crate::api::{KilterApp, KilterPlan, LABEL_APP, LABEL_ENV, NAMESPACE, Platform};
+use crate::daemon::stopped;
 use crate::diag::{Error, Result};
 use crate::gitops::{Remote, Repository};
 
 /// How often the repository is looked at for what others did to it.
 const FETCH: Duration = Duration::from_secs(60);
+
+/// How many seconds pass between the first looks at a repository that cannot be read, and between all later ones.
+const UNREAD: [u64; 4] = [1, 2, 5, 10];
+const LONGEST: u64 = 30;
+
+/// How long the rounds wait for the first look: git itself waits much longer for a server that says nothing.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How many apps have a round at once. Without a bound, a start with a thousand apps has so many calls on their way that the API
 /// server answers the renewal of the lease too late; a commit is still for as many apps as this.
@@ -94,8 +100,7 @@ async fn lead(client: kube::Client, settings: Settings, metrics: Arc<Metrics>) -
     let Settings { platform, remote, helm, dir, jobs, die_after, .. } = settings;
     let renderer = tokio::task::spawn_blocking(move || AppRenderer::new(&helm, &dir, platform));
     let renderer = Arc::new(renderer.await.map_err(|error| Error::bug(error.to_string()))??);
-    let repository = open(remote).await;
-    let committer = Committer::start(repository, metrics.clone());
+    let committer = Committer::start(Repository::unread(remote), metrics.clone());
     let apps: Api<DeserializeGuard<KilterApp>> = Api::namespaced(client.clone(), NAMESPACE);
     let at_once = controller::Config::default().concurrency(ROUNDS);
     let (store, writer) = reflector::store();
@@ -104,7 +109,7 @@ async fn lead(client: kube::Client, settings: Settings, metrics: Arc<Metrics>) -
     let operator = Arc::new(Operator {
         client: client.clone(),
         renderer,
-        committer: committer.clone(),
+        committer,
         metrics,
         confined: confine::has_landlock(),
         render_slots: Arc::new(Semaphore::new(jobs.max(1))),
@@ -117,7 +122,10 @@ async fn lead(client: kube::Client, settings: Settings, metrics: Arc<Metrics>) -
         tracing::warn!("the kernel has no Landlock: helm's files are not bounded");
     }
     let (moved, moves) = mpsc::channel::<()>(1);
-    tokio::spawn(look_at_repository(committer, moved));
+    // Rounds without it are for one that is away.
+    let _ = tokio::time::timeout(PATIENCE, look(&operator)).await;
+    let is_read = operator.committer.head().is_read;
+    tokio::spawn(look_at_repository(operator.clone(), is_read, moved));
     let moves = futures::stream::unfold(moves, |mut moves| async move { moves.recv().await.map(|()| ((), moves)) });
     let ours = || pages().labels(LABEL_APP);
     let plans: Api<KilterPlan> = Api::namespaced(client.clone(), NAMESPACE);
@@ -164,60 +172,82 @@ fn owner(object: &impl Resource) -> Option<ObjectRef<DeserializeGuard<KilterApp>
     Some(ObjectRef::new(&name).within(NAMESPACE))
 }
 
-/// Opens the repository; tries until it can be reached, as apps that are there already are not in need of it.
-async fn open(remote: Remote) -> Repository {
-    for pause in [1, 2, 5, 10].into_iter().chain(std::iter::repeat(30)) {
-        let remote = remote.clone();
-        match tokio::task::spawn_blocking(move || Repository::open(remote)).await {
-            Ok(Ok(repository)) => return repository,
-            Ok(Err(error)) => {
-                tracing::error!(%error, detail = ?error.problems().first().and_then(|p| p.detail.clone()), "cannot open the repository")
-            }
-            Err(error) => tracing::error!(%error, "cannot open the repository"),
-        }
-        tokio::time::sleep(Duration::from_secs(pause)).await;
-    }
-    unreachable!("the pauses have no end")
-}
-
-/// Fetches now and then: what somebody else did to the repository is seen, and mended where it is an app's.
-async fn look_at_repository(committer: Committer, moved: mpsc::Sender<()>) {
-    // At once: an empty repository gets its layout.
+/// Fetches now and then: what somebody else did to the repository is seen, and mended where it is an app's. `is_read` says whether
+/// the rounds began with a repository that was read.
+async fn look_at_repository(operator: Arc<Operator>, mut is_read: bool, moved: mpsc::Sender<()>) {
+    let mut pauses = UNREAD.into_iter().chain(std::iter::repeat(LONGEST));
     loop {
-        match committer.refresh().await {
-            Ok(true) => drop(moved.try_send(())),
-            Ok(false) => {}
-            Err(error) => tracing::warn!(%error, "cannot fetch the repository"),
+        let unread = pauses.next().filter(|_| !operator.committer.head().is_read);
+        tokio::time::sleep(unread.map_or(FETCH, Duration::from_secs)).await;
+        let Some(is_moved) = look(&operator).await else { continue };
+        if is_moved || !is_read {
+            let _ = moved.try_send(()); // where one waits already, it is for this as well
         }
-        tokio::time::sleep(FETCH).await;
+        is_read = true;
     }
 }
 
-/// Asks for another render of every app, in batches: the next one when the one before is committed. An app
-/// that cannot be committed holds up the rest, so that a bad chart stops at the first batch.
-///
-/// # Errors
-/// When the API server does not answer or refuses.
-pub async fn rerender(client: kube::Client, batch: usize, stamp: &str, tell: impl Fn(&str)) -> Result<()> {
-    let api: Api<DeserializeGuard<KilterApp>> = Api::namespaced(client, NAMESPACE);
-    let listed = api.list(&ListParams::default()).await.map_err(|error| api_error("list the KilterApps", &error))?;
-    let names: Vec<String> = listed.items.iter().filter(|app| app.0.is_ok()).map(ResourceExt::name_any).collect();
-    let committed = |app: Option<&DeserializeGuard<KilterApp>>| match app.map(|app| &app.0) {
-        Some(Ok(app)) => app.status.as_ref().is_some_and(|status| status.rerender.as_deref() == Some(stamp)),
-        _ => true, // deleted meanwhile
-    };
-    for some in names.chunks(batch.max(1)) {
-        for name in some {
-            let patch = json!({"metadata": {"annotations": {ANNOTATION_RERENDER: stamp}}});
-            let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
-            let asked = api.patch_metadata(name, &params, &Patch::Merge(&patch)).await;
-            asked.map_err(|error| api_error("ask for a render", &error))?;
-        }
-        for name in some {
-            let waited = kube::runtime::wait::await_condition(api.clone(), name, committed).await;
-            waited.map_err(|error| Error::missing(format!("cannot wait for `{name}`: {error}")))?;
-            tell(name);
-        }
+/// Fetches; tells whether somebody else moved the branch, `None` when it cannot be told.
+async fn look(operator: &Operator) -> Option<bool> {
+    let looked = operator.committer.refresh().await;
+    operator.memory(|memory| memory.note_fetch(looked.as_ref().err().map(words)));
+    looked
+        .inspect_err(|error| {
+            operator.metrics.fetch_failed();
+            let detail = error.problems().first().and_then(|problem| problem.detail.clone());
+            tracing::warn!(%error, ?detail, "cannot fetch the repository");
+        })
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::super::testing;
+    use super::*;
+    use crate::api::{ConditionType, KilterAppStatus, Template};
+    use crate::gitops::tests::Bench;
+
+    #[tokio::test]
+    async fn while_the_repository_is_away_that_is_said_and_nothing_is_done() {
+        let bench = Bench::new();
+        let written: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let to = written.clone();
+        let client = testing::client(move |asked| {
+            let path = asked.uri().path().to_owned();
+            if path.ends_with("/status") {
+                to.lock().unwrap().push(asked.body()[0]["value"].clone());
+            }
+            async move { testing::refusal(if path.ends_with("/status") { 404 } else { 500 }, "no") }
+        });
+        let mut operator = Arc::into_inner(testing::operator(&bench, client, "exit 1")).unwrap();
+        let away = std::path::Path::new(&bench.url()).with_extension("away");
+        std::fs::rename(bench.url(), &away).unwrap();
+        operator.committer = Committer::start(Repository::unread(bench.remote("new")), operator.metrics.clone());
+        let operator = Arc::new(operator);
+        assert_eq!(look(&operator).await, None);
+        assert!(operator.metrics.text().1.contains("failed_writes_total 1\n"), "{}", operator.metrics.text().1);
+
+        let (_, mut app) =
+            testing::app(Template { image: format!("i@sha256:{}", "0".repeat(64)), port: 1, ..Template::default() });
+        let round = |app: &KilterApp| reconcile(Arc::new(DeserializeGuard(Ok(app.clone()))), operator.clone());
+        round(&app).await.unwrap();
+        let said: KilterAppStatus = serde_json::from_value(written.lock().unwrap().remove(0)).unwrap();
+        let ready = said.condition(ConditionType::Ready).unwrap();
+        assert_eq!(ready.reason, "RepositoryUnavailable");
+        assert!(ready.message.contains("cannot fetch `main`"), "{}", ready.message);
+        // What was committed before runs on, for all that is known.
+        let mut committed = said.condition(ConditionType::Accepted).unwrap().clone();
+        committed.type_ = ConditionType::Committed;
+        app.status = Some(KilterAppStatus { conditions: vec![committed], ..KilterAppStatus::default() });
+        round(&app).await.unwrap();
+        assert_eq!(*written.lock().unwrap(), Vec::<Value>::new());
+
+        // It is back: the next round is one as always.
+        std::fs::rename(&away, bench.url()).unwrap();
+        assert_eq!(look(&operator).await, Some(false));
+        let failed = round(&app).await.unwrap_err().to_string();
+        assert!(failed.contains("write the finalizer") || failed.contains("write the status"), "{failed}");
     }
-    Ok(())
 }

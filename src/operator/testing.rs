@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use super::apps::Operator;
 use super::committer::Committer;
+use super::decide::{AtHead, Namespace, Observed, Rendering, Sync};
 use super::memory::Memory;
 use super::metrics::Metrics;
 use super::render::AppRenderer;
@@ -36,6 +37,39 @@ where
         }
     });
     kube::Client::new(service, "default")
+}
+
+/// Returns an object as it is after a patch: a merge patch (RFC 7396), or the additions of a JSON patch (RFC 6902).
+pub(super) fn patched(object: &Value, asked: &Request<Value>) -> Value {
+    let mut object = object.clone();
+    match asked.headers()["content-type"].to_str().unwrap() {
+        "application/merge-patch+json" => merge(&mut object, asked.body()),
+        "application/json-patch+json" => {
+            for change in asked.body().as_array().unwrap() {
+                let key = change["path"].as_str().unwrap().strip_prefix('/').unwrap();
+                assert!(change["op"] == "add" && !key.contains('/'), "{change}");
+                object[key] = change["value"].clone();
+            }
+        }
+        other => panic!("{other}"),
+    }
+    object
+}
+
+fn merge(object: &mut Value, patch: &Value) {
+    let Value::Object(fields) = patch else {
+        *object = patch.clone();
+        return;
+    };
+    if !object.is_object() {
+        *object = json!({});
+    }
+    for (key, value) in fields {
+        match value {
+            Value::Null => drop(object.as_object_mut().unwrap().remove(key)),
+            value => merge(&mut object[key], value),
+        }
+    }
 }
 
 /// What an API server says that refuses.
@@ -74,4 +108,24 @@ pub(super) fn app(template: Template) -> (AppId, KilterApp) {
     let mut app = KilterApp::new(&id.namespace(), spec(template));
     (app.metadata.uid, app.metadata.generation) = (Some("u".into()), Some(1));
     (id, app)
+}
+
+/// Returns what is seen of a KilterApp that is live in a generation.
+pub(super) fn seen(generation: i64) -> Observed {
+    let done = Sync { exists: true, applied: true, tried: true, failure: None };
+    let head = AtHead { uid: "u".into(), generation, rerender: String::new(), whole: true, commit: "c".into() };
+    Observed {
+        complaint: None,
+        finalizer: true,
+        namespace: Namespace::Unseen,
+        head: Some(head),
+        rendering: Rendering::Missing,
+        repository: None,
+        recorded: true,
+        told: true,
+        nudged: true,
+        jobs: done.clone(),
+        app: done,
+        workload: Ok(()),
+    }
 }

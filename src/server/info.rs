@@ -119,8 +119,12 @@ pub(super) fn of_deploy(app: &KilterApp, deploy: &str, history: &BTreeMap<u64, K
     let was_live = app.status.as_ref().is_some_and(|status| status.live_revisions.contains(&revision));
     let message = match was {
         Some(_) if was_live => format!("it was live; revision {now} took its place since"),
-        Some(_) => format!("it was committed; revision {now} took its place since"),
-        None => format!("revision {now} took its place before it was committed"),
+        Some(_) => format!("it was not known to be live when revision {now} took its place"),
+        // A revision is in the history before it is committed, for as long as 20 newer ones are not.
+        None if history.keys().next().is_some_and(|oldest| *oldest < revision) => {
+            format!("revision {now} took its place before it was committed")
+        }
+        None => format!("revision {now} took its place; what became of it is not known"),
     };
     Some(DeployInfo {
         deploy: deploy.to_owned(),

@@ -369,13 +369,23 @@ async fn the_history_tells_what_became_of_a_deploy() {
     // However far it had come: who waits for it need wait no longer.
     for (deploy, revision, words) in [
         (&first, 1, "it was live; revision 4 took its place since"),
-        (&failed, 2, "it was committed; revision 4 took its place since"),
+        (&failed, 2, "it was not known to be live when revision 4 took its place"),
         (&second, 3, "revision 4 took its place before it was committed"),
     ] {
         assert_eq!(phase(&deploy.deploy()).await, (200, json!("superseded"), json!(revision)));
         assert_eq!(message(&deploy.deploy()).await, words);
     }
     assert_eq!(phase(&third.deploy()).await, (200, json!("accepted"), json!(4)));
+    // What is older than the history may have been anything.
+    for revision in [1, 2] {
+        bed.cluster.remove("controllerrevisions", NAMESPACE, &format!("shop-prod-{revision}"));
+    }
+    assert_eq!(message(&failed.deploy()).await, "revision 4 took its place; what became of it is not known");
+    for (revision, was) in [(1, &first), (2, &failed)] {
+        let mut spec = bed.shop()["spec"].clone();
+        (spec["revision"], spec["deploy"]) = (json!(revision), json!(was.deploy()));
+        bed.record(&format!("shop-prod-{revision}"), &bed.shop()["metadata"]["uid"], &spec);
+    }
     assert_eq!(phase("d0000000000000000").await.0, 404);
     let third_info = bed.get(&format!("{SHOP}/deploys/{}", third.deploy())).await;
     assert_eq!(third_info.body.get("commit"), None, "the commit is the first deploy's");

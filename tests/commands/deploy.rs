@@ -116,10 +116,12 @@ fn a_newer_deploy_and_a_slow_one_are_no_success() {
     let said = kilter(&project, &platform, &[&WITH_IMAGE[..], &["--wait"]].concat()).fails(1);
     assert!(said.contains("took the place of revision 7: revision 8 is now current"), "{said}");
     // Also when this one was committed before.
-    platform
-        .deploys([phase("committed", ""), phase("superseded", "it was committed; revision 8 took its place since")]);
+    platform.deploys([
+        phase("committed", ""),
+        phase("superseded", "it was not known to be live when revision 8 took its place"),
+    ]);
     let said = kilter(&project, &platform, &[&WITH_IMAGE[..], &["--wait"]].concat()).fails(1);
-    assert!(said.contains("revision 7: it was committed; revision 8 took its place since"), "{said}");
+    assert!(said.contains("revision 7: it was not known to be live when revision 8 took its place"), "{said}");
     platform.deploys([phase("reconciled", "0 of 2 pods are ready")]);
     let said = kilter(&project, &platform, &[&WITH_IMAGE[..], &["--wait", "--timeout", "1s"]].concat()).fails(1);
     assert!(

@@ -8,7 +8,7 @@ use super::{Platform, image, until};
 
 /// The effects of the operator, in the order of a life: the last two are of a deletion. The one that is not here has a test of its own.
 const EFFECTS: [&str; 9] =
-    ["AddFinalizer", "CreateNamespace", "Render", "Commit", "Record", "Tell", "Nudge", "Remove", "DropFinalizer"];
+    ["AddFinalizer", "CreateNamespace", "Render", "Record", "Commit", "Tell", "Nudge", "Remove", "DropFinalizer"];
 
 #[test]
 fn slow_an_operator_that_dies_after_any_effect_leaves_what_the_next_one_finishes() {

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
+use serde_json::Value;
+
 use super::{Platform, Source};
 use crate::support::tell;
 
@@ -32,6 +34,7 @@ fn slow_an_app_goes_from_source_to_its_address_and_to_a_new_version_without_a_fa
             });
         }
         source.deploy(&platform, "shop", &[]);
+        ascending(&platform.live("shop-prod"));
         let before = good.load(Ordering::SeqCst);
         super::until("the old pods leave", || (good.load(Ordering::SeqCst) > before + ANSWERS).then_some(()));
         stop.store(true, Ordering::SeqCst);
@@ -64,6 +67,16 @@ fn slow_an_app_goes_from_source_to_its_address_and_to_a_new_version_without_a_fa
     });
     assert!(!platform.git(&["ls-tree", "-r", "--name-only", "main"]).contains("apps/shop-prod/"));
     assert!(!platform.said().contains("forbidden"), "the chart gives all the rights that are used");
+}
+
+/// The times of a deploy are its own, each hop's after the one before: texts of one form (RFC 3339 in UTC with milliseconds), whose
+/// order is that of the times.
+fn ascending(app: &Value) {
+    let timeline = &app["status"]["timeline"];
+    assert_eq!(timeline["deploy"], app["spec"]["deploy"], "{timeline}");
+    let at = |hop: &str| timeline[hop].as_str().unwrap_or_else(|| panic!("no time of `{hop}`: {timeline}")).to_owned();
+    let times = ["accepted", "rendered", "committed", "reconciled", "ready"].map(at);
+    assert!(times.is_sorted(), "{timeline}");
 }
 
 #[test]
