@@ -291,6 +291,9 @@ impl Platform {
 
     /// How many commits since the test began speak of an app.
     fn commits_of(&self, app: &str) -> usize {
+        if self.head().is_none() {
+            return 0;
+        }
         self.git(&["log", "--format=%H", &format!("--grep=Kilter-App: acme/{app} "), &self.range()]).lines().count()
     }
 
