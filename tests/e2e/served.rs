@@ -96,7 +96,7 @@ fn slow_identities_mail_and_events_answer_their_clients() {
 #[test]
 fn slow_vectors_objects_and_traces_answer_their_clients() {
     let Some(bed) = Bed::find("vectors, objects and traces") else { return };
-    let services = ["chroma", "weaviate", "azurite", "fake-gcs-server", "garage", "jaeger"];
+    let services = ["chroma", "weaviate", "azurite", "fake-gcs-server", "garage", "jaeger", "imgproxy"];
     let app = App::without_app(&bed, "e2e-shelves", &services);
     app.up();
     let env = app.env();
@@ -107,6 +107,9 @@ fn slow_vectors_objects_and_traces_answer_their_clients() {
     let (gcs, bucket) = (told(&env, "STORAGE_EMULATOR_HOST"), told(&env, "GCS_BUCKET"));
     let to = format!("{gcs}/upload/storage/v1/b/{bucket}/o?uploadType=media&name=atlas");
     clients::curl(&[&to, "--data-binary", "of the sky"]).unwrap();
+    let to = format!("{gcs}/upload/storage/v1/b/{bucket}/o?uploadType=media&name=drawing");
+    let drawing = "<svg xmlns='http://www.w3.org/2000/svg' width='400' height='200'><rect width='9' height='9'/></svg>";
+    clients::curl(&[&to, "--header", "Content-Type: image/svg+xml", "--data-binary", drawing]).unwrap();
     let s3 = &env["localhost"];
     clients::s3(s3, "atlas", Some("of the sea")).unwrap();
     let vectors = collection(told(&env, "CHROMA_URL"));
@@ -119,6 +122,8 @@ fn slow_vectors_objects_and_traces_answer_their_clients() {
     let nearest = "{\"query_embeddings\":[[0.1,0.9]],\"n_results\":1}";
     let books = format!("{objects}?class=Book");
     let atlas = format!("{gcs}/storage/v1/b/{bucket}/o/atlas?alt=media");
+    let store = env["inCluster"]["STORAGE_EMULATOR_HOST"].as_str().unwrap();
+    let drawing = format!("{store}/storage/v1/b/{bucket}/o/drawing?alt=media");
     answered_by_other_pods(
         &app,
         &[
@@ -127,6 +132,7 @@ fn slow_vectors_objects_and_traces_answer_their_clients() {
             ("azurite", Box::new(|| clients::azure(azurite, &["GET", "books/atlas"])), "of the world"),
             ("fake-gcs-server", Box::new(|| clients::curl(&[&atlas])), "of the sky"),
             ("garage", Box::new(|| clients::s3(s3, "atlas", None)), "of the sea"),
+            ("imgproxy", Box::new(|| clients::imgproxy(&env["localhost"], &drawing, "100")), "100x50"),
         ],
     );
 }
