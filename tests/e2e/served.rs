@@ -137,6 +137,29 @@ fn slow_vectors_objects_and_traces_answer_their_clients() {
     );
 }
 
+#[test]
+fn slow_searches_and_logins_answer_their_clients() {
+    let Some(bed) = Bed::find("searches and logins") else { return };
+    let app = App::without_app(&bed, "e2e-doors", &["opensearch", "keycloak"]);
+    app.up();
+    let env = app.env();
+
+    let books = format!("{}/books", told(&env, "OPENSEARCH_URL"));
+    let put = |url: &str, json: &str| clients::curl(&[url, "--request", "PUT", "--json", json]).unwrap();
+    put(&books, "{\"mappings\":{\"properties\":{\"title\":{\"type\":\"text\",\"analyzer\":\"english\"}}}}");
+    put(&format!("{books}/_doc/7?refresh=true"), "{\"title\":\"An atlas of rivers\"}");
+    realm(&env);
+
+    let found = format!("{books}/_search?q=title:river");
+    answered_by_other_pods(
+        &app,
+        &[
+            ("opensearch", Box::new(|| clients::curl(&[&found])), "An atlas of rivers"),
+            ("keycloak", Box::new(|| login(&env)), "access_token"),
+        ],
+    );
+}
+
 /// Waits for each answer, starts every pod of the project again, and waits for each answer of the new ones.
 fn answered_by_other_pods(app: &App, questions: &[Question<'_>]) {
     let ask = || {
@@ -225,6 +248,31 @@ fn identity(env: &Value) {
 fn token(env: &Value) -> Answer {
     let url = format!("{}/oauth2/token", told(env, "HYDRA_URL"));
     clients::curl(&[&url, "--user", "shop:of-the-shop", "--data", "grant_type=client_credentials"])
+}
+
+/// Makes a realm of Keycloak with a client and a person, as the admin whom `kilter env` names.
+fn realm(env: &Value) {
+    let url = told(env, "KEYCLOAK_URL");
+    let admin = &service(env, "keycloak")["credentials"];
+    let user = format!("username={}", admin["user"].as_str().unwrap());
+    let password = format!("password={}", admin["password"].as_str().unwrap());
+    let tokens = format!("{url}/realms/master/protocol/openid-connect/token");
+    let form = ["--data", "grant_type=password&client_id=admin-cli"];
+    let login = ["--data-urlencode", &user, "--data-urlencode", &password, &tokens];
+    let tokens: Value = serde_json::from_str(&clients::curl(&[&form[..], &login].concat()).unwrap()).unwrap();
+    let token = format!("Authorization: Bearer {}", tokens["access_token"].as_str().unwrap());
+    let client = "{\"clientId\":\"shop\",\"publicClient\":true,\"directAccessGrantsEnabled\":true}";
+    let person = "{\"username\":\"ada\",\"enabled\":true,\"email\":\"ada@example.com\",\"firstName\":\"Ada\",\
+                  \"lastName\":\"Byron\",\"credentials\":[{\"type\":\"password\",\"value\":\"correct-horse-7\"}]}";
+    let realm = format!("{{\"realm\":\"shop\",\"enabled\":true,\"clients\":[{client}],\"users\":[{person}]}}");
+    clients::curl(&[&format!("{url}/admin/realms"), "--header", &token, "--json", &realm]).unwrap();
+}
+
+/// Asks Keycloak for a token of that person.
+fn login(env: &Value) -> Answer {
+    let url = format!("{}/realms/shop/protocol/openid-connect/token", told(env, "KEYCLOAK_URL"));
+    let form = "grant_type=password&client_id=shop&username=ada&password=correct-horse-7";
+    clients::curl(&[&url, "--data", form])
 }
 
 /// Says to Keto that Bob is a friend of Ada's.
