@@ -151,8 +151,9 @@ give_services() {
   IMAGES=$(ctr_bed images ls -q)
   while read -r image; do
     name=docker.io/$image
-    # Docker's own are in a folder whose name nobody writes.
+    # Docker's own are in a folder whose name nobody writes; others name their registry, by a name with a dot.
     if [[ $image != */* ]]; then name=docker.io/library/$image; fi
+    if [[ ${image%%/*} == *.* && $image == */* ]]; then name=$image; fi
     id=$(docker image inspect --format '{{.Id}}' "$image")
     if in_containerd "$name" "$id"; then continue; fi
     wanted+=("$image")

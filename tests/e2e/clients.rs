@@ -100,6 +100,14 @@ pub(super) fn azure(connection: &str, words: &[&str]) -> Answer {
     attempt("python3", &[&[&*script.to_string_lossy(), connection], words].concat(), "")
 }
 
+/// Asks imgproxy for an image as a PNG that fits into a square, by a signed URL, for its size as `WIDTHxHEIGHT`.
+pub(super) fn imgproxy(env: &Value, source: &str, side: &str) -> Answer {
+    let told = |name: &str| env[name].as_str().unwrap_or_else(|| panic!("no {name}: {env}"));
+    let script = root().join("tests/e2e/imgproxy.py");
+    let script = script.to_string_lossy();
+    attempt("python3", &[&script, told("IMGPROXY_URL"), told("IMGPROXY_KEY"), told("IMGPROXY_SALT"), source, side], "")
+}
+
 /// Speaks a protocol of lines: sends the text, and reads until the answer is whole.
 pub(super) fn speak(address: &str, text: &str, whole: impl Fn(&str) -> bool) -> Answer {
     let mut stream = TcpStream::connect(address).map_err(|error| error.to_string())?;

@@ -96,7 +96,7 @@ fn slow_identities_mail_and_events_answer_their_clients() {
 #[test]
 fn slow_vectors_objects_and_traces_answer_their_clients() {
     let Some(bed) = Bed::find("vectors, objects and traces") else { return };
-    let services = ["chroma", "weaviate", "azurite", "fake-gcs-server", "garage", "jaeger"];
+    let services = ["chroma", "weaviate", "azurite", "fake-gcs-server", "garage", "jaeger", "imgproxy"];
     let app = App::without_app(&bed, "e2e-shelves", &services);
     app.up();
     let env = app.env();
@@ -107,6 +107,9 @@ fn slow_vectors_objects_and_traces_answer_their_clients() {
     let (gcs, bucket) = (told(&env, "STORAGE_EMULATOR_HOST"), told(&env, "GCS_BUCKET"));
     let to = format!("{gcs}/upload/storage/v1/b/{bucket}/o?uploadType=media&name=atlas");
     clients::curl(&[&to, "--data-binary", "of the sky"]).unwrap();
+    let to = format!("{gcs}/upload/storage/v1/b/{bucket}/o?uploadType=media&name=drawing");
+    let drawing = "<svg xmlns='http://www.w3.org/2000/svg' width='400' height='200'><rect width='9' height='9'/></svg>";
+    clients::curl(&[&to, "--header", "Content-Type: image/svg+xml", "--data-binary", drawing]).unwrap();
     let s3 = &env["localhost"];
     clients::s3(s3, "atlas", Some("of the sea")).unwrap();
     let vectors = collection(told(&env, "CHROMA_URL"));
@@ -119,6 +122,8 @@ fn slow_vectors_objects_and_traces_answer_their_clients() {
     let nearest = "{\"query_embeddings\":[[0.1,0.9]],\"n_results\":1}";
     let books = format!("{objects}?class=Book");
     let atlas = format!("{gcs}/storage/v1/b/{bucket}/o/atlas?alt=media");
+    let store = env["inCluster"]["STORAGE_EMULATOR_HOST"].as_str().unwrap();
+    let drawing = format!("{store}/storage/v1/b/{bucket}/o/drawing?alt=media");
     answered_by_other_pods(
         &app,
         &[
@@ -127,6 +132,30 @@ fn slow_vectors_objects_and_traces_answer_their_clients() {
             ("azurite", Box::new(|| clients::azure(azurite, &["GET", "books/atlas"])), "of the world"),
             ("fake-gcs-server", Box::new(|| clients::curl(&[&atlas])), "of the sky"),
             ("garage", Box::new(|| clients::s3(s3, "atlas", None)), "of the sea"),
+            ("imgproxy", Box::new(|| clients::imgproxy(&env["localhost"], &drawing, "100")), "100x50"),
+        ],
+    );
+}
+
+#[test]
+fn slow_searches_and_logins_answer_their_clients() {
+    let Some(bed) = Bed::find("searches and logins") else { return };
+    let app = App::without_app(&bed, "e2e-doors", &["opensearch", "keycloak"]);
+    app.up();
+    let env = app.env();
+
+    let books = format!("{}/books", told(&env, "OPENSEARCH_URL"));
+    let put = |url: &str, json: &str| clients::curl(&[url, "--request", "PUT", "--json", json]).unwrap();
+    put(&books, "{\"mappings\":{\"properties\":{\"title\":{\"type\":\"text\",\"analyzer\":\"english\"}}}}");
+    put(&format!("{books}/_doc/7?refresh=true"), "{\"title\":\"An atlas of rivers\"}");
+    realm(&env);
+
+    let found = format!("{books}/_search?q=title:river");
+    answered_by_other_pods(
+        &app,
+        &[
+            ("opensearch", Box::new(|| clients::curl(&[&found])), "An atlas of rivers"),
+            ("keycloak", Box::new(|| login(&env)), "access_token"),
         ],
     );
 }
@@ -219,6 +248,31 @@ fn identity(env: &Value) {
 fn token(env: &Value) -> Answer {
     let url = format!("{}/oauth2/token", told(env, "HYDRA_URL"));
     clients::curl(&[&url, "--user", "shop:of-the-shop", "--data", "grant_type=client_credentials"])
+}
+
+/// Makes a realm of Keycloak with a client and a person, as the admin whom `kilter env` names.
+fn realm(env: &Value) {
+    let url = told(env, "KEYCLOAK_URL");
+    let admin = &service(env, "keycloak")["credentials"];
+    let user = format!("username={}", admin["user"].as_str().unwrap());
+    let password = format!("password={}", admin["password"].as_str().unwrap());
+    let tokens = format!("{url}/realms/master/protocol/openid-connect/token");
+    let form = ["--data", "grant_type=password&client_id=admin-cli"];
+    let login = ["--data-urlencode", &user, "--data-urlencode", &password, &tokens];
+    let tokens: Value = serde_json::from_str(&clients::curl(&[&form[..], &login].concat()).unwrap()).unwrap();
+    let token = format!("Authorization: Bearer {}", tokens["access_token"].as_str().unwrap());
+    let client = "{\"clientId\":\"shop\",\"publicClient\":true,\"directAccessGrantsEnabled\":true}";
+    let person = "{\"username\":\"ada\",\"enabled\":true,\"email\":\"ada@example.com\",\"firstName\":\"Ada\",\
+                  \"lastName\":\"Byron\",\"credentials\":[{\"type\":\"password\",\"value\":\"correct-horse-7\"}]}";
+    let realm = format!("{{\"realm\":\"shop\",\"enabled\":true,\"clients\":[{client}],\"users\":[{person}]}}");
+    clients::curl(&[&format!("{url}/admin/realms"), "--header", &token, "--json", &realm]).unwrap();
+}
+
+/// Asks Keycloak for a token of that person.
+fn login(env: &Value) -> Answer {
+    let url = format!("{}/realms/shop/protocol/openid-connect/token", told(env, "KEYCLOAK_URL"));
+    let form = "grant_type=password&client_id=shop&username=ada&password=correct-horse-7";
+    clients::curl(&[&url, "--data", form])
 }
 
 /// Says to Keto that Bob is a friend of Ada's.
