@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::git::{failure, is_full, run};
+use super::refused::{Unwritten, in_halves};
 use super::restore::last_head;
 use super::{Change, Head, Remote, Repository};
 use crate::diag::{Error, Result};
@@ -81,11 +82,25 @@ impl Repository {
         if open.is_empty() {
             return Ok(());
         }
-        let commit = self.commit(&open)?;
+        // What the remote refuses alone is left to the rounds of its KilterApp, unless it refuses everything.
+        let put = in_halves(&open, |part| self.put_back(part));
+        let any = put.iter().any(Result::is_ok);
+        for (change, error) in open.iter().zip(&put).filter_map(|(change, put)| Some((change, put.as_ref().err()?))) {
+            if !any {
+                return Err(error.clone());
+            }
+            tracing::warn!(namespace = change.namespace, %error, "cannot put an app on the branch again");
+        }
+        Ok(())
+    }
+
+    /// Writes changes without a look at what the head has.
+    fn put_back(&mut self, changes: &[&Change]) -> Result<Vec<()>, Unwritten> {
+        let commit = self.commit(changes)?;
         self.push(&commit)?;
         self.head.advance(&commit);
-        self.take(&open, &commit);
-        Ok(())
+        self.take(changes, &commit);
+        Ok(vec![(); changes.len()])
     }
 
     fn fetch(&self) -> Result<Option<String>> {

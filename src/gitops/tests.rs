@@ -56,6 +56,13 @@ impl Bench {
         self.look(&["rev-list", "--count", "main"]).trim().parse().unwrap()
     }
 
+    /// Lets the remote run a shell script before it takes a push.
+    pub(crate) fn hook(&self, script: &str) {
+        let hook = Path::new(&self.url()).join("hooks/pre-receive");
+        crate::fsx::write(&hook, format!("#!/bin/sh\n{script}").as_bytes()).unwrap();
+        std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
     /// Somebody else's commit: one file set to a text, on top of the branch.
     pub(crate) fn foreign(&self, path: &str, text: &str) {
         let clone = self.dir.path().join("somebody");
@@ -253,8 +260,7 @@ fn a_branch_that_was_set_back_has_everything_again_after_one_commit() {
     // While nobody looked; what refuses is tried again.
     drop(repository);
     let hook = Path::new(&bench.url()).join("hooks/pre-receive");
-    crate::fsx::write(&hook, b"#!/bin/sh\nexit 1\n").unwrap();
-    std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    bench.hook("exit 1\n");
     let mut repository = bench.open("a");
     back(&old);
     assert!(repository.refresh().is_err());
@@ -302,9 +308,7 @@ fn a_remote_that_refuses_is_an_error_and_the_next_try_converges() {
     let mut repository = bench.open("a");
     repository.write(&[change("shop", 1, "i@sha256:1")]).unwrap();
     let hook = Path::new(&bench.url()).join("hooks/pre-receive");
-    crate::fsx::write(&hook, b"#!/bin/sh\necho no >&2\nexit 1\n").unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&hook, mode).unwrap();
+    bench.hook("echo no >&2\nexit 1\n");
     let error = repository.write(&[change("shop", 2, "i@sha256:2")]).unwrap_err();
     assert!(error.to_string().contains("push to `main`"), "{error}");
     assert_eq!(bench.commits(), 1);

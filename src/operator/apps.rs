@@ -378,7 +378,7 @@ pub(super) fn retry(app: Arc<DeserializeGuard<KilterApp>>, error: &Error, operat
     let name = app.meta().name.clone().unwrap_or_default();
     tracing::warn!(app = %name, %error, "the round failed");
     let count = operator.memory(|memory| memory.note_failure(&name));
-    Action::requeue(pace::after_failures(count))
+    Action::requeue(pace::after_failures(count, &name))
 }
 
 #[cfg(test)]
