@@ -1,10 +1,11 @@
 //! The copy of the repository on this machine. It is safe to lose: one that a kill or a full disk damaged is made anew.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::git::{failure, is_full, run};
 use super::refused::{Unwritten, in_halves};
-use super::restore::last_head;
+use super::restore::known;
 use super::{Change, Head, Remote, Repository};
 use crate::diag::{Error, Result};
 use crate::fsx;
@@ -15,7 +16,8 @@ const TRACKED: &str = "refs/remotes/origin/head";
 const LAST: &str = "refs/kilter/last";
 
 impl Repository {
-    /// Makes the copy where there is none, and fetches.
+    /// Makes the copy where there is none, and fetches. What an earlier process had on this copy and the branch has not is for
+    /// [`Repository::settle`].
     ///
     /// # Errors
     /// When the remote cannot be reached, or the copy not written.
@@ -27,9 +29,11 @@ impl Repository {
         } else {
             make(&remote)?;
         }
-        let head = last_head(&remote, LAST)?.unwrap_or_default();
-        let mut repository = Self { remote, head, is_moved: false };
-        repository.refresh()?;
+        let last = known(&remote, LAST)?;
+        let mut repository = Self { remote, head: Head::default(), is_moved: false, earlier: None };
+        (_, repository.head) = repository.look_or_mend()?;
+        repository.earlier = last.and_then(|commit| repository.earlier(&commit));
+        repository.remember()?;
         // Whoever opens it has looked at nothing yet.
         repository.take_move();
         Ok(repository)
@@ -40,13 +44,7 @@ impl Repository {
     /// # Errors
     /// When the remote cannot be reached, or refuses what it lost: then the next call tries again.
     pub fn refresh(&mut self) -> Result<bool> {
-        let (commit, head) = match self.look() {
-            Ok(seen) => seen,
-            Err(error) => {
-                self.mend(&error).map_err(|_| error)?;
-                self.look()?
-            }
-        };
+        let (commit, head) = self.look_or_mend()?;
         if commit == self.head.commit {
             return Ok(false);
         }
@@ -55,6 +53,16 @@ impl Repository {
         self.restore(&before).inspect_err(|_| self.head = before)?;
         self.remember()?;
         Ok(true)
+    }
+
+    fn look_or_mend(&mut self) -> Result<(Option<String>, Head)> {
+        match self.look() {
+            Ok(seen) => Ok(seen),
+            Err(error) => {
+                self.mend(&error).map_err(|_| error)?;
+                self.look()
+            }
+        }
     }
 
     /// Fetches and reads the branch, where it is not the one that is known.
@@ -67,17 +75,36 @@ impl Repository {
         Ok((commit, head))
     }
 
-    /// Notes the head for the next process.
+    /// Notes the head for the next process; not while what is noted is needed still.
     ///
     /// # Errors
     /// When git fails.
     pub(super) fn remember(&self) -> Result<()> {
-        let Some(commit) = &self.head.commit else { return Ok(()) };
+        let Some(commit) = self.head.commit.as_ref().filter(|_| self.earlier.is_none()) else { return Ok(()) };
         run(&self.remote.call(["update-ref", LAST, commit]), "note the repository's head").map(drop)
     }
 
+    /// Puts back what an earlier process had on this copy and the branch has lost, of the KilterApps that there are: `living`, by
+    /// `metadata.uid`. While that process was away, another one may have written, on a branch that was set back meanwhile. Returns
+    /// whether something was put back; nothing is to be done from the first call on that goes well.
+    ///
+    /// # Errors
+    /// When the remote cannot be reached, or refuses it: then the next call tries again.
+    pub fn settle(&mut self, living: &BTreeSet<String>) -> Result<bool> {
+        let Some(earlier) = self.earlier.take() else { return Ok(false) };
+        let lost = self.lost_of_earlier(&earlier, living);
+        let put = lost.and_then(|lost| self.put_back_each(&lost).map(|()| !lost.is_empty()));
+        if put.is_err() {
+            self.earlier = Some(earlier);
+        }
+        self.remember().and(put)
+    }
+
     fn restore(&mut self, before: &Head) -> Result<()> {
-        let lost = self.lost(before)?;
+        self.put_back_each(&self.lost(before)?)
+    }
+
+    fn put_back_each(&mut self, lost: &[Change]) -> Result<()> {
         let open: Vec<&Change> = lost.iter().collect();
         if open.is_empty() {
             return Ok(());
@@ -132,7 +159,7 @@ impl Repository {
         fsx::remove(&self.remote.copy())?;
         make(&self.remote)?;
         // What it had last is not known any more: the branch counts as it is.
-        self.head = Head::default();
+        (self.head, self.earlier) = (Head::default(), None);
         Ok(())
     }
 }

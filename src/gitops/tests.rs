@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::*;
@@ -135,6 +135,11 @@ pub(crate) fn change(app: &str, generation: i64, image: &str) -> Change {
     }
 }
 
+/// The KilterApps that there are, by their uid.
+fn living(apps: &[&str]) -> BTreeSet<String> {
+    apps.iter().map(|app| format!("uid-{app}")).collect()
+}
+
 pub(crate) fn committed(outcomes: &[Outcome]) -> bool {
     outcomes.iter().all(|outcome| matches!(outcome, Outcome::Committed(_)))
 }
@@ -269,8 +274,10 @@ fn a_branch_that_was_set_back_has_everything_again_after_one_commit() {
     assert_eq!(files(), right);
     drop(repository);
     back(&old);
-    bench.open("a");
+    let mut repository = bench.open("a");
+    assert!(repository.settle(&living(&["shop", "other"])).unwrap());
     assert_eq!(files(), right);
+    assert!(!repository.settle(&living(&[])).unwrap(), "once is enough");
 
     // Lost altogether.
     let mut repository = bench.open("a");
@@ -278,6 +285,36 @@ fn a_branch_that_was_set_back_has_everything_again_after_one_commit() {
     assert!(repository.refresh().unwrap());
     assert_eq!((files(), bench.commits()), (right, 1));
     assert_eq!(bench.look(&["fsck", "--no-dangling"]), "");
+}
+
+#[test]
+fn what_an_earlier_process_had_takes_the_place_of_nothing_newer() {
+    let bench = Bench::new();
+    let files = || bench.look(&["ls-tree", "-r", "main", "apps"]);
+    let mut first = bench.open("a");
+    first.write(&["shop", "gone", "held"].map(|app| change(app, 1, "i@sha256:1"))).unwrap();
+    let old = bench.look(&["rev-parse", "main"]).trim().to_owned();
+    first.write(&[change("held", 2, "i@sha256:2")]).unwrap();
+    drop(first);
+    // Another operator leads, and mends a branch that somebody set back.
+    let mut second = bench.open("b");
+    bench.look(&["update-ref", "refs/heads/main", &old]);
+    assert!(second.refresh().unwrap());
+    second.write(&[change("shop", 2, "i@sha256:2"), Change { files: None, ..change("gone", 2, "") }]).unwrap();
+    let (right, commits) = (files(), bench.commits());
+    // The first leads again: its last commit is not on the branch.
+    let mut first = bench.open("a");
+    assert!(!first.settle(&living(&["shop", "held"])).unwrap());
+    assert_eq!((files(), bench.commits()), (right.clone(), commits));
+
+    // What is missing now, or older, and whose KilterApp there is still, comes back; the rest is left.
+    drop(first);
+    bench.look(&["update-ref", "-d", "refs/heads/main"]);
+    let mut first = bench.open("a");
+    assert!(first.settle(&living(&["shop"])).unwrap());
+    let there = bench.look(&["ls-tree", "--name-only", "main", "apps/"]);
+    assert_eq!(there, "apps/kilter.yaml\napps/shop-prod\n");
+    assert!(bench.look(&["show", "main:apps/shop-prod/app/app.yaml"]).contains("sha256:2"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::git::{failure, run};
 use super::refused::{Unwritten, is_refusal};
+use super::restore::Earlier;
 use super::{APPS, Entry, Files, Head, Remote};
 use crate::api::{KilterAppSpec, NAMESPACE};
 use crate::diag::{Error, Result};
@@ -55,6 +56,8 @@ pub struct Repository {
     pub(super) head: Head,
     /// Whether a fetch found another branch than was known, and nobody was told.
     pub(super) is_moved: bool,
+    /// What an earlier process had on this copy, and the branch has not.
+    pub(super) earlier: Option<Earlier>,
 }
 
 impl Repository {

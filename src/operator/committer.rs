@@ -1,6 +1,6 @@
 //! The one writer of the repository: takes what waits, writes it as one commit, tells everybody who waited.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -80,6 +80,14 @@ impl Committer {
             Ok(repository.take_move())
         })
         .await
+    }
+
+    /// Puts back what an earlier process on the copy had and the branch has lost; `living` are the uids of all KilterApps.
+    ///
+    /// # Errors
+    /// When the remote cannot be reached or refuses.
+    pub(super) async fn settle(&self, living: BTreeSet<String>) -> Result<bool> {
+        self.blocking(move |repository| repository.settle(&living)).await
     }
 
     /// Returns the files of an app at the head.

@@ -9,7 +9,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
-use kube::runtime::reflector::ObjectRef;
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{Controller, controller, watcher};
 use kube::{Resource, ResourceExt};
 use serde_json::json;
@@ -115,7 +115,7 @@ async fn lead(client: kube::Client, settings: Settings, metrics: Arc<Metrics>) -
         tracing::warn!("the kernel has no Landlock: helm's files are not bounded");
     }
     let (moved, moves) = mpsc::channel::<()>(1);
-    tokio::spawn(look_at_repository(committer, moved));
+    tokio::spawn(look_at_repository(committer, operator.apps.clone(), moved));
     let moves = futures::stream::unfold(moves, |mut moves| async move { moves.recv().await.map(|()| ((), moves)) });
     let ours = || watcher::Config::default().labels(LABEL_APP);
     let plans: Api<KilterPlan> = Api::namespaced(client.clone(), NAMESPACE);
@@ -169,10 +169,16 @@ async fn open(remote: Remote) -> Repository {
 }
 
 /// Fetches now and then: what somebody else did to the repository is seen, and mended where it is an app's.
-async fn look_at_repository(committer: Committer, moved: mpsc::Sender<()>) {
-    // At once: an empty repository gets its layout.
+async fn look_at_repository(committer: Committer, apps: Store<DeserializeGuard<KilterApp>>, moved: mpsc::Sender<()>) {
+    // Which apps there are still is known by then.
+    let _ = apps.wait_until_ready().await; // else the operator ends
     loop {
-        match committer.refresh().await {
+        let living = || apps.state().iter().filter_map(|app| app.uid()).collect();
+        let seen = async {
+            let is_moved = committer.refresh().await?;
+            Ok::<_, Error>(committer.settle(living()).await? || is_moved)
+        };
+        match seen.await {
             Ok(true) => drop(moved.try_send(())),
             Ok(false) => {}
             Err(error) => tracing::warn!(%error, "cannot fetch the repository"),
