@@ -24,7 +24,7 @@ const NEXT: &str = "refs/kilter/next";
 pub struct Change {
     /// Namespace of the app.
     pub namespace: String,
-    /// `metadata.uid` of its KilterApp.
+    /// `metadata.uid` of its KilterApp; of one that is removed, of the KilterApp that the branch has it of.
     pub uid: String,
     /// `metadata.generation` of its KilterApp.
     pub generation: i64,

@@ -37,6 +37,9 @@ pub(super) enum Namespace {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct AtHead {
     pub uid: String,
+    /// It is this KilterApp's to remove: it made it, or an earlier one of the same organisation, app and environment that is gone.
+    /// After a restore of the cluster's store every KilterApp has another uid than the repository knows.
+    pub owned: bool,
     pub generation: i64,
     pub rerender: String,
     pub whole: bool,
@@ -120,7 +123,7 @@ pub(super) fn at_head(wanted: &Wanted, observed: &Observed) -> bool {
 /// Returns the next effect.
 pub(super) fn decide(wanted: &Wanted, observed: &Observed) -> Step {
     if wanted.deleting {
-        return leave(wanted, observed);
+        return leave(observed);
     }
     if observed.complaint.is_some() {
         return Step::Rest;
@@ -153,12 +156,12 @@ fn follow(observed: &Observed) -> Step {
 }
 
 /// A KilterApp that is deleted leaves the repository first; Flux deletes what it applied, the namespace last.
-fn leave(wanted: &Wanted, observed: &Observed) -> Step {
+fn leave(observed: &Observed) -> Step {
     if !observed.finalizer {
         return Step::Rest;
     }
     match &observed.head {
-        Some(head) if head.uid == wanted.uid => Step::Remove,
+        Some(head) if head.owned => Step::Remove,
         _ => match observed.namespace {
             Namespace::Absent | Namespace::Foreign => Step::DropFinalizer,
             _ if !observed.told => Step::Tell,

@@ -48,8 +48,14 @@ impl World {
                 self.commits.push(self.wanted.generation);
                 let commit = format!("c{}", self.commits.len());
                 let (uid, generation) = (self.wanted.uid.clone(), self.wanted.generation);
-                observed.head =
-                    Some(AtHead { uid, generation, rerender: self.wanted.rerender.clone(), whole: true, commit });
+                observed.head = Some(AtHead {
+                    uid,
+                    owned: true,
+                    generation,
+                    rerender: self.wanted.rerender.clone(),
+                    whole: true,
+                    commit,
+                });
                 (observed.jobs, observed.app) = (Sync::default(), Sync::default());
                 (observed.recorded, observed.told, observed.nudged) = (false, false, false);
             }
@@ -204,6 +210,17 @@ fn what_somebody_did_to_the_repository_is_mended() {
     world.wanted.rerender = "again".into();
     world.settle(None);
     assert_eq!(world.commits.len(), 5);
+}
+
+#[test]
+fn the_app_of_an_earlier_kilterapp_goes_with_the_one_that_has_its_place() {
+    let mut world = world();
+    world.settle(None);
+    world.observed.head.as_mut().unwrap().uid = "before the restore".into();
+    world.observed.rendering = Rendering::Failed("helm".into());
+    world.wanted.deleting = true;
+    assert_eq!(world.settle(None), [Step::Remove, Step::Tell, Step::DropFinalizer]);
+    assert!(world.gone && world.observed.namespace == Namespace::Absent);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use kube::{Resource as _, ResourceExt as _};
 use super::apps::Operator;
 use super::decide::{AtHead, Complaint, Namespace, Observed, Rendering, Sync, Wanted, at_head};
 use super::{flux, history, render, workload};
-use crate::api::{AppId, FINALIZER, KilterApp, LABEL_APP, LABEL_ENV, LABEL_ORG, check};
+use crate::api::{AppId, FINALIZER, KilterApp, LABEL_APP, LABEL_ENV, LABEL_ORG, NAMESPACE, check};
 use crate::daemon::api_error;
 use crate::diag::Result;
 use crate::gitops::{Phase, kustomization_name};
@@ -46,6 +46,7 @@ pub(super) async fn observe(
         namespace: Namespace::Unseen,
         head: entry.map(|entry| AtHead {
             uid: entry.receipt.uid.clone(),
+            owned: entry.receipt.is_of(id),
             generation: entry.receipt.generation,
             rerender: entry.receipt.rerender.clone(),
             whole: entry.whole,
@@ -61,6 +62,9 @@ pub(super) async fn observe(
         workload: Err(Complaint { reason: "Waiting", message: String::new() }),
     };
     if wanted.deleting {
+        if let Some(head) = seen.head.as_mut().filter(|head| head.owned && head.uid != wanted.uid) {
+            head.owned = is_there(operator, app).await?;
+        }
         seen.namespace = namespace(operator, id).await?;
         seen.told = operator.memory(|memory| memory.was_told(&head, head.commit.as_deref()));
         return Ok(seen);
@@ -93,6 +97,13 @@ pub(super) async fn observe(
         seen.workload = workload::read(&operator.client, id, wanted.revision, public).await?;
     }
     Ok(seen)
+}
+
+/// Tells whether a KilterApp is there still, and no later one of its name: what was watched may be old.
+async fn is_there(operator: &Operator, app: &KilterApp) -> Result<bool> {
+    let api: Api<KilterApp> = Api::namespaced(operator.client.clone(), NAMESPACE);
+    let found = api.get_metadata_opt(&app.name_any()).await.map_err(|error| api_error("read the KilterApp", &error))?;
+    Ok(found.is_some_and(|found| found.metadata.uid == app.metadata.uid))
 }
 
 /// Says why a spec cannot be deployed. It looks at every other app, so it is asked once in a round.

@@ -191,7 +191,8 @@ mod tests {
 
     fn seen() -> Observed {
         let done = Sync { exists: true, applied: true, tried: true, failure: None };
-        let head = AtHead { uid: "u".into(), generation: 3, rerender: String::new(), whole: true, commit: "c".into() };
+        let (uid, commit) = ("u".into(), "c".into());
+        let head = AtHead { uid, owned: true, generation: 3, rerender: String::new(), whole: true, commit };
         Observed {
             complaint: None,
             finalizer: true,
