@@ -46,10 +46,26 @@ pub fn check_sealed(text: &str, name: &str, namespace: &str) -> Result<(), Strin
             return Err(format!("secret `{name}`: `{}` is not encrypted", crate::api::check::shown(key)));
         }
     }
-    let sops = &value["sops"];
-    let recipients = sops["age"].as_array().is_some_and(|list| !list.is_empty());
-    if !recipients || !sops["mac"].as_str().is_some_and(is_encrypted) || !is(&sops["encrypted_regex"], "^stringData$") {
-        return Err(format!("secret `{name}` is not encrypted with sops for an age recipient"));
+    check_sops(&value["sops"], name)
+}
+
+/// Checks what sops says of itself: an age recipient has the key, and nobody else. Flux would ask every other service that is named
+/// here for it, a Vault at a stranger's address among them, or a cloud's with rights of its own.
+fn check_sops(sops: &Value, name: &str) -> Result<(), String> {
+    let other = || format!("secret `{name}` is not encrypted with sops for an age recipient");
+    let object = sops.as_object().ok_or_else(other)?;
+    // What the pinned sops writes for age (sops, `stores.Metadata`); older ones write the services that they do not use as null.
+    let said =
+        object.iter().filter(|(_, value)| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty()));
+    let said: Map<String, Value> = said.map(|(key, value)| (key.clone(), value.clone())).collect();
+    only(&said, &["age", "encrypted_regex", "lastmodified", "mac", "version"], name)?;
+    let recipients = said.get("age").and_then(Value::as_array).ok_or_else(other)?;
+    for recipient in recipients {
+        only(recipient.as_object().ok_or_else(other)?, &["enc", "recipient"], name)?;
+    }
+    let texts = recipients.iter().all(|one| one["enc"].is_string() && one["recipient"].is_string());
+    if !texts || !sops["mac"].as_str().is_some_and(is_encrypted) || sops["encrypted_regex"] != "^stringData$" {
+        return Err(other());
     }
     Ok(())
 }
@@ -80,7 +96,7 @@ mod tests {
         json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "shop-prod"},
             "stringData": {"KEY": "ENC[AES256_GCM,data:abc=,iv:x=,tag:y=,type:str]"}, "type": "Opaque",
             "sops": {"age": [{"recipient": "age1x", "enc": "…"}], "mac": "ENC[AES256_GCM,data:m,iv:x,tag:y,type:str]",
-                "encrypted_regex": "^stringData$", "version": "3.13.3"}})
+                "encrypted_regex": "^stringData$", "lastmodified": "2026-11-24T10:00:00Z", "version": "3.13.3"}})
     }
 
     #[test]
@@ -88,12 +104,13 @@ mod tests {
         check_sealed(&sealed().to_string(), "s", "shop-prod").unwrap();
         let mut empty = sealed();
         empty["stringData"]["NOTHING"] = json!("");
+        (empty["sops"]["kms"], empty["sops"]["pgp"]) = (Value::Null, json!([]));
         check_sealed(&empty.to_string(), "s", "shop-prod").unwrap();
     }
 
     #[test]
     fn everything_else_is_refused_without_a_value_in_the_words() {
-        let spoil: [fn(&mut Value); 12] = [
+        let spoil: [fn(&mut Value); 21] = [
             |v| v["stringData"]["KEY"] = json!("canary in clear"),
             |v| v["stringData"]["NAME\n"] = json!("canary under a name of two lines"),
             |v| v["data"] = json!({"KEY": "canary in base64"}),
@@ -106,6 +123,15 @@ mod tests {
             |v| v["sops"]["age"] = json!([]),
             |v| v["stringData"] = json!({}),
             |v| v["type"] = json!("kubernetes.io/service-account-token"),
+            |v| v["sops"]["hc_vault"] = json!([{"vault_address": "http://canary.example.org", "enc": "x"}]),
+            |v| v["sops"]["kms"] = json!([{"arn": "arn:aws:kms:canary", "enc": "x"}]),
+            |v| v["sops"]["gcp_kms"] = json!([{"resource_id": "canary", "enc": "x"}]),
+            |v| v["sops"]["azure_kv"] = json!([{"vault_url": "http://canary.example.org", "enc": "x"}]),
+            |v| v["sops"]["key_groups"] = json!([{"hc_vault": [{"vault_address": "http://canary.example.org"}]}]),
+            |v| v["sops"]["shamir_threshold"] = json!(2),
+            |v| v["sops"]["age"][0]["vault_address"] = json!("http://canary.example.org"),
+            |v| v["sops"]["age"][0]["enc"] = Value::Null,
+            |v| v["sops"]["mac"] = json!("canary"),
         ];
         for spoil in spoil {
             let mut value = sealed();
