@@ -4,6 +4,11 @@
 //! Flux, which has the key, sees inside; what can be checked without the key is checked here, as the text is committed and
 //! applied as it is. All keys are sorted: sops' checksum is over the values in their order, and Flux decrypts what it read
 //! and wrote again with sorted keys (kustomize-controller, `internal/decryptor`).
+//!
+//! Nothing but the text in clear binds a ciphertext to its namespace: sops mixes only a value's path into its encryption, Flux has one
+//! key for all apps and checks no checksum. Whoever has another app's ciphertext can therefore deploy it under a namespace of their own
+//! and read it there. That they cannot have it is up to the repository's readers and its history, which no check here can stand in for:
+//! an earlier ciphertext of a value that is the same still is as good, and only the history has it.
 
 use serde_json::{Map, Value};
 
