@@ -79,6 +79,8 @@ pub(super) struct Observed {
     pub namespace: Namespace,
     pub head: Option<AtHead>,
     pub rendering: Rendering,
+    /// A Job of the deploy at the head that runs, of another deploy than the one that is to be committed: Flux would delete it.
+    pub job: Option<String>,
     /// Why the last try to write to the repository failed.
     pub repository: Option<String>,
     /// The history has the revision.
@@ -139,6 +141,8 @@ pub(super) fn decide(wanted: &Wanted, observed: &Observed) -> Step {
         (Namespace::Absent, _) => Step::CreateNamespace,
         (Namespace::Fresh | Namespace::Ours, Rendering::Missing | Rendering::Interrupted(_)) => Step::Render,
         (Namespace::Fresh | Namespace::Ours, Rendering::Failed(_)) => Step::Rest,
+        // A migration is not stopped half-way. It ends by itself: its Job has a deadline.
+        (Namespace::Fresh | Namespace::Ours, Rendering::Done) if observed.job.is_some() => Step::Rest,
         (Namespace::Fresh | Namespace::Ours, Rendering::Done) => Step::Commit,
     }
 }

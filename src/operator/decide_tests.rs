@@ -20,6 +20,7 @@ fn world() -> World {
             namespace: Namespace::Absent,
             head: None,
             rendering: Rendering::Missing,
+            job: None,
             repository: None,
             recorded: false,
             told: false,
@@ -210,6 +211,22 @@ fn what_somebody_did_to_the_repository_is_mended() {
     world.wanted.rerender = "again".into();
     world.settle(None);
     assert_eq!(world.commits.len(), 5);
+}
+
+#[test]
+fn a_deploy_waits_for_the_running_job_of_the_one_before_and_a_deletion_does_not() {
+    let mut world = world();
+    world.settle(None);
+    world.wanted.generation = 2;
+    (world.observed.rendering, world.observed.job) = (Rendering::Missing, Some("migration-d1".into()));
+    assert_eq!(world.settle(None), [Step::Render]);
+    let mut deleted = world.clone();
+    deleted.wanted.deleting = true;
+    deleted.settle(None);
+    assert!(deleted.gone);
+    world.observed.job = None;
+    world.settle(None);
+    assert_eq!(world.commits, [1, 2]);
 }
 
 #[test]

@@ -53,6 +53,7 @@ pub(super) async fn observe(
             commit: entry.commit.clone(),
         }),
         rendering: operator.memory(|memory| memory.rendering(id, &key)),
+        job: None,
         repository: operator.memory(|memory| memory.trouble(id)),
         recorded: false,
         told: false,
@@ -72,6 +73,13 @@ pub(super) async fn observe(
     if !at_head(wanted, &seen) {
         if seen.complaint.is_none() && seen.finalizer {
             seen.namespace = namespace(operator, id).await?;
+        }
+        // All that is left to do is to commit, and the head's Jobs are others.
+        let others = entry.filter(|entry| entry.receipt.is_of(id) && entry.receipt.deploy != app.spec.deploy);
+        if let Some(entry) = others.filter(|_| seen.rendering == Rendering::Done)
+            && entry.receipt.renders.contains_key(Phase::Jobs.name())
+        {
+            seen.job = workload::running_job(&operator.client, id, &entry.receipt.deploy).await?;
         }
         return Ok(seen);
     }
