@@ -564,6 +564,33 @@ async fn a_stop_lets_a_running_request_end() {
 }
 
 #[tokio::test]
+#[tokio::test]
+async fn two_keys_are_none() {
+    let bed = Bed::new().await;
+    let request = Request::post(format!("{SHOP}/deploys")).header("authorization", format!("Bearer {}", bed.token));
+    let request = request.header("idempotency-key", "key-0001").header("idempotency-key", "key-0002");
+    let answer = bed.send(request.body(Body::from(image(1).to_string())).unwrap()).await;
+    assert_eq!((answer.status, answer.code()), (400, "NoIdempotencyKey"));
+    assert!(bed.cluster.get("kilterapps", NAMESPACE, "shop-prod").is_none());
+}
+
+#[tokio::test]
+async fn a_length_beside_chunks_hides_no_second_request() {
+    for chunks_first in [true, false] {
+        let bed = Bed::new().await;
+        let (stream, _stop, _served) = listening(bed.router.clone(), LONG).await;
+        let body = image(1).to_string();
+        // By its length the body goes on behind its last chunk; by its chunks that is another request.
+        let hidden = format!("DELETE {SHOP} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", bed.token);
+        let chunks = format!("{:x}\r\n{body}\r\n0\r\n\r\n{hidden}", body.len());
+        let (length, chunked) = (format!("content-length: {}\r\n", chunks.len()), "transfer-encoding: chunked\r\n");
+        let more = if chunks_first { format!("{chunked}{length}") } else { format!("{length}{chunked}") };
+        write(&stream, &(head(&bed, &more) + &chunks)).await;
+        let said = read_until(&stream, END).await;
+        assert_eq!(said.matches("HTTP/1.1 ").count(), 1, "one answer, and the end: {said}");
+    }
+}
+
 async fn a_request_that_never_ends_holds_no_other_up() {
     let bed = Bed::new().await;
     let (send, chunks) = mpsc::unbounded::<Result<Bytes, Infallible>>();
