@@ -13,7 +13,7 @@ use futures::channel::{mpsc, oneshot};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::listen::{Settings, serve};
+use super::listen::{Patience, Settings, serve};
 use super::routes::{open, router_within, table};
 use super::test_server::{Answer, Bed, SHOP, image, sealed, settings};
 use super::tokens::{NewToken, create_token, list_tokens, revoke_token};
@@ -484,8 +484,9 @@ async fn listening(router: Router, head: Duration) -> (TcpStream, oneshot::Sende
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
-    let served =
-        tokio::spawn(async move { serve(listener, router, head, async { stopped.await.unwrap_or_default() }).await });
+    let patience = Patience { head, answer: LONG };
+    let stopped = async { stopped.await.unwrap_or_default() };
+    let served = tokio::spawn(async move { serve(listener, router, patience, stopped).await });
     (TcpStream::connect(address).await.unwrap(), stop, served)
 }
 
@@ -564,7 +565,6 @@ async fn a_stop_lets_a_running_request_end() {
 }
 
 #[tokio::test]
-#[tokio::test]
 async fn two_keys_are_none() {
     let bed = Bed::new().await;
     let request = Request::post(format!("{SHOP}/deploys")).header("authorization", format!("Bearer {}", bed.token));
@@ -591,6 +591,7 @@ async fn a_length_beside_chunks_hides_no_second_request() {
     }
 }
 
+#[tokio::test]
 async fn a_request_that_never_ends_holds_no_other_up() {
     let bed = Bed::new().await;
     let (send, chunks) = mpsc::unbounded::<Result<Bytes, Infallible>>();
