@@ -29,6 +29,9 @@ pub fn check_sealed(text: &str, name: &str, namespace: &str) -> Result<(), Strin
         return Err(format!("secret `{name}` has more than {} KiB", MAX_SEALED / 1024));
     }
     let value: Value = serde_json::from_str(text).map_err(|_| format!("secret `{name}` is not JSON"))?;
+    if pairs_in(text) != pairs_of(&value) {
+        return Err(format!("secret `{name}` has a key twice"));
+    }
     let object = value.as_object().ok_or_else(|| format!("secret `{name}` is not an object"))?;
     only(object, &["apiVersion", "kind", "metadata", "sops", "stringData", "type"], name)?;
     let is = |at: &Value, text: &str| at.as_str() == Some(text);
@@ -80,6 +83,31 @@ pub fn digest_of_sealed(text: &str) -> Digest {
     Digest::of(text.as_bytes())
 }
 
+/// Counts the keys of all objects in a JSON text. Of a key that is there twice one reader takes the first value and another the last:
+/// what is checked would not be what is applied.
+fn pairs_in(json: &str) -> usize {
+    let (mut pairs, mut quoted, mut escaped) = (0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => quoted = !quoted,
+            b':' if !quoted => pairs += 1,
+            _ => {}
+        }
+    }
+    pairs
+}
+
+/// Counts the same in what was read of it.
+fn pairs_of(value: &Value) -> usize {
+    match value {
+        Value::Object(object) => object.values().map(|value| 1 + pairs_of(value)).sum(),
+        Value::Array(list) => list.iter().map(pairs_of).sum(),
+        _ => 0,
+    }
+}
+
 fn is_encrypted(text: &str) -> bool {
     text.starts_with(ENCRYPTED.0) && text.ends_with(ENCRYPTED.1)
 }
@@ -109,6 +137,7 @@ mod tests {
         check_sealed(&sealed().to_string(), "s", "shop-prod").unwrap();
         let mut empty = sealed();
         empty["stringData"]["NOTHING"] = json!("");
+        empty["stringData"]["A \":\\"] = json!("");
         (empty["sops"]["kms"], empty["sops"]["pgp"]) = (Value::Null, json!([]));
         check_sealed(&empty.to_string(), "s", "shop-prod").unwrap();
     }
@@ -144,6 +173,11 @@ mod tests {
             let error = check_sealed(&value.to_string(), "s", "shop-prod").unwrap_err();
             assert!(!error.contains("canary"), "{error}");
             assert!(!error.contains('\n'), "{error}");
+        }
+        // The last one is as it should be.
+        for (from, key) in [("{", "sops"), ("{", "stringData"), ("\"metadata\":{", "namespace")] {
+            let twice = sealed().to_string().replacen(from, &format!("{from}\"{key}\":\"canary: \\\" {{\","), 1);
+            assert_eq!(check_sealed(&twice, "s", "shop-prod").unwrap_err(), "secret `s` has a key twice");
         }
         assert!(check_sealed("---\nkind: Secret\n---\n", "s", "shop-prod").is_err());
         assert!(check_sealed(&" ".repeat(MAX_SEALED + 1), "s", "shop-prod").is_err());
