@@ -11,6 +11,8 @@ const MAX_TEXT: usize = 128 * 1024;
 const MAX_PARTS: usize = 20;
 /// Most bytes of what people should know about an app: every list of apps has it.
 const MAX_ABOUT: usize = 32 * 1024;
+/// Most bytes of the name of a link: `link.NAME` is a key of a ConfigMap, which has at most 253 (`gitops::layout`).
+const MAX_LINK: usize = 248;
 /// Most words of a command.
 const MAX_WORDS: usize = 200;
 
@@ -45,6 +47,9 @@ pub fn check(id: &AppId, template: &Template, platform: &Platform) -> Vec<String
     }
     if text_of_about(&template.about) > MAX_ABOUT {
         wrong.push(format!("about: more than {} KiB", MAX_ABOUT / 1024));
+    }
+    if let Some(name) = template.about.links.keys().find(|name| name.len() > MAX_LINK) {
+        wrong.push(format!("about: the name of a link has more than {MAX_LINK} bytes: `{}`", shown(name)));
     }
     wrong
 }
@@ -326,6 +331,7 @@ mod tests {
                 ..Component::default()
             }];
             t.secrets = vec![SecretRef { name: "shop-secrets".into(), external: true, sealed: None }];
+            t.about.links.insert("l".repeat(248), "https://example.org".into());
         });
         assert_eq!(found, Vec::<String>::new());
     }
@@ -409,6 +415,7 @@ mod tests {
         one(|t| drop(t.variables.insert("A".into(), "x\0".into())), "NUL");
         one(|t| drop(t.variables.insert("A".into(), "x".repeat(200_000))), "KiB");
         one(|t| t.about.agent = Some("x".repeat(40_000)), "about");
+        one(|t| drop(t.about.links.insert("l".repeat(249), "https://example.org".into())), "link");
         one(|t| t.domains = vec!["other.apps.example.com".into()], "cluster's domain");
         one(|t| t.domains = vec!["apps.example.com".into()], "cluster's domain");
         one(|t| t.domains = vec!["a b.example.org".into()], "host name");

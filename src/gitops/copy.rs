@@ -1,9 +1,11 @@
 //! The copy of the repository on this machine. It is safe to lose: one that a kill or a full disk damaged is made anew.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::git::{failure, is_full, run};
-use super::restore::last_head;
+use super::refused::{Unwritten, in_halves};
+use super::restore::known;
 use super::{Change, Head, Remote, Repository};
 use crate::diag::{Error, Result};
 use crate::fsx;
@@ -14,7 +16,8 @@ const TRACKED: &str = "refs/remotes/origin/head";
 const LAST: &str = "refs/kilter/last";
 
 impl Repository {
-    /// Makes the copy where there is none, and fetches.
+    /// Makes the copy where there is none, and fetches. What an earlier process had on this copy and the branch has not is for
+    /// [`Repository::settle`].
     ///
     /// # Errors
     /// When the remote cannot be reached, or the copy not written.
@@ -28,11 +31,11 @@ impl Repository {
 
     /// Returns the repository as it is before anybody looked: nothing is known of it until [`Repository::refresh`] succeeds.
     pub fn unread(remote: Remote) -> Self {
-        Self { remote, head: Head::default(), is_moved: false }
+        Self { remote, head: Head::default(), is_moved: false, earlier: None }
     }
 
-    /// Makes the copy where there is none, or reads what it had last.
-    fn prepare(&mut self) -> Result<()> {
+    /// Makes the copy where there is none, and fetches.
+    fn look_first(&mut self) -> Result<()> {
         fsx::create_dir(&self.remote.dir.join("home"))?;
         if self.remote.copy().join("HEAD").is_file() {
             // Whoever wrote it before is gone, and so are the calls that these belonged to.
@@ -40,27 +43,27 @@ impl Repository {
         } else {
             make(&self.remote)?;
         }
-        self.head = last_head(&self.remote, LAST)?.unwrap_or_default();
+        let last = known(&self.remote, LAST)?;
+        (_, self.head) = self.look_or_mend()?;
+        self.earlier = last.and_then(|commit| self.earlier(&commit));
+        self.remember()?;
+        self.head.is_read = true;
         Ok(())
     }
 
-    /// Fetches; tells whether the branch is another one than was known. One that no longer has what it had gets that again.
+    /// Fetches; tells whether the branch is another one than was known: never at the first time. One that no longer has what it had
+    /// gets that again.
     ///
     /// # Errors
     /// When the remote cannot be reached, or refuses what it lost: then the next call tries again.
     pub fn refresh(&mut self) -> Result<bool> {
         if !self.head.is_read {
-            self.prepare()?;
+            self.look_first()?;
+            return Ok(false);
         }
-        let (commit, head) = match self.look() {
-            Ok(seen) => seen,
-            Err(error) => {
-                self.mend(&error).map_err(|_| error)?;
-                self.look()?
-            }
-        };
+        let (commit, head) = self.look_or_mend()?;
         if commit == self.head.commit {
-            self.head.is_read = true;
+            self.head.is_read = true; // of a copy that was made anew, and a branch that is not there
             return Ok(false);
         }
         self.is_moved = true;
@@ -70,6 +73,16 @@ impl Repository {
         self.head.is_read = true;
         self.remember()?;
         Ok(true)
+    }
+
+    fn look_or_mend(&mut self) -> Result<(Option<String>, Head)> {
+        match self.look() {
+            Ok(seen) => Ok(seen),
+            Err(error) => {
+                self.mend(&error).map_err(|_| error)?;
+                self.look()
+            }
+        }
     }
 
     /// Fetches and reads the branch, where it is not the one that is known.
@@ -82,26 +95,59 @@ impl Repository {
         Ok((commit, head))
     }
 
-    /// Notes the head for the next process.
+    /// Notes the head for the next process; not while what is noted is needed still.
     ///
     /// # Errors
     /// When git fails.
     pub(super) fn remember(&self) -> Result<()> {
-        let Some(commit) = &self.head.commit else { return Ok(()) };
+        let Some(commit) = self.head.commit.as_ref().filter(|_| self.earlier.is_none()) else { return Ok(()) };
         run(&self.remote.call(["update-ref", LAST, commit]), "note the repository's head").map(drop)
     }
 
+    /// Puts back what an earlier process had on this copy and the branch has lost, of the KilterApps that there are: `living`, by
+    /// `metadata.uid`. While that process was away, another one may have written, on a branch that was set back meanwhile. Returns
+    /// whether something was put back; nothing is to be done from the first call on that goes well.
+    ///
+    /// # Errors
+    /// When the remote cannot be reached, or refuses it: then the next call tries again.
+    pub fn settle(&mut self, living: &BTreeSet<String>) -> Result<bool> {
+        let Some(earlier) = self.earlier.take() else { return Ok(false) };
+        let lost = self.lost_of_earlier(&earlier, living);
+        let put = lost.and_then(|lost| self.put_back_each(&lost).map(|()| !lost.is_empty()));
+        if put.is_err() {
+            self.earlier = Some(earlier);
+        }
+        self.remember().and(put)
+    }
+
     fn restore(&mut self, before: &Head) -> Result<()> {
-        let lost = self.lost(before)?;
+        self.put_back_each(&self.lost(before)?)
+    }
+
+    fn put_back_each(&mut self, lost: &[Change]) -> Result<()> {
         let open: Vec<&Change> = lost.iter().collect();
         if open.is_empty() {
             return Ok(());
         }
-        let commit = self.commit(&open)?;
+        // What the remote refuses alone is left to the rounds of its KilterApp, unless it refuses everything.
+        let put = in_halves(&open, |part| self.put_back(part));
+        let any = put.iter().any(Result::is_ok);
+        for (change, error) in open.iter().zip(&put).filter_map(|(change, put)| Some((change, put.as_ref().err()?))) {
+            if !any {
+                return Err(error.clone());
+            }
+            tracing::warn!(namespace = change.namespace, %error, "cannot put an app on the branch again");
+        }
+        Ok(())
+    }
+
+    /// Writes changes without a look at what the head has.
+    fn put_back(&mut self, changes: &[&Change]) -> Result<Vec<()>, Unwritten> {
+        let commit = self.commit(changes)?;
         self.push(&commit)?;
         self.head.advance(&commit);
-        self.take(&open, &commit);
-        Ok(())
+        self.take(changes, &commit);
+        Ok(vec![(); changes.len()])
     }
 
     fn fetch(&self) -> Result<Option<String>> {
@@ -132,8 +178,8 @@ impl Repository {
         tracing::warn!(%error, "makes the copy of the repository anew");
         fsx::remove(&self.remote.copy())?;
         make(&self.remote)?;
-        // What it had last is not known any more: the branch counts as it is.
-        self.head = Head::default();
+        // What it had last is not known any more: the branch counts as it is, once it is read.
+        (self.head, self.earlier, self.is_moved) = (Head::default(), None, true);
         Ok(())
     }
 }

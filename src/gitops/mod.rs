@@ -7,6 +7,7 @@ mod git;
 mod head;
 mod layout;
 mod receipt;
+mod refused;
 mod restore;
 mod write;
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Files;
 use super::layout::receipt_path;
+use crate::api::AppId;
 use crate::ids::Digest;
 
 /// The receipt of an app.
@@ -66,6 +67,11 @@ impl AppReceipt {
     /// Finds the receipt among the files of an app; `None` when there is none that can be read.
     pub fn of(namespace: &str, files: &Files) -> Option<Self> {
         serde_json::from_slice(files.get(&receipt_path(namespace))?).ok()
+    }
+
+    /// Tells whether it is of an app, whichever KilterApp that had.
+    pub fn is_of(&self, id: &AppId) -> bool {
+        (self.org.as_str(), self.app.as_str(), self.env.as_str()) == (id.org(), id.app(), id.env())
     }
 
     /// Notes the files that the receipt is about.

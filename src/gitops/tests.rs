@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::*;
@@ -54,6 +54,13 @@ impl Bench {
 
     pub(crate) fn commits(&self) -> usize {
         self.look(&["rev-list", "--count", "main"]).trim().parse().unwrap()
+    }
+
+    /// Lets the remote run a shell script before it takes a push.
+    pub(crate) fn hook(&self, script: &str) {
+        let hook = Path::new(&self.url()).join("hooks/pre-receive");
+        crate::fsx::write(&hook, format!("#!/bin/sh\n{script}").as_bytes()).unwrap();
+        std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     }
 
     /// Somebody else's commit: one file set to a text, on top of the branch.
@@ -126,6 +133,11 @@ pub(crate) fn change(app: &str, generation: i64, image: &str) -> Change {
         trailers: Change::trailers_of(&spec, generation, "kilter-app", "4.3.0"),
         restores: false,
     }
+}
+
+/// The KilterApps that there are, by their uid.
+fn living(apps: &[&str]) -> BTreeSet<String> {
+    apps.iter().map(|app| format!("uid-{app}")).collect()
 }
 
 pub(crate) fn committed(outcomes: &[Outcome]) -> bool {
@@ -253,8 +265,7 @@ fn a_branch_that_was_set_back_has_everything_again_after_one_commit() {
     // While nobody looked; what refuses is tried again.
     drop(repository);
     let hook = Path::new(&bench.url()).join("hooks/pre-receive");
-    crate::fsx::write(&hook, b"#!/bin/sh\nexit 1\n").unwrap();
-    std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    bench.hook("exit 1\n");
     let mut repository = bench.open("a");
     back(&old);
     assert!(repository.refresh().is_err());
@@ -263,8 +274,10 @@ fn a_branch_that_was_set_back_has_everything_again_after_one_commit() {
     assert_eq!(files(), right);
     drop(repository);
     back(&old);
-    bench.open("a");
+    let mut repository = bench.open("a");
+    assert!(repository.settle(&living(&["shop", "other"])).unwrap());
     assert_eq!(files(), right);
+    assert!(!repository.settle(&living(&[])).unwrap(), "once is enough");
 
     // Lost altogether.
     let mut repository = bench.open("a");
@@ -272,6 +285,36 @@ fn a_branch_that_was_set_back_has_everything_again_after_one_commit() {
     assert!(repository.refresh().unwrap());
     assert_eq!((files(), bench.commits()), (right, 1));
     assert_eq!(bench.look(&["fsck", "--no-dangling"]), "");
+}
+
+#[test]
+fn what_an_earlier_process_had_takes_the_place_of_nothing_newer() {
+    let bench = Bench::new();
+    let files = || bench.look(&["ls-tree", "-r", "main", "apps"]);
+    let mut first = bench.open("a");
+    first.write(&["shop", "gone", "held"].map(|app| change(app, 1, "i@sha256:1"))).unwrap();
+    let old = bench.look(&["rev-parse", "main"]).trim().to_owned();
+    first.write(&[change("held", 2, "i@sha256:2")]).unwrap();
+    drop(first);
+    // Another operator leads, and mends a branch that somebody set back.
+    let mut second = bench.open("b");
+    bench.look(&["update-ref", "refs/heads/main", &old]);
+    assert!(second.refresh().unwrap());
+    second.write(&[change("shop", 2, "i@sha256:2"), Change { files: None, ..change("gone", 2, "") }]).unwrap();
+    let (right, commits) = (files(), bench.commits());
+    // The first leads again: its last commit is not on the branch.
+    let mut first = bench.open("a");
+    assert!(!first.settle(&living(&["shop", "held"])).unwrap());
+    assert_eq!((files(), bench.commits()), (right.clone(), commits));
+
+    // What is missing now, or older, and whose KilterApp there is still, comes back; the rest is left.
+    drop(first);
+    bench.look(&["update-ref", "-d", "refs/heads/main"]);
+    let mut first = bench.open("a");
+    assert!(first.settle(&living(&["shop"])).unwrap());
+    let there = bench.look(&["ls-tree", "--name-only", "main", "apps/"]);
+    assert_eq!(there, "apps/kilter.yaml\napps/shop-prod\n");
+    assert!(bench.look(&["show", "main:apps/shop-prod/app/app.yaml"]).contains("sha256:2"));
 }
 
 #[test]
@@ -302,9 +345,7 @@ fn a_remote_that_refuses_is_an_error_and_the_next_try_converges() {
     let mut repository = bench.open("a");
     repository.write(&[change("shop", 1, "i@sha256:1")]).unwrap();
     let hook = Path::new(&bench.url()).join("hooks/pre-receive");
-    crate::fsx::write(&hook, b"#!/bin/sh\necho no >&2\nexit 1\n").unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&hook, mode).unwrap();
+    bench.hook("echo no >&2\nexit 1\n");
     let error = repository.write(&[change("shop", 2, "i@sha256:2")]).unwrap_err();
     assert!(error.to_string().contains("push to `main`"), "{error}");
     assert_eq!(bench.commits(), 1);

@@ -6,6 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::json;
 
 use super::git::{failure, run};
+use super::refused::{Unwritten, is_refusal};
+use super::restore::Earlier;
 use super::{APPS, Entry, Files, Head, Remote};
 use crate::api::{KilterAppSpec, NAMESPACE};
 use crate::diag::{Error, Result};
@@ -23,7 +25,7 @@ const NEXT: &str = "refs/kilter/next";
 pub struct Change {
     /// Namespace of the app.
     pub namespace: String,
-    /// `metadata.uid` of its KilterApp.
+    /// `metadata.uid` of its KilterApp; of one that is removed, of the KilterApp that the branch has it of.
     pub uid: String,
     /// `metadata.generation` of its KilterApp.
     pub generation: i64,
@@ -55,6 +57,8 @@ pub struct Repository {
     pub(super) head: Head,
     /// Whether a fetch found another branch than was known, and nobody was told.
     pub(super) is_moved: bool,
+    /// What an earlier process had on this copy, and the branch has not.
+    pub(super) earlier: Option<Earlier>,
 }
 
 impl Repository {
@@ -80,14 +84,17 @@ impl Repository {
     /// they are weighed and written again on the head that was fetched.
     ///
     /// # Errors
-    /// When the remote cannot be reached or keeps refusing. Then it is not known whether the remote has the commit; the next
-    /// call finds out.
+    /// When the remote cannot be reached or refuses. Then it is not known whether the remote has the commit; the next call finds
+    /// out.
     pub fn write(&mut self, changes: &[Change]) -> Result<Vec<Outcome>> {
+        self.try_write(changes).map_err(Error::from)
+    }
+
+    pub(super) fn try_write(&mut self, changes: &[Change]) -> Result<Vec<Outcome>, Unwritten> {
         let (mut last, mut mended) = (None, false);
         for _ in 0..TRIES {
-            if let Some(error) = last.take() {
-                // Whether or not the push got through, the remote tells what it has.
-                self.refresh().map_err(|_| error)?;
+            if let Some(unwritten) = last.take() {
+                self.look_again(unwritten)?;
             }
             let weighed: Vec<Option<Outcome>> = changes.iter().map(|change| self.weigh(change)).collect();
             let open: Vec<&Change> =
@@ -98,10 +105,10 @@ impl Repository {
             }
             let commit = match self.commit(&open) {
                 Ok(commit) => commit,
-                Err(error) if mended => return Err(error),
+                Err(error) if mended => return Err(error.into()),
                 Err(error) => {
                     self.mend(&error).map_err(|_| error.clone())?;
-                    (last, mended) = (Some(error), true);
+                    (last, mended) = (Some(Unwritten::Failed(error)), true);
                     continue;
                 }
             };
@@ -114,10 +121,23 @@ impl Repository {
                     let outcome = |known: Option<Outcome>| known.unwrap_or_else(|| Outcome::Committed(commit.clone()));
                     return Ok(weighed.into_iter().map(outcome).collect());
                 }
-                Err(error) => last = Some(error),
+                Err(unwritten) => last = Some(unwritten),
             }
         }
-        Err(last.unwrap_or_else(|| Error::bug("no write was tried")))
+        Err(last.unwrap_or_else(|| Error::bug("no write was tried").into()))
+    }
+
+    /// Fetches after a push that failed: whether or not it got through, the remote tells what it has. A commit that it refused on
+    /// the head that is there still, it would refuse again.
+    fn look_again(&mut self, unwritten: Unwritten) -> Result<(), Unwritten> {
+        let before = self.head.commit.clone();
+        if self.refresh().is_err() {
+            return Err(Unwritten::Failed(unwritten.into()));
+        }
+        match unwritten {
+            Unwritten::Refused(_) if self.head.commit == before => Err(unwritten),
+            _ => Ok(()),
+        }
     }
 
     /// Says what is known about a change without writing it.
@@ -245,11 +265,18 @@ impl Repository {
     }
 
     /// Pushes a commit, when the branch is where it was.
-    pub(super) fn push(&self, commit: &str) -> Result<()> {
+    ///
+    /// # Errors
+    /// When the remote refuses it, or cannot be reached.
+    pub(super) fn push(&self, commit: &str) -> Result<(), Unwritten> {
         let (url, branch) = (&self.remote.url, &self.remote.branch);
         let refspec = format!("{commit}:refs/heads/{branch}");
         let pushed = self.remote.online(["push", "--quiet", "--porcelain", url, &refspec])?.capture()?;
-        if pushed.ok() { Ok(()) } else { Err(failure(&pushed, &format!("push to `{branch}` of {url}"))) }
+        if pushed.ok() {
+            return Ok(());
+        }
+        let error = failure(&pushed, &format!("push to `{branch}` of {url}"));
+        Err(if is_refusal(&pushed) { Unwritten::Refused(error) } else { Unwritten::Failed(error) })
     }
 }
 

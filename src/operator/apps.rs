@@ -293,9 +293,12 @@ impl Operator {
             false => format!("{} {} revision {}", id.app(), id.env(), wanted.revision),
         };
         let gone = || vec![format!("Kilter-App: {}/{} env={}", id.org(), id.app(), id.env())];
+        // What is removed may be of an earlier KilterApp (`AtHead::owned`); of what somebody writes there meanwhile nothing is.
+        let head = self.committer.head();
+        let removed = head.entries.get(&id.namespace()).filter(|entry| remove && entry.receipt.is_of(id));
         let change = Change {
             namespace: id.namespace(),
-            uid: wanted.uid.clone(),
+            uid: removed.map_or(&wanted.uid, |entry| &entry.receipt.uid).clone(),
             generation: wanted.generation,
             trailers: rendered.as_ref().map_or_else(gone, |rendered| rendered.trailers.clone()),
             files: rendered.map(|rendered| (rendered.files, rendered.receipt)),
@@ -389,7 +392,7 @@ pub(super) fn retry(app: Arc<DeserializeGuard<KilterApp>>, error: &Error, operat
     let name = app.meta().name.clone().unwrap_or_default();
     tracing::warn!(app = %name, %error, "the round failed");
     let count = operator.memory(|memory| memory.note_failure(&name));
-    Action::requeue(pace::after_failures(count))
+    Action::requeue(pace::after_failures(count, &name))
 }
 
 #[cfg(test)]

@@ -86,6 +86,43 @@ async fn a_secret_that_is_dropped_stays_until_the_pods_that_had_it_are_gone() {
     assert_eq!(deploy(&testing::operator(&bench, pods(5, true), helm), &bench, 6, &[]).await, "");
 }
 
+/// What the API server says while `acme/shop` is deleted: the uid of the KilterApp that it has of that name, and whose the namespace
+/// is.
+fn deleting(uid: &'static str, org: &'static str) -> kube::Client {
+    testing::client(move |asked| async move {
+        let labels = json!({LABEL_ORG: org, crate::api::LABEL_APP: "shop", crate::api::LABEL_ENV: "prod",
+            "kustomize.toolkit.fluxcd.io/name": "kilter-apps"});
+        let metadata = match asked.uri().path() {
+            "/api/v1/namespaces/shop-prod" => json!({"name": "shop-prod", "uid": "n", "labels": labels}),
+            _ => json!({"name": "shop-prod", "uid": uid, "resourceVersion": "2"}),
+        };
+        (200, json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": metadata}))
+    })
+}
+
+#[tokio::test]
+async fn a_kilterapp_that_is_deleted_takes_what_an_earlier_one_left() {
+    // Which KilterApp there is, whose the namespace is, whether the app leaves the repository.
+    for (uid, org, leaves) in [("u", "acme", true), ("later", "acme", false), ("u", "other", false)] {
+        let bench = Bench::new();
+        let operator = testing::operator(&bench, deleting(uid, org), "echo 'kind: ConfigMap'");
+        let (id, mut app) = testing::app(Template { image: "i@sha256:1".into(), ..Template::default() });
+        let id = if org == "other" { AppId::new(org, id.app(), id.env()).unwrap() } else { id };
+        app.spec.org = id.org().into();
+        app.metadata.uid = Some("before the restore".into());
+        operator.render(&id, &app, &wanted(&app)).await.unwrap();
+        operator.commit(&id, &wanted(&app), false).await.unwrap();
+        (app.metadata.uid, app.spec.org) = (Some("u".into()), "acme".into());
+        app.metadata.namespace = Some(NAMESPACE.into());
+        app.metadata.finalizers = Some(vec![FINALIZER.into()]);
+        app.metadata.deletion_timestamp =
+            Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(Timestamp::UNIX_EPOCH));
+        reconcile(Arc::new(DeserializeGuard(Ok(app))), operator.clone()).await.unwrap();
+        let there = operator.committer.head().entries.contains_key("shop-prod");
+        assert_eq!(there, !leaves, "{uid} {org}");
+    }
+}
+
 #[tokio::test]
 async fn what_cannot_be_read_is_told_so_and_left_alone() {
     let spec = json!({"org": "acme", "app": "shop", "env": "prod", "revision": 7, "deploy": "d1", "by": "ci",

@@ -1,5 +1,6 @@
 //! The one writer of the repository: takes what waits, writes it as one commit, tells everybody who waited.
 
+use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -81,6 +82,14 @@ impl Committer {
         .await
     }
 
+    /// Puts back what an earlier process on the copy had and the branch has lost; `living` are the uids of all KilterApps.
+    ///
+    /// # Errors
+    /// When the remote cannot be reached or refuses.
+    pub(super) async fn settle(&self, living: BTreeSet<String>) -> Result<bool> {
+        self.blocking(move |repository| repository.settle(&living)).await
+    }
+
     /// Returns the files of an app at the head.
     ///
     /// # Errors
@@ -109,23 +118,12 @@ impl Committer {
             self.gather(&mut asked, &mut batch).await;
             let (changes, answers): (Vec<Change>, Vec<_>) = batch.into_iter().unzip();
             let count = changes.len();
-            let written = self.blocking(move |repository| repository.write(&changes)).await;
-            metrics.committed(
-                count,
-                written.as_ref().is_ok_and(|all| all.iter().any(|o| matches!(o, Outcome::Committed(_)))),
-                written.is_err(),
-            );
-            match written {
-                Ok(outcomes) => {
-                    for (answer, outcome) in answers.into_iter().zip(outcomes) {
-                        let _ = answer.send(Ok(outcome)); // whoever asked may be gone
-                    }
-                }
-                Err(error) => {
-                    for answer in answers {
-                        let _ = answer.send(Err(error.clone()));
-                    }
-                }
+            let written = self.blocking(move |repository| Ok(repository.write_each(&changes))).await;
+            let written = written.unwrap_or_else(|error| answers.iter().map(|_| Err(error.clone())).collect());
+            let commits: HashSet<&str> = written.iter().filter_map(commit_of).collect();
+            metrics.committed(count, commits.len(), written.iter().any(Result::is_err));
+            for (answer, outcome) in answers.into_iter().zip(written) {
+                let _ = answer.send(outcome); // whoever asked may be gone
             }
         }
     }
@@ -146,10 +144,31 @@ impl Committer {
     }
 }
 
+/// Returns the commit that was made for a change.
+fn commit_of(written: &Result<Outcome>) -> Option<&str> {
+    match written {
+        Ok(Outcome::Committed(commit)) => Some(commit),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::gitops::tests::{Bench, change, committed};
+
+    #[tokio::test]
+    async fn whoever_shares_a_commit_with_an_app_that_is_refused_gets_through() {
+        let bench = Bench::new();
+        bench.hook("while read old new ref; do git ls-tree $new apps/evil-prod | grep . >&2 && exit 1; done; exit 0\n");
+        let committer = Committer::start(bench.open("a"), Arc::new(Metrics::new()));
+        let rendering = committer.rendering_now(); // the writer waits for who comes within its moment
+        let write = |app| committer.write(change(app, 1, "i@sha256:1"));
+        let (evil, shop, other) = tokio::join!(write("evil"), write("shop"), write("other"));
+        drop(rendering);
+        assert!(committed(&[shop.unwrap(), other.unwrap()]));
+        assert!(format!("{:?}", evil.unwrap_err().problems()).contains("evil-prod"));
+    }
 
     #[tokio::test]
     async fn a_push_of_somebody_else_is_told_also_where_a_write_met_it_first() {

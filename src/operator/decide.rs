@@ -37,6 +37,9 @@ pub(super) enum Namespace {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct AtHead {
     pub uid: String,
+    /// It is this KilterApp's to remove: it made it, or an earlier one of the same organisation, app and environment that is gone.
+    /// After a restore of the cluster's store every KilterApp has another uid than the repository knows.
+    pub owned: bool,
     pub generation: i64,
     pub rerender: String,
     pub whole: bool,
@@ -76,6 +79,8 @@ pub(super) struct Observed {
     pub namespace: Namespace,
     pub head: Option<AtHead>,
     pub rendering: Rendering,
+    /// A Job of the deploy at the head that runs, of another deploy than the one that is to be committed: Flux would delete it.
+    pub job: Option<String>,
     /// Why the last try to write to the repository failed.
     pub repository: Option<String>,
     /// The history has the revision.
@@ -120,7 +125,7 @@ pub(super) fn at_head(wanted: &Wanted, observed: &Observed) -> bool {
 /// Returns the next effect.
 pub(super) fn decide(wanted: &Wanted, observed: &Observed) -> Step {
     if wanted.deleting {
-        return leave(wanted, observed);
+        return leave(observed);
     }
     if observed.complaint.is_some() {
         return Step::Rest;
@@ -136,6 +141,8 @@ pub(super) fn decide(wanted: &Wanted, observed: &Observed) -> Step {
         (Namespace::Absent, _) => Step::CreateNamespace,
         (Namespace::Fresh | Namespace::Ours, Rendering::Missing | Rendering::Interrupted(_)) => Step::Render,
         (Namespace::Fresh | Namespace::Ours, Rendering::Failed(_)) => Step::Rest,
+        // A migration is not stopped half-way. It ends by itself: its Job has a deadline.
+        (Namespace::Fresh | Namespace::Ours, Rendering::Done) if observed.job.is_some() => Step::Rest,
         // Before the commit: whatever comes in between, what was committed can be found again.
         (Namespace::Fresh | Namespace::Ours, Rendering::Done) if !observed.recorded => Step::Record,
         (Namespace::Fresh | Namespace::Ours, Rendering::Done) => Step::Commit,
@@ -155,12 +162,12 @@ fn follow(observed: &Observed) -> Step {
 }
 
 /// A KilterApp that is deleted leaves the repository first; Flux deletes what it applied, the namespace last.
-fn leave(wanted: &Wanted, observed: &Observed) -> Step {
+fn leave(observed: &Observed) -> Step {
     if !observed.finalizer {
         return Step::Rest;
     }
     match &observed.head {
-        Some(head) if head.uid == wanted.uid => Step::Remove,
+        Some(head) if head.owned => Step::Remove,
         _ => match observed.namespace {
             Namespace::Absent | Namespace::Foreign => Step::DropFinalizer,
             _ if !observed.told => Step::Tell,

@@ -20,6 +20,7 @@ fn world() -> World {
             namespace: Namespace::Absent,
             head: None,
             rendering: Rendering::Missing,
+            job: None,
             repository: None,
             recorded: false,
             told: false,
@@ -49,8 +50,14 @@ impl World {
                 self.commits.push(self.wanted.generation);
                 let commit = format!("c{}", self.commits.len());
                 let (uid, generation) = (self.wanted.uid.clone(), self.wanted.generation);
-                observed.head =
-                    Some(AtHead { uid, generation, rerender: self.wanted.rerender.clone(), whole: true, commit });
+                observed.head = Some(AtHead {
+                    uid,
+                    owned: true,
+                    generation,
+                    rerender: self.wanted.rerender.clone(),
+                    whole: true,
+                    commit,
+                });
                 (observed.jobs, observed.app) = (Sync::default(), Sync::default());
                 (observed.told, observed.nudged) = (false, false);
             }
@@ -205,6 +212,33 @@ fn what_somebody_did_to_the_repository_is_mended() {
     world.wanted.rerender = "again".into();
     world.settle(None);
     assert_eq!(world.commits.len(), 5);
+}
+
+#[test]
+fn a_deploy_waits_for_the_running_job_of_the_one_before_and_a_deletion_does_not() {
+    let mut world = world();
+    world.settle(None);
+    world.wanted.generation = 2;
+    (world.observed.rendering, world.observed.job) = (Rendering::Missing, Some("migration-d1".into()));
+    assert_eq!(world.settle(None), [Step::Render]);
+    let mut deleted = world.clone();
+    deleted.wanted.deleting = true;
+    deleted.settle(None);
+    assert!(deleted.gone);
+    world.observed.job = None;
+    world.settle(None);
+    assert_eq!(world.commits, [1, 2]);
+}
+
+#[test]
+fn the_app_of_an_earlier_kilterapp_goes_with_the_one_that_has_its_place() {
+    let mut world = world();
+    world.settle(None);
+    world.observed.head.as_mut().unwrap().uid = "before the restore".into();
+    world.observed.rendering = Rendering::Failed("helm".into());
+    world.wanted.deleting = true;
+    assert_eq!(world.settle(None), [Step::Remove, Step::Tell, Step::DropFinalizer]);
+    assert!(world.gone && world.observed.namespace == Namespace::Absent);
 }
 
 #[test]

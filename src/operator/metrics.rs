@@ -79,11 +79,9 @@ impl Metrics {
         }
     }
 
-    pub(super) fn committed(&self, apps: usize, pushed: bool, failed: bool) {
+    pub(super) fn committed(&self, apps: usize, commits: usize, failed: bool) {
         self.committed_apps.inc_by(apps as u64);
-        if pushed {
-            self.commits.inc();
-        }
+        self.commits.inc_by(commits as u64);
         if failed {
             self.failed_writes.inc();
         }

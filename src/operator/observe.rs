@@ -7,7 +7,7 @@ use kube::{Resource as _, ResourceExt as _};
 use super::apps::Operator;
 use super::decide::{AtHead, Complaint, Namespace, Observed, Rendering, Sync, Wanted, at_head};
 use super::{flux, history, render, workload};
-use crate::api::{AppId, ConditionType, FINALIZER, KilterApp, LABEL_APP, LABEL_ENV, LABEL_ORG, check};
+use crate::api::{AppId, ConditionType, FINALIZER, KilterApp, LABEL_APP, LABEL_ENV, LABEL_ORG, NAMESPACE, check};
 use crate::daemon::api_error;
 use crate::diag::Result;
 use crate::gitops::{Phase, kustomization_name};
@@ -46,12 +46,14 @@ pub(super) async fn observe(
         namespace: Namespace::Unseen,
         head: entry.map(|entry| AtHead {
             uid: entry.receipt.uid.clone(),
+            owned: entry.receipt.is_of(id),
             generation: entry.receipt.generation,
             rerender: entry.receipt.rerender.clone(),
             whole: entry.whole,
             commit: entry.commit.clone(),
         }),
         rendering: operator.memory(|memory| memory.rendering(id, &key)),
+        job: None,
         repository: operator.memory(|memory| memory.trouble(id)),
         // One that another process wrote is found out by writing it.
         recorded: operator.memory(|memory| memory.is_recorded(&wanted.uid, wanted.revision)),
@@ -62,6 +64,9 @@ pub(super) async fn observe(
         workload: Err(Complaint { reason: "Waiting", message: String::new() }),
     };
     if wanted.deleting {
+        if let Some(head) = seen.head.as_mut().filter(|head| head.owned && head.uid != wanted.uid) {
+            head.owned = is_there(operator, app).await?;
+        }
         seen.namespace = namespace(operator, id).await?;
         seen.told = operator.memory(|memory| memory.was_told(&head, head.commit.as_deref()));
         return Ok(seen);
@@ -69,6 +74,13 @@ pub(super) async fn observe(
     if !at_head(wanted, &seen) {
         if seen.complaint.is_none() && seen.finalizer {
             seen.namespace = namespace(operator, id).await?;
+        }
+        // All that is left to do is to commit, and the head's Jobs are others.
+        let others = entry.filter(|entry| entry.receipt.is_of(id) && entry.receipt.deploy != app.spec.deploy);
+        if let Some(entry) = others.filter(|_| seen.rendering == Rendering::Done)
+            && entry.receipt.renders.contains_key(Phase::Jobs.name())
+        {
+            seen.job = workload::running_job(&operator.client, id, &entry.receipt.deploy).await?;
         }
         return Ok(seen);
     }
@@ -93,6 +105,13 @@ pub(super) async fn observe(
         seen.workload = workload::read(&operator.client, id, wanted.revision, public).await?;
     }
     Ok(seen)
+}
+
+/// Tells whether a KilterApp is there still, and no later one of its name: what was watched may be old.
+async fn is_there(operator: &Operator, app: &KilterApp) -> Result<bool> {
+    let api: Api<KilterApp> = Api::namespaced(operator.client.clone(), NAMESPACE);
+    let found = api.get_metadata_opt(&app.name_any()).await.map_err(|error| api_error("read the KilterApp", &error))?;
+    Ok(found.is_some_and(|found| found.metadata.uid == app.metadata.uid))
 }
 
 /// Says why a spec cannot be deployed. It looks at every other app, so it is asked once in a round.

@@ -1,5 +1,6 @@
 //! When an app is looked at again. What changes in the cluster is told by watches; these looks are for what a watch missed.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -35,13 +36,19 @@ pub(super) fn on_its_way(status: &KilterAppStatus, now: Timestamp) -> Duration {
     (quiet / 4).clamp(*ON_ITS_WAY.start(), *ON_ITS_WAY.end())
 }
 
-/// Returns the pause after so many failures in a row: 1 s, doubled with each, a minute at most.
-pub(super) fn after_failures(count: u32) -> Duration {
-    Duration::from_secs(1 << count.saturating_sub(1).min(6)).min(LONGEST)
+/// Returns the pause of an app after so many failures in a row: 1 s, doubled with each, a minute at most; up to a quarter less, each
+/// app another part of it, so that those that failed together do not all come back together.
+pub(super) fn after_failures(count: u32, name: &str) -> Duration {
+    let most = Duration::from_secs(1 << count.saturating_sub(1).min(6)).min(LONGEST);
+    let mut hasher = DefaultHasher::new();
+    (name, count).hash(&mut hasher);
+    most - most.mul_f64((hasher.finish() % 1000) as f64 / 4000.0)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::super::decide::Complaint;
     use super::super::testing;
     use super::*;
@@ -86,7 +93,11 @@ mod tests {
 
     #[test]
     fn failures_in_a_row_are_waited_out() {
-        assert_eq!([1, 2, 3, 7, 8, 1000].map(|count| after_failures(count).as_secs()), [1, 2, 4, 60, 60, 60]);
-        assert_eq!(after_failures(0).as_secs(), 1);
+        for (count, most) in [(0, 1000), (1, 1000), (2, 2000), (3, 4000), (7, 60_000), (8, 60_000), (1000, 60_000)] {
+            let pauses: BTreeSet<u128> =
+                (0..20).map(|n| after_failures(count, &format!("app{n}-prod")).as_millis()).collect();
+            assert!(pauses.len() > 10, "not all at once: {pauses:?}");
+            assert!(pauses.iter().all(|pause| (most * 3 / 4..=most).contains(pause)), "{count}: {pauses:?}");
+        }
     }
 }

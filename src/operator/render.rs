@@ -190,9 +190,22 @@ fn version_of(helm: &Path) -> Result<(String, Option<String>)> {
 mod tests {
     use serde_json::json;
 
+    use super::super::testing;
     use super::*;
     use crate::api::Template;
-    use crate::gitops::tests::spec;
+    use crate::gitops::tests::{Bench, spec};
+
+    #[tokio::test]
+    async fn a_render_has_its_time_and_its_length() {
+        let bench = Bench::new();
+        let nobody = testing::client(|asked| async move { panic!("{} is asked for", asked.uri()) });
+        let operator = testing::operator(&bench, nobody, "yes");
+        let helm = &operator.renderer.renderer.helm;
+        assert_eq!((helm.timeout, helm.max_output), (Duration::from_secs(30), 8 << 20));
+        let (id, app) = testing::app(Template { image: "i@sha256:1".into(), ..Template::default() });
+        let error = operator.renderer.render(&id, &app, Kept::default()).unwrap_err();
+        assert!(error.to_string().contains("it printed more than 8 MiB and was stopped"), "{error}");
+    }
 
     #[test]
     fn the_jobs_of_a_deploy_stay_as_they_are_committed() {

@@ -193,9 +193,10 @@ fn rendered(seen: &Observed) -> Result<(), Hop> {
 }
 
 fn waiting_for_repository(seen: &Observed) -> Hop {
-    match &seen.repository {
-        Some(why) => Hop::No(Complaint { reason: "RepositoryUnavailable", message: why.clone() }),
-        None => unknown("Pending", "it waits for its commit"),
+    match (&seen.repository, &seen.job) {
+        (Some(why), _) => Hop::No(Complaint { reason: "RepositoryUnavailable", message: why.clone() }),
+        (None, Some(job)) => unknown("Pending", &format!("it waits for the end of Job {job} of the deploy before")),
+        (None, None) => unknown("Pending", "it waits for its commit"),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use kube::api::{Api, ApiResource, DynamicObject};
@@ -176,20 +176,23 @@ fn owner(object: &impl Resource) -> Option<ObjectRef<DeserializeGuard<KilterApp>
 /// the rounds began with a repository that was read.
 async fn look_at_repository(operator: Arc<Operator>, mut is_read: bool, moved: mpsc::Sender<()>) {
     let mut pauses = UNREAD.into_iter().chain(std::iter::repeat(LONGEST));
+    // Which apps there are still is known by then: what an earlier process had can be put back.
+    let _ = operator.apps.wait_until_ready().await; // else the operator ends
     loop {
+        if let Some(is_moved) = look(&operator).await {
+            if is_moved || !is_read {
+                let _ = moved.try_send(()); // where one waits already, it is for this as well
+            }
+            is_read = true;
+        }
         let unread = pauses.next().filter(|_| !operator.committer.head().is_read);
         tokio::time::sleep(unread.map_or(FETCH, Duration::from_secs)).await;
-        let Some(is_moved) = look(&operator).await else { continue };
-        if is_moved || !is_read {
-            let _ = moved.try_send(()); // where one waits already, it is for this as well
-        }
-        is_read = true;
     }
 }
 
-/// Fetches; tells whether somebody else moved the branch, `None` when it cannot be told.
+/// Fetches; tells whether the branch was moved by somebody else, or by what was put back; `None` when it cannot be told.
 async fn look(operator: &Operator) -> Option<bool> {
-    let looked = operator.committer.refresh().await;
+    let looked = fetch_and_settle(operator).await;
     operator.memory(|memory| memory.note_fetch(looked.as_ref().err().map(words)));
     looked
         .inspect_err(|error| {
@@ -198,6 +201,15 @@ async fn look(operator: &Operator) -> Option<bool> {
             tracing::warn!(%error, ?detail, "cannot fetch the repository");
         })
         .ok()
+}
+
+async fn fetch_and_settle(operator: &Operator) -> Result<bool> {
+    let is_moved = operator.committer.refresh().await?;
+    if !matches!(operator.apps.wait_until_ready().now_or_never(), Some(Ok(()))) {
+        return Ok(is_moved);
+    }
+    let living = operator.apps.state().iter().filter_map(|app| app.uid()).collect();
+    Ok(operator.committer.settle(living).await? || is_moved)
 }
 
 #[cfg(test)]

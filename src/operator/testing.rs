@@ -113,13 +113,15 @@ pub(super) fn app(template: Template) -> (AppId, KilterApp) {
 /// Returns what is seen of a KilterApp that is live in a generation.
 pub(super) fn seen(generation: i64) -> Observed {
     let done = Sync { exists: true, applied: true, tried: true, failure: None };
-    let head = AtHead { uid: "u".into(), generation, rerender: String::new(), whole: true, commit: "c".into() };
+    let (uid, commit) = ("u".into(), "c".into());
+    let head = AtHead { uid, owned: true, generation, rerender: String::new(), whole: true, commit };
     Observed {
         complaint: None,
         finalizer: true,
         namespace: Namespace::Unseen,
         head: Some(head),
         rendering: Rendering::Missing,
+        job: None,
         repository: None,
         recorded: true,
         told: true,

@@ -162,6 +162,32 @@ pub(super) async fn failed_job(client: &kube::Client, id: &AppId, deploy: &str) 
     Ok(Some(complaint("JobFailed", format!("Job {name} failed: {ended}; the pods of before go on serving"))))
 }
 
+/// Returns the name of a Job of a deploy whose work has begun and not ended.
+///
+/// # Errors
+/// When the API server does not answer.
+pub(super) async fn running_job(client: &kube::Client, id: &AppId, deploy: &str) -> Result<Option<String>> {
+    let api: Api<Job> = Api::namespaced(client.clone(), &id.namespace());
+    let ours = ListParams::default().labels(&format!("{LABEL_APP}={}", id.app()));
+    let jobs = api.list(&ours).await.map_err(|error| api_error("list the app's Jobs", &error))?;
+    let is_active = |job: &&Job| job.status.as_ref().is_some_and(|status| status.active.unwrap_or(0) > 0);
+    let names = jobs.items.iter().filter(is_active).filter_map(|job| job.metadata.name.as_deref());
+    let Some(name) = names.into_iter().find(|name| name.ends_with(deploy)) else { return Ok(None) };
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &id.namespace());
+    let of_job = ListParams::default().labels(&format!("batch.kubernetes.io/job-name={name}"));
+    let pods = pods.list(&of_job).await.map_err(|error| api_error("list the pods of a Job", &error))?;
+    Ok(pods.items.iter().any(has_begun).then(|| name.to_owned()))
+}
+
+/// Tells whether a container of a pod was started: not while its image cannot be pulled, which the next deploy may mend.
+fn has_begun(pod: &Pod) -> bool {
+    pod.status.as_ref().is_some_and(|status| {
+        let all = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
+        all.filter_map(|container| container.state.as_ref())
+            .any(|state| state.running.is_some() || state.terminated.is_some())
+    })
+}
+
 /// Returns which container of a pod failed, and with which code.
 fn ended(pod: &Pod) -> Option<(String, i32)> {
     let status = pod.status.as_ref()?;
@@ -240,6 +266,33 @@ mod tests {
                 assert_eq!(why.reason, reason);
                 assert!(why.message.contains(message), "{}", why.message);
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_job_runs_from_its_first_container_to_its_end() {
+        let waiting = json!({"waiting": {"reason": "ImagePullBackOff"}});
+        for (deploy, active, migration, seed, runs) in [
+            ("d1", 1, json!({"running": {}}), waiting.clone(), true),
+            ("d1", 1, json!({"terminated": {"exitCode": 0}}), waiting.clone(), true),
+            ("d1", 1, waiting.clone(), waiting.clone(), false),
+            ("d1", 0, json!({"terminated": {"exitCode": 0}}), json!({"terminated": {"exitCode": 0}}), false),
+            ("d2", 1, json!({"running": {}}), waiting.clone(), false),
+        ] {
+            let job = json!({"metadata": {"name": format!("migration-{deploy}")}, "status": {"active": active}});
+            let container = |name: &str, state: &Value| {
+                json!({"name": name, "image": "", "imageID": "", "ready": false,
+                "restartCount": 0, "state": state})
+            };
+            let pod = json!({"metadata": {"name": "p"}, "status": {"initContainerStatuses": [container("migration", &migration)],
+                "containerStatuses": [container("seed", &seed)]}});
+            let client = testing::client(move |asked| {
+                let item = if asked.uri().path().ends_with("/pods") { pod.clone() } else { job.clone() };
+                async move { (200, json!({"metadata": {}, "items": [item]})) }
+            });
+            let id = AppId::new("acme", "shop", "prod").unwrap();
+            let running = running_job(&client, &id, "d1").await.unwrap();
+            assert_eq!(running.as_deref(), runs.then_some("migration-d1"), "{deploy} {active} {migration} {seed}");
         }
     }
 

@@ -20,13 +20,22 @@ use super::auth;
 use super::limits::Limits;
 use super::metrics::Metrics;
 use super::routes::router;
+use super::stalled::Impatient;
 use super::state::Server;
 use crate::api::{KilterApp, Platform};
 use crate::daemon::stopped;
 use crate::diag::{Error, Result};
 
-/// How long a client may take to send the head of a request.
-const HEAD: Duration = Duration::from_secs(10);
+/// How long clients may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// To send the head of a request.
+    pub head: Duration,
+    /// To take an answer, from when it takes nothing more for the first time.
+    pub answer: Duration,
+}
+
+const PATIENCE: Patience = Patience { head: Duration::from_secs(10), answer: Duration::from_secs(60) };
 /// How long running requests may go on after the server was told to stop.
 const LAST_REQUESTS: Duration = Duration::from_secs(25);
 /// Most connections at once.
@@ -57,7 +66,7 @@ pub async fn run(client: kube::Client, settings: Settings) -> Result<()> {
         .map_err(|error| Error::io(format!("listen on {}", settings.listen), &error))?;
     tracing::info!(listen = settings.listen, "listens");
     let server = start(client, &settings, Log::new(std::io::stdout()));
-    serve(listener, router(server), HEAD, stopped()).await;
+    serve(listener, router(server), PATIENCE, stopped()).await;
     Ok(())
 }
 
@@ -100,12 +109,17 @@ fn slim(app: &mut KilterApp) {
     template.components.iter_mut().for_each(|component| component.variables.clear());
 }
 
-/// Accepts connections until `stop`, then lets running requests end; a client has `head` to send the head of a request.
-pub(super) async fn serve(listener: TcpListener, router: axum::Router, head: Duration, stop: impl Future<Output = ()>) {
+/// Accepts connections until `stop`, then lets running requests end.
+pub(super) async fn serve(
+    listener: TcpListener,
+    router: axum::Router,
+    patience: Patience,
+    stop: impl Future<Output = ()>,
+) {
     // HTTP/1.1 alone, as proxies speak it to what is behind them: a connection that first waits to see which version is spoken
     // waits for ever, as no time limit of hyper's covers that.
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(head);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(patience.head);
     let graceful = GracefulShutdown::new();
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     tokio::pin!(stop);
@@ -126,7 +140,8 @@ pub(super) async fn serve(listener: TcpListener, router: axum::Router, head: Dur
             () = &mut stop => break,
         };
         let service = TowerToHyperService::new(router.clone());
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection =
+            builder.serve_connection(TokioIo::new(Impatient::new(stream, patience.answer)), service).into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

@@ -20,6 +20,7 @@ mod metrics;
 mod openapi;
 mod plans;
 mod routes;
+mod stalled;
 mod state;
 #[cfg(test)]
 mod test_server;

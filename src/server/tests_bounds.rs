@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt as _;
 
-use super::listen::{Settings, serve};
+use super::listen::{Patience, Settings, serve};
 use super::test_server::{Bed, SHOP, image, sealed, settings};
 use crate::api::{KilterApp, NAMESPACE};
 
@@ -21,7 +21,8 @@ const LONG: Duration = Duration::from_secs(30);
 async fn silent_after(bed: &Bed, words: &[u8]) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(listener, bed.router.clone(), Duration::from_millis(50), std::future::pending()));
+    let patience = Patience { head: Duration::from_millis(50), answer: LONG };
+    tokio::spawn(serve(listener, bed.router.clone(), patience, std::future::pending()));
     let stream = TcpStream::connect(address).await.unwrap();
     assert_eq!(stream.try_write(words).unwrap(), words.len());
     let end = async {
@@ -45,6 +46,30 @@ async fn a_connection_that_says_nothing_more_is_closed() {
     {
         silent_after(&bed, words).await;
     }
+}
+
+#[tokio::test]
+async fn a_client_that_takes_no_answer_gives_its_place_back() {
+    let bed = Bed::new().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let patience = Patience { head: LONG, answer: Duration::from_millis(50) };
+    tokio::spawn(serve(listener, bed.router.clone(), patience, std::future::pending()));
+    let stream = TcpStream::connect(address).await.unwrap();
+    // It asks for as many documents as the server takes requests, and reads none.
+    let asked = b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(100);
+    let mut at = 0;
+    let end = async {
+        loop {
+            stream.writable().await.unwrap();
+            match stream.try_write(&asked[at..]) {
+                Ok(n) => at = (at + n) % asked.len(),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(_) => break,
+            }
+        }
+    };
+    tokio::time::timeout(LONG, end).await.expect("it is still open");
 }
 
 fn lines(bed: &Bed) -> Vec<Value> {

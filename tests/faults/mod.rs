@@ -1,5 +1,7 @@
 //! What happens when something goes wrong: bad input, bad tools, a full disk, a killed kilter.
 
+#[cfg(all(feature = "platform", target_os = "linux"))]
+mod cage;
 mod charts;
 #[cfg(feature = "platform")]
 mod copy;

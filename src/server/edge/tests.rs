@@ -13,7 +13,7 @@ use futures::channel::{mpsc, oneshot};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::listen::{Settings, serve};
+use super::listen::{Patience, Settings, serve};
 use super::routes::{open, router_within, table};
 use super::test_server::{Answer, Bed, SHOP, image, sealed, settings};
 use super::tokens::{NewToken, create_token, list_tokens, revoke_token};
@@ -484,8 +484,9 @@ async fn listening(router: Router, head: Duration) -> (TcpStream, oneshot::Sende
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
-    let served =
-        tokio::spawn(async move { serve(listener, router, head, async { stopped.await.unwrap_or_default() }).await });
+    let patience = Patience { head, answer: LONG };
+    let stopped = async { stopped.await.unwrap_or_default() };
+    let served = tokio::spawn(async move { serve(listener, router, patience, stopped).await });
     (TcpStream::connect(address).await.unwrap(), stop, served)
 }
 
@@ -561,6 +562,33 @@ async fn a_stop_lets_a_running_request_end() {
     assert!(said.starts_with("HTTP/1.1 202"), "{said}");
     tokio::time::timeout(LONG, served).await.unwrap().unwrap();
     assert_eq!(bed.shop()["spec"]["revision"], 1);
+}
+
+#[tokio::test]
+async fn two_keys_are_none() {
+    let bed = Bed::new().await;
+    let request = Request::post(format!("{SHOP}/deploys")).header("authorization", format!("Bearer {}", bed.token));
+    let request = request.header("idempotency-key", "key-0001").header("idempotency-key", "key-0002");
+    let answer = bed.send(request.body(Body::from(image(1).to_string())).unwrap()).await;
+    assert_eq!((answer.status, answer.code()), (400, "NoIdempotencyKey"));
+    assert!(bed.cluster.get("kilterapps", NAMESPACE, "shop-prod").is_none());
+}
+
+#[tokio::test]
+async fn a_length_beside_chunks_hides_no_second_request() {
+    for chunks_first in [true, false] {
+        let bed = Bed::new().await;
+        let (stream, _stop, _served) = listening(bed.router.clone(), LONG).await;
+        let body = image(1).to_string();
+        // By its length the body goes on behind its last chunk; by its chunks that is another request.
+        let hidden = format!("DELETE {SHOP} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", bed.token);
+        let chunks = format!("{:x}\r\n{body}\r\n0\r\n\r\n{hidden}", body.len());
+        let (length, chunked) = (format!("content-length: {}\r\n", chunks.len()), "transfer-encoding: chunked\r\n");
+        let more = if chunks_first { format!("{chunked}{length}") } else { format!("{length}{chunked}") };
+        write(&stream, &(head(&bed, &more) + &chunks)).await;
+        let said = read_until(&stream, END).await;
+        assert_eq!(said.matches("HTTP/1.1 ").count(), 1, "one answer, and the end: {said}");
+    }
 }
 
 #[tokio::test]
