@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::confidence::{ALTERNATIVE, COLLECTION, SELECT};
+use super::confidence::{ALTERNATIVE, COLLECTION, SELECT, Scope};
 use super::decide::{Decision, STARTED, decision, is_within};
-use super::embedded::{choices, opened_instead};
+use super::embedded::{Choice, choices, opened_instead};
 use super::model::{Evidence, Finding};
 use super::rules::{Declared, Index, ServiceRules};
 use super::switches::switched_off;
+use super::undeveloped::Development;
 use crate::catalog::Ecosystem;
 
 /// Evidence by service, services by their place in the rules.
@@ -29,23 +30,19 @@ pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Fin
         tidy(pieces);
     }
     let evidence = without_answered_questions(&evidence, rules);
-    let (collections, within) = (collections(&evidence), choices(declared, rules));
+    let options = Options {
+        declared,
+        rules,
+        within: choices(declared, rules),
+        development: development(declared, &index, rules),
+        collections: collections(&evidence),
+        evidence: &evidence,
+    };
     let mut findings: Vec<Finding> = evidence
         .iter()
         .map(|(service, pieces)| {
             let surest = pieces[0].confidence;
-            let decided =
-                decided_instead(*service, &evidence, rules).map(|other| (other, ", which the project sets up"));
-            let chosen = || chosen_instead(*service, &evidence, rules).map(|other| (other, " in the same manifest"));
-            let instead = |(other, why): (&str, &str)| format!("an alternative to {other}{why}");
-            let option = decided
-                .map(instead)
-                .or_else(|| opened_instead(pieces, declared, &rules[*service], &within))
-                .or_else(|| chosen().map(instead))
-                .or_else(|| left_out(*service, &evidence, rules))
-                .or_else(|| switched_off(pieces, declared, &rules[*service]))
-                .or_else(|| collected(pieces, &collections));
-            let (confidence, pieces) = match option {
+            let (confidence, pieces) = match options.why(*service, pieces) {
                 Some(why) => (surest.min(ALTERNATIVE), with_note(pieces, &why)),
                 None => (surest, pieces.clone()),
             };
@@ -54,6 +51,45 @@ pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Fin
         .collect();
     findings.sort_by(|a, b| b.confidence.total_cmp(&a.confidence).then_with(|| a.name.cmp(&b.name)));
     findings
+}
+
+/// What makes an option of a service that the manifests name.
+struct Options<'a> {
+    declared: &'a [Declared],
+    rules: &'a [ServiceRules<'a>],
+    within: Vec<Choice<'a>>,
+    development: Development<'a>,
+    collections: Vec<&'a str>,
+    evidence: &'a Pieces,
+}
+
+impl Options<'_> {
+    /// Says why a service is an option, if it is one.
+    fn why(&self, service: usize, pieces: &[Evidence]) -> Option<String> {
+        let (evidence, declared, rules) = (self.evidence, self.declared, self.rules);
+        let about = &rules[service];
+        let decided = decided_instead(service, evidence, rules).map(|other| (other, ", which the project sets up"));
+        let chosen = || chosen_instead(service, evidence, rules).map(|other| (other, " in the same manifest"));
+        let instead = |(other, why): (&str, &str)| format!("an alternative to {other}{why}");
+        decided
+            .map(instead)
+            .or_else(|| opened_instead(pieces, declared, about, &self.within))
+            .or_else(|| chosen().map(instead))
+            .or_else(|| left_out(service, evidence, rules))
+            .or_else(|| switched_off(pieces, declared, about))
+            .or_else(|| self.development.does_without(service, pieces, declared))
+            .or_else(|| collected(pieces, &self.collections))
+    }
+}
+
+/// Tells what development has, by the rules.
+fn development<'a>(declared: &'a [Declared], index: &Index<'_>, rules: &[ServiceRules<'a>]) -> Development<'a> {
+    Development::new(declared, |one| {
+        let ordinary = Declared { scope: Scope::Runtime, ..one.clone() };
+        let pieces = index.evidence(&ordinary).into_iter().filter(|(_, piece)| piece.confidence >= SELECT);
+        let database = |service: usize| (rules[service].category == DATABASE).then_some(rules[service].name);
+        pieces.map(|(service, _)| (service, database(service))).collect()
+    })
 }
 
 /// Sorts evidence, the strongest first, and keeps one piece per package and file.

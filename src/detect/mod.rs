@@ -39,6 +39,7 @@ mod rules;
 mod rust;
 mod switches;
 mod toml;
+mod undeveloped;
 mod versions;
 mod xml;
 
