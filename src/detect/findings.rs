@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::confidence::{ALTERNATIVE, COLLECTION, SELECT, Scope};
-use super::decide::{Decision, STARTED, decision, is_within};
+use super::decide::{Decision, SCHEMA, STARTED, decision, is_within};
 use super::embedded::{Choice, choices, opened_instead};
 use super::model::{Evidence, Finding};
+use super::places::split;
 use super::rules::{Declared, Index, ServiceRules};
 use super::switches::switched_off;
 use super::undeveloped::Development;
@@ -146,7 +147,11 @@ fn decided_instead<'a>(service: usize, evidence: &Pieces, rules: &[ServiceRules<
             // What is only named chooses between the options of one manifest; what is started needs no such manifest.
             let option = |file: &str| pieces.iter().any(|piece| piece.file == file);
             mine.iter().all(|piece| {
-                let decides = |their: &Decision<'_>| their.weight == STARTED || option(&piece.file);
+                let by_schema = |their: &Decision<'_>| {
+                    their.weight == SCHEMA
+                        && (piece.ecosystem == Ecosystem::Env || split(&piece.file).0 == their.directory)
+                };
+                let decides = |their: &Decision<'_>| their.weight == STARTED || by_schema(their) || option(&piece.file);
                 heavier.iter().any(|their| decides(their) && is_within(&piece.file, their.directory))
             })
         })
