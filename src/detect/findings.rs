@@ -241,3 +241,22 @@ fn with_note(pieces: &[Evidence], why: &str) -> Vec<Evidence> {
     let note = |piece: &Evidence| format!("{}; {why}", piece.note);
     pieces.iter().map(|piece| Evidence { note: note(piece), ..piece.clone() }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::detect::testing::{found, selected, tree};
+
+    fn package(dependencies: &[&str]) -> String {
+        let entries: Vec<String> = dependencies.iter().map(|name| format!("\"{name}\": \"1\"")).collect();
+        format!("{{\"name\": \"shop\", \"dependencies\": {{{}}}}}", entries.join(", "))
+    }
+
+    #[test]
+    fn what_a_user_adds_is_an_option() {
+        let (app, search) = (package(&["pg"]), package(&["@elastic/elasticsearch"]));
+        let files = [("plugins/search/package.json", search.as_str()), ("package.json", &app)];
+        let detection = tree(&files).detect_by_catalog();
+        assert_eq!((found(&detection), selected(&detection)), (vec!["elasticsearch", "postgres"], vec!["postgres"]));
+        assert_eq!(selected(&tree(&files[..1]).detect_by_catalog()), ["elasticsearch"]);
+    }
+}

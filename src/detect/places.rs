@@ -175,6 +175,15 @@ const TESTS: [&str; 7] = ["bench", "benchmark", "benchmarks", "e2e", "fixtures",
 /// Directories of tests with a name of their own.
 const TEST_TOOLS: [&str; 6] = ["cypress", "k6", "loadtest", "loadtests", "playwright", "testapp"];
 
+/// Directories of what a user of the product adds to it.
+const ADDED: [&str; 9] =
+    ["add-ons", "addon", "addons", "connectors", "extension", "extensions", "integrations", "plugin", "plugins"];
+
+/// Tells whether a file is in a directory of what a user adds to the product.
+pub(super) fn is_added(path: &str) -> bool {
+    split(path).0.split('/').any(|directory| ADDED.contains(&directory.to_ascii_lowercase().as_str()))
+}
+
 /// Modules beside the app by a word of their name. What they declare is for development.
 pub(super) struct Beside<'a> {
     /// The directories in which something is kept, each with those directly in it.
@@ -298,6 +307,12 @@ mod tests {
         assert_eq!(kept(&server), ["demo/pom.xml", "frontend/package.json"]);
         assert_eq!(kept(&["demo/package.json", "package.json"]), ["package.json"]);
         assert_eq!(kept(&["demo/pom.xml", "frontend/package.json", "server/go.mod"]).len(), 2);
+    }
+
+    #[test]
+    fn what_a_user_adds_is_told_by_a_whole_directory() {
+        assert!(["plugins/a/package.json", "backend/Extensions/A.csproj"].iter().all(|path| is_added(path)));
+        assert!(["plugins.txt", "src/plugin-host/go.mod", "package.json"].iter().all(|path| !is_added(path)));
     }
 
     #[test]
