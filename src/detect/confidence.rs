@@ -31,6 +31,10 @@ pub(super) const ALTERNATIVE: f64 = 0.6;
 /// A manifest that makes this many services sure is a collection of connectors, of which an app takes some.
 pub(super) const COLLECTION: usize = 8;
 
+/// A manifest with drivers of this many relational databases is that of a product which runs on any of them, and so with few
+/// other services: it names the clients of those that somebody may add.
+pub(super) const PORTABLE: usize = 3;
+
 /// Where a manifest declares a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Scope {

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::confidence::{ALTERNATIVE, COLLECTION, SELECT, Scope};
+use super::confidence::{ALTERNATIVE, COLLECTION, PORTABLE, SELECT, Scope};
 use super::decide::{Decision, SCHEMA, STARTED, decision, is_within};
 use super::embedded::{Choice, choices, opened_instead};
 use super::model::{Evidence, Finding};
 use super::places::split;
-use super::rules::{Declared, Index, ServiceRules};
+use super::rules::{Declared, Index, RELATIONAL, ServiceRules};
 use super::switches::switched_off;
 use super::undeveloped::Development;
 use crate::catalog::Ecosystem;
@@ -17,6 +17,10 @@ type Pieces = BTreeMap<usize, Vec<Evidence>>;
 
 /// The category of the catalog without which hardly any app runs.
 const DATABASE: &str = "database";
+
+/// The store of documents of the catalog, and its drivers as such. A mapper of objects means that the app keeps its own there.
+const DOCUMENTS: &str = "mongodb";
+const BARE: [&str; 6] = ["mongodb", "mongo", "pymongo", "ext-mongodb", "mongodb/mongodb", "jsr:@db/mongo"];
 
 /// Asks the rules about every declared package; returns the services, the surest first.
 pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Finding> {
@@ -37,6 +41,7 @@ pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Fin
         within: choices(declared, rules),
         development: development(declared, &index, rules),
         collections: collections(&evidence),
+        portable: portable(&evidence, rules),
         evidence: &evidence,
     };
     let mut findings: Vec<Finding> = evidence
@@ -61,6 +66,7 @@ struct Options<'a> {
     within: Vec<Choice<'a>>,
     development: Development<'a>,
     collections: Vec<&'a str>,
+    portable: Vec<&'a str>,
     evidence: &'a Pieces,
 }
 
@@ -80,6 +86,8 @@ impl Options<'_> {
             .or_else(|| switched_off(pieces, declared, about))
             .or_else(|| self.development.does_without(service, pieces, declared))
             .or_else(|| collected(pieces, &self.collections))
+            .or_else(|| collected(pieces, &self.portable).filter(|_| !is_own_database(pieces, about)))
+            .or_else(|| beside_relational(pieces, evidence, about, rules))
     }
 }
 
@@ -101,6 +109,22 @@ fn tidy(pieces: &mut Vec<Evidence>) {
     });
     let mut seen = std::collections::HashSet::new();
     pieces.retain(|piece| seen.insert((piece.file.clone(), piece.package.clone())));
+}
+
+/// Tells whether a service is a relational database.
+fn is_relational(service: &ServiceRules<'_>) -> bool {
+    service.one_of.is_some_and(|one_of| one_of.kind == RELATIONAL)
+}
+
+/// Tells whether a piece of evidence is a driver of the store of documents as such.
+fn is_bare(piece: &Evidence) -> bool {
+    BARE.contains(&piece.package.as_str())
+}
+
+/// Tells whether a service can be the database of a product that runs on several: a relational one, or the store of documents
+/// into which its objects are mapped.
+fn is_own_database(pieces: &[Evidence], service: &ServiceRules<'_>) -> bool {
+    is_relational(service) || (service.name == DOCUMENTS && sure(pieces).any(|piece| !is_bare(piece)))
 }
 
 /// Returns the pieces that make a service sure.
@@ -207,15 +231,49 @@ fn left_out(service: usize, evidence: &Pieces, rules: &[ServiceRules<'_>]) -> Op
         .then(|| format!("{} starts {other}, but not this", piece.file))
 }
 
+/// Says why a service is an option: bare drivers of a store of documents alone name it, each in a manifest that names a
+/// relational database, which is then the app's.
+fn beside_relational(
+    pieces: &[Evidence],
+    evidence: &Pieces,
+    service: &ServiceRules<'_>,
+    rules: &[ServiceRules<'_>],
+) -> Option<String> {
+    let relational = |file: &str| {
+        let names = |(_, pieces): &(&usize, &Vec<Evidence>)| sure(pieces).any(|piece| piece.file == file);
+        evidence
+            .iter()
+            .filter(|(service, _)| is_relational(&rules[**service]))
+            .find(names)
+            .map(|(other, _)| rules[*other].name)
+    };
+    let first = sure(pieces).next().filter(|_| service.name == DOCUMENTS)?;
+    let is_second = |piece: &Evidence| is_bare(piece) && relational(&piece.file).is_some();
+    if !sure(pieces).all(is_second) {
+        return None;
+    }
+    Some(format!("a second database beside {} in the same manifest", relational(&first.file)?))
+}
+
 /// Returns the manifests that are collections of connectors. What is started is no option, however much it is.
 fn collections(evidence: &Pieces) -> Vec<&str> {
+    of_many(evidence.iter(), COLLECTION)
+}
+
+/// Returns the manifests of what runs on any of several relational databases.
+fn portable<'a>(evidence: &'a Pieces, rules: &[ServiceRules<'_>]) -> Vec<&'a str> {
+    of_many(evidence.iter().filter(|(service, _)| is_relational(&rules[**service])), PORTABLE)
+}
+
+/// Returns the manifests that make so many of these services sure.
+fn of_many<'a>(evidence: impl Iterator<Item = (&'a usize, &'a Vec<Evidence>)>, least: usize) -> Vec<&'a str> {
     let mut services = BTreeMap::<&str, BTreeSet<usize>>::new();
     for (service, pieces) in evidence {
         for piece in sure(pieces).filter(|piece| decision(piece).is_none()) {
             services.entry(&piece.file).or_default().insert(*service);
         }
     }
-    services.into_iter().filter(|(_, services)| services.len() >= COLLECTION).map(|(file, _)| file).collect()
+    services.into_iter().filter(|(_, services)| services.len() >= least).map(|(file, _)| file).collect()
 }
 
 /// Says why a service is an option that only collections of connectors name.
@@ -249,6 +307,36 @@ mod tests {
     fn package(dependencies: &[&str]) -> String {
         let entries: Vec<String> = dependencies.iter().map(|name| format!("\"{name}\": \"1\"")).collect();
         format!("{{\"name\": \"shop\", \"dependencies\": {{{}}}}}", entries.join(", "))
+    }
+
+    #[test]
+    fn a_bare_driver_of_documents_is_an_option_beside_a_relational_database() {
+        let (both, mapped) = (package(&["pg", "mongodb"]), package(&["pg", "mongodb", "mongoose"]));
+        let detection = tree(&[("package.json", &both)]).detect_by_catalog();
+        assert_eq!((found(&detection), selected(&detection)), (vec!["mongodb", "postgres"], vec!["postgres"]));
+        let note = &detection.findings[1].evidence[0].note;
+        assert!(note.ends_with("; a second database beside postgres in the same manifest"), "{note}");
+        assert_eq!(selected(&tree(&[("package.json", &mapped)]).detect_by_catalog()).len(), 2);
+        let (pg, mongodb) = (package(&["pg"]), package(&["mongodb"]));
+        let apart = [("a/package.json", pg.as_str()), ("b/package.json", &mongodb)];
+        assert_eq!(selected(&tree(&apart).detect_by_catalog()).len(), 2);
+        assert_eq!(selected(&tree(&apart[1..]).detect_by_catalog()), ["mongodb"]);
+        let env = (".env.example", "EVENTS=mongodb://localhost\n");
+        assert_eq!(selected(&tree(&[("package.json", &both), env]).detect_by_catalog()).len(), 2);
+    }
+
+    #[test]
+    fn what_runs_on_any_relational_database_needs_no_other_client() {
+        let product = package(&["pg", "mysql2", "mssql", "ioredis"]);
+        let detection = tree(&[("package.json", &product)]).detect_by_catalog();
+        assert_eq!((found(&detection).len(), selected(&detection)), (4, vec!["postgres"]));
+        let two = package(&["pg", "mysql2", "ioredis"]);
+        assert_eq!(selected(&tree(&[("package.json", &two)]).detect_by_catalog()), ["postgres", "redis"]);
+        let mapped = package(&["pg", "mysql2", "mssql", "mongodb", "mongoose", "ioredis"]);
+        assert_eq!(selected(&tree(&[("package.json", &mapped)]).detect_by_catalog()), ["mongodb", "postgres"]);
+        let worker = package(&["bullmq"]);
+        let files = [("package.json", product.as_str()), ("worker/package.json", &worker)];
+        assert_eq!(selected(&tree(&files).detect_by_catalog()), ["postgres", "redis"]);
     }
 
     #[test]
