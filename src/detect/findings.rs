@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::compose::PACKAGED;
 use super::confidence::{ALTERNATIVE, COLLECTION, PORTABLE, SELECT, Scope};
-use super::decide::{Decision, SCHEMA, STARTED, decision, is_within};
+use super::decide::{Decision, SCHEMA, STARTED, about, decision, is_within};
 use super::embedded::{Choice, choices, opened_instead};
 use super::model::{Evidence, Finding};
 use super::places::split;
@@ -82,7 +83,7 @@ impl Options<'_> {
             .map(instead)
             .or_else(|| opened_instead(pieces, declared, about, &self.within))
             .or_else(|| chosen().map(instead))
-            .or_else(|| left_out(service, evidence, rules))
+            .or_else(|| left_out(service, evidence, declared, rules))
             .or_else(|| switched_off(pieces, declared, about))
             .or_else(|| self.development.does_without(service, pieces, declared))
             .or_else(|| collected(pieces, &self.collections))
@@ -211,23 +212,32 @@ fn chosen_instead<'a>(service: usize, evidence: &Pieces, rules: &[ServiceRules<'
         .map(|(_, other, _)| rules[*other].name)
 }
 
-/// Says why this service is an option: wherever it is named the project starts a database for itself, and so all that it needs,
-/// but no compose file of it runs this. What starts no database may be a part of what is needed and says nothing.
-fn left_out(service: usize, evidence: &Pieces, rules: &[ServiceRules<'_>]) -> Option<String> {
+/// Says why this service is an option: wherever it is named the project starts a database for itself or for its finished
+/// product, and so all that it needs, but no compose file of it runs this. What starts no database may be a part of what is
+/// needed and says nothing.
+fn left_out(service: usize, evidence: &Pieces, declared: &[Declared], rules: &[ServiceRules<'_>]) -> Option<String> {
     let mine = || sure(&evidence[&service]);
     let run = |piece: &Evidence| piece.ecosystem == Ecosystem::Compose;
     if mine().next().is_none() || mine().any(|piece| decision(piece).is_some()) || evidence[&service].iter().any(run) {
         return None;
     }
+    let packaged = |piece: &Evidence| {
+        let here = |one: &&Declared| one.file == piece.file && one.line == piece.line;
+        run(piece) && declared.iter().filter(here).any(|one| one.scope == Scope::Aside(PACKAGED.into()))
+    };
+    let directory = |piece: &'_ Evidence| {
+        let starts = decision(piece).filter(|their| their.weight == STARTED).map(|their| their.directory.to_owned());
+        starts.or_else(|| packaged(piece).then(|| about(&piece.file).to_owned()))
+    };
     let started: Vec<_> = evidence
         .iter()
         .filter(|(other, _)| rules[**other].category == DATABASE)
         .flat_map(|(other, pieces)| pieces.iter().map(|piece| (rules[*other].name, piece)))
-        .filter_map(|(other, piece)| Some((other, piece, decision(piece).filter(|their| their.weight == STARTED)?)))
+        .filter_map(|(other, piece)| Some((other, piece, directory(piece)?)))
         .collect();
     let (other, piece, _) = started.first()?;
     mine()
-        .all(|own| started.iter().any(|(_, _, their)| is_within(&own.file, their.directory)))
+        .all(|own| started.iter().any(|(_, _, directory)| is_within(&own.file, directory)))
         .then(|| format!("{} starts {other}, but not this", piece.file))
 }
 
@@ -346,5 +356,17 @@ mod tests {
         let detection = tree(&files).detect_by_catalog();
         assert_eq!((found(&detection), selected(&detection)), (vec!["elasticsearch", "postgres"], vec!["postgres"]));
         assert_eq!(selected(&tree(&files[..1]).detect_by_catalog()), ["elasticsearch"]);
+    }
+
+    #[test]
+    fn what_the_finished_product_runs_without_is_an_option() {
+        let app = package(&["pg", "kafkajs"]);
+        let compose = "services:\n  shop: {image: ghcr.io/acme/shop}\n  db: {image: postgres}\n";
+        let detection = tree(&[("package.json", &app), ("compose.yml", compose)]).detect_by_catalog();
+        assert_eq!((found(&detection), selected(&detection)), (vec!["kafka", "postgres"], vec!["postgres"]));
+        let note = &detection.findings[1].evidence[0].note;
+        assert!(note.ends_with("; compose.yml starts postgres, but not this"), "{note}");
+        let alone = "services:\n  shop: {image: ghcr.io/acme/shop}\n";
+        assert_eq!(selected(&tree(&[("package.json", &app), ("compose.yml", alone)]).detect_by_catalog()).len(), 2);
     }
 }
