@@ -369,4 +369,11 @@ mod tests {
         let alone = "services:\n  shop: {image: ghcr.io/acme/shop}\n";
         assert_eq!(selected(&tree(&[("package.json", &app), ("compose.yml", alone)]).detect_by_catalog()).len(), 2);
     }
+
+    #[test]
+    fn what_only_several_instances_need_is_a_hint() {
+        let app = package(&["pg", "@socket.io/redis-adapter"]);
+        let detection = tree(&[("package.json", &app)]).detect_by_catalog();
+        assert_eq!((found(&detection), selected(&detection)), (vec!["postgres", "redis"], vec!["postgres"]));
+    }
 }
