@@ -55,6 +55,9 @@ impl<'a> Development<'a> {
 
     /// Says why a service is an option: all that names it is for production, and development has a database without it.
     pub(super) fn does_without(&self, service: usize, pieces: &[Evidence], declared: &[Declared]) -> Option<String> {
+        if self.databases.is_empty() {
+            return None;
+        }
         let sure = || pieces.iter().filter(|piece| piece.confidence >= SELECT);
         let here = |piece: &Evidence, one: &Declared| {
             let rest = piece.package.strip_prefix(one.name.as_str());
