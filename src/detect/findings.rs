@@ -8,7 +8,7 @@ use super::decide::{Decision, SCHEMA, STARTED, about, decision, is_within};
 use super::embedded::{Choice, choices, opened_instead};
 use super::model::{Evidence, Finding};
 use super::places::split;
-use super::rules::{Declared, Index, RELATIONAL, ServiceRules};
+use super::rules::{Declared, Index, RELATIONAL, ServiceRules, canonical};
 use super::switches::switched_off;
 use super::undeveloped::Development;
 use crate::catalog::Ecosystem;
@@ -18,10 +18,6 @@ type Pieces = BTreeMap<usize, Vec<Evidence>>;
 
 /// The category of the catalog without which hardly any app runs.
 const DATABASE: &str = "database";
-
-/// The store of documents of the catalog, and its drivers as such. A mapper of objects means that the app keeps its own there.
-const DOCUMENTS: &str = "mongodb";
-const BARE: [&str; 6] = ["mongodb", "mongo", "pymongo", "ext-mongodb", "mongodb/mongodb", "jsr:@db/mongo"];
 
 /// Asks the rules about every declared package; returns the services, the surest first.
 pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Finding> {
@@ -117,15 +113,17 @@ fn is_relational(service: &ServiceRules<'_>) -> bool {
     service.one_of.is_some_and(|one_of| one_of.kind == RELATIONAL)
 }
 
-/// Tells whether a piece of evidence is a driver of the store of documents as such.
-fn is_bare(piece: &Evidence) -> bool {
-    BARE.contains(&piece.package.as_str())
+/// Tells whether a piece of evidence is a driver as such, without a mapper of objects.
+fn is_bare(piece: &Evidence, service: &ServiceRules<'_>) -> bool {
+    let name = canonical(piece.ecosystem, &piece.package);
+    service.detect.get(&piece.ecosystem).is_some_and(|rules| rules.bare.contains(&name))
 }
 
-/// Tells whether a service can be the database of a product that runs on several: a relational one, or the store of documents
-/// into which its objects are mapped.
+/// Tells whether a service can be the database of a product that runs on several: a relational one, or one into which its objects
+/// are mapped.
 fn is_own_database(pieces: &[Evidence], service: &ServiceRules<'_>) -> bool {
-    is_relational(service) || (service.name == DOCUMENTS && sure(pieces).any(|piece| !is_bare(piece)))
+    let has_bare = service.detect.values().any(|rules| !rules.bare.is_empty());
+    is_relational(service) || (has_bare && sure(pieces).any(|piece| !is_bare(piece, service)))
 }
 
 /// Returns the pieces that make a service sure.
@@ -241,7 +239,7 @@ fn left_out(service: usize, evidence: &Pieces, declared: &[Declared], rules: &[S
         .then(|| format!("{} starts {other}, but not this", piece.file))
 }
 
-/// Says why a service is an option: bare drivers of a store of documents alone name it, each in a manifest that names a
+/// Says why a service is an option: bare drivers alone name it, each in a manifest that names a
 /// relational database, which is then the app's.
 fn beside_relational(
     pieces: &[Evidence],
@@ -257,8 +255,8 @@ fn beside_relational(
             .find(names)
             .map(|(other, _)| rules[*other].name)
     };
-    let first = sure(pieces).next().filter(|_| service.name == DOCUMENTS)?;
-    let is_second = |piece: &Evidence| is_bare(piece) && relational(&piece.file).is_some();
+    let first = sure(pieces).next()?;
+    let is_second = |piece: &Evidence| is_bare(piece, service) && relational(&piece.file).is_some();
     if !sure(pieces).all(is_second) {
         return None;
     }
