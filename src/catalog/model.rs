@@ -156,6 +156,9 @@ pub struct Rules {
     pub weak: Vec<String>,
     /// Packages with which a project's own tests start the real service: selected, in a dev group too.
     pub tests: Vec<String>,
+    /// Those of the strong ones that are drivers as such, without a mapper of objects: an option in a manifest that names a
+    /// relational database.
+    pub bare: Vec<String>,
 }
 
 /// A kind of service of which a project uses one: packages for two of them in one manifest are alternatives.

@@ -31,6 +31,10 @@ pub(super) const ALTERNATIVE: f64 = 0.6;
 /// A manifest that makes this many services sure is a collection of connectors, of which an app takes some.
 pub(super) const COLLECTION: usize = 8;
 
+/// A manifest with drivers of this many relational databases is that of a product which runs on any of them, and so with few
+/// other services: it names the clients of those that somebody may add.
+pub(super) const PORTABLE: usize = 3;
+
 /// Where a manifest declares a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Scope {
@@ -95,27 +99,17 @@ impl Scope {
             "notebooks",
             "tools",
         ];
-        // Not `all` and `full`: they collect every option there is.
-        const PRODUCTION: [&str; 12] = [
-            "prod",
-            "production",
-            "deploy",
-            "deployment",
-            "server",
-            "main",
-            "backend",
-            "api",
-            "app",
-            "web",
-            "worker",
-            "runtime",
-        ];
+        const PRODUCTION: [&str; 4] = ["prod", "production", "deploy", "deployment"];
+        // Names of the app itself or of a part of it. Not `all` and `full`: they collect every option there is.
+        const APP: [&str; 8] = ["server", "main", "backend", "api", "app", "web", "worker", "runtime"];
         let name = name.to_ascii_lowercase();
         let word = |list: &[&str]| name.split(['-', '_', '.', ' ']).any(|word| list.contains(&word));
         if word(&DEV) {
             Self::Dev
         } else if word(&PRODUCTION) {
             Self::Production
+        } else if word(&APP) {
+            Self::Runtime
         } else {
             Self::Extra(name)
         }
@@ -146,7 +140,8 @@ mod tests {
     fn groups_are_told_by_the_words_of_their_name() {
         assert_eq!(Scope::of_group("docs-dev"), Scope::Dev);
         assert_eq!(Scope::of_group("Production"), Scope::Production);
-        assert_eq!(Scope::of_group("backend"), Scope::Production);
+        assert_eq!(Scope::of_group("backend"), Scope::Runtime);
+        assert_eq!(Scope::of_group("backend-prod"), Scope::Production);
         assert_eq!(Scope::of_group("backend-dev"), Scope::Dev);
         assert_eq!(Scope::of_group("postgres"), Scope::Extra("postgres".into()));
         assert_eq!(Scope::of_group("e2e-api"), Scope::Dev);

@@ -3,6 +3,7 @@
 //! code: its host has a package for each service that it starts (<https://aspire.dev/integrations/overview/>).
 
 use super::confidence::SELECT;
+use super::embedded::above_schema;
 use super::jvm::RESOURCES;
 use super::model::Evidence;
 use super::places::split;
@@ -35,8 +36,14 @@ pub(super) struct Decision<'a> {
     pub weight: u8,
 }
 
+/// The weight of what is only named.
+const NAMED: u8 = 1;
+
+/// The weight of the schema with which the app's client is made.
+pub(super) const SCHEMA: u8 = 2;
+
 /// The weight of what is started.
-pub(super) const STARTED: u8 = 2;
+pub(super) const STARTED: u8 = 3;
 
 /// Tells whether a package of .NET is one with which Aspire starts a service.
 fn is_hosting(package: &str) -> bool {
@@ -48,15 +55,20 @@ pub(super) fn decision(piece: &Evidence) -> Option<Decision<'_>> {
     let weight = match piece.ecosystem {
         Ecosystem::Compose => STARTED,
         Ecosystem::Dotnet if is_hosting(&piece.package) => STARTED,
-        Ecosystem::Env => 1,
-        Ecosystem::Ruby if piece.package.starts_with(ADAPTER) => 1,
+        Ecosystem::Prisma => SCHEMA,
+        Ecosystem::Env => NAMED,
+        Ecosystem::Ruby if piece.package.starts_with(ADAPTER) => NAMED,
         _ => return None,
     };
     if piece.confidence < SELECT {
         return None;
     }
     // The host of Aspire stands beside the projects that it starts.
-    let directory = if piece.ecosystem == Ecosystem::Dotnet { "" } else { about(&piece.file) };
+    let directory = match piece.ecosystem {
+        Ecosystem::Dotnet => "",
+        Ecosystem::Prisma => above_schema(&piece.file),
+        _ => about(&piece.file),
+    };
     Some(Decision { directory, weight })
 }
 
@@ -92,6 +104,23 @@ mod tests {
         assert!(detection.findings[1].evidence[0].note.contains("an alternative to mysql"), "{detection:?}");
         let env = tree(&[("package.json", BOTH), (".env.example", "DATABASE_URL=mysql://root@localhost/a\n")]).detect();
         assert_eq!(selected(&env), ["mysql"]);
+    }
+
+    #[test]
+    fn the_schema_of_the_client_decides_beside_it() {
+        let schema = ("db/prisma/schema.prisma", "datasource db { provider = \"mysql\" }");
+        let pg = r#"{"dependencies": {"pg": "8"}}"#;
+        let env = "DATABASE_URL=postgres://localhost/a\n";
+        for files in [[schema, ("db/package.json", pg)], [schema, ("db/.env.example", env)]] {
+            let detection = tree(&files).detect();
+            assert_eq!(
+                (found(&detection), selected(&detection)),
+                (vec!["mysql", "postgres"], vec!["mysql"]),
+                "{files:?}"
+            );
+        }
+        // Another package has a database of its own.
+        assert_eq!(selected(&tree(&[schema, ("api/package.json", pg)]).detect()), ["mysql", "postgres"]);
     }
 
     #[test]

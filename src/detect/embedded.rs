@@ -102,7 +102,7 @@ fn opened(one: &Declared, drivers: &[&str]) -> Option<&'static str> {
 }
 
 /// Returns the directory that a schema of Prisma is about: `packages/db` for `packages/db/prisma/schema/base.prisma`.
-fn above_schema(file: &str) -> &str {
+pub(super) fn above_schema(file: &str) -> &str {
     let directory = split(file).0;
     let at = directory.match_indices("prisma").map(|(at, _)| at).find(|at| {
         let (before, after) = (&directory[..*at], &directory[at + "prisma".len()..]);

@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::confidence::{ALTERNATIVE, COLLECTION, SELECT};
-use super::decide::{Decision, STARTED, decision, is_within};
-use super::embedded::{choices, opened_instead};
+use super::compose::PACKAGED;
+use super::confidence::{ALTERNATIVE, COLLECTION, PORTABLE, SELECT, Scope};
+use super::decide::{Decision, SCHEMA, STARTED, about, decision, is_within};
+use super::embedded::{Choice, choices, opened_instead};
 use super::model::{Evidence, Finding};
-use super::rules::{Declared, Index, ServiceRules};
+use super::places::split;
+use super::rules::{Declared, Index, RELATIONAL, ServiceRules, canonical};
 use super::switches::switched_off;
+use super::undeveloped::Development;
 use crate::catalog::Ecosystem;
 
 /// Evidence by service, services by their place in the rules.
@@ -29,23 +32,20 @@ pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Fin
         tidy(pieces);
     }
     let evidence = without_answered_questions(&evidence, rules);
-    let (collections, within) = (collections(&evidence), choices(declared, rules));
+    let options = Options {
+        declared,
+        rules,
+        within: choices(declared, rules),
+        development: development(declared, &index, rules),
+        collections: collections(&evidence),
+        portable: portable(&evidence, rules),
+        evidence: &evidence,
+    };
     let mut findings: Vec<Finding> = evidence
         .iter()
         .map(|(service, pieces)| {
             let surest = pieces[0].confidence;
-            let decided =
-                decided_instead(*service, &evidence, rules).map(|other| (other, ", which the project sets up"));
-            let chosen = || chosen_instead(*service, &evidence, rules).map(|other| (other, " in the same manifest"));
-            let instead = |(other, why): (&str, &str)| format!("an alternative to {other}{why}");
-            let option = decided
-                .map(instead)
-                .or_else(|| opened_instead(pieces, declared, &rules[*service], &within))
-                .or_else(|| chosen().map(instead))
-                .or_else(|| left_out(*service, &evidence, rules))
-                .or_else(|| switched_off(pieces, declared, &rules[*service]))
-                .or_else(|| collected(pieces, &collections));
-            let (confidence, pieces) = match option {
+            let (confidence, pieces) = match options.why(*service, pieces) {
                 Some(why) => (surest.min(ALTERNATIVE), with_note(pieces, &why)),
                 None => (surest, pieces.clone()),
             };
@@ -56,6 +56,48 @@ pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Fin
     findings
 }
 
+/// What makes an option of a service that the manifests name.
+struct Options<'a> {
+    declared: &'a [Declared],
+    rules: &'a [ServiceRules<'a>],
+    within: Vec<Choice<'a>>,
+    development: Development<'a>,
+    collections: Vec<&'a str>,
+    portable: Vec<&'a str>,
+    evidence: &'a Pieces,
+}
+
+impl Options<'_> {
+    /// Says why a service is an option, if it is one.
+    fn why(&self, service: usize, pieces: &[Evidence]) -> Option<String> {
+        let (evidence, declared, rules) = (self.evidence, self.declared, self.rules);
+        let about = &rules[service];
+        let decided = decided_instead(service, evidence, rules).map(|other| (other, ", which the project sets up"));
+        let chosen = || chosen_instead(service, evidence, rules).map(|other| (other, " in the same manifest"));
+        let instead = |(other, why): (&str, &str)| format!("an alternative to {other}{why}");
+        decided
+            .map(instead)
+            .or_else(|| opened_instead(pieces, declared, about, &self.within))
+            .or_else(|| chosen().map(instead))
+            .or_else(|| left_out(service, evidence, declared, rules))
+            .or_else(|| switched_off(pieces, declared, about))
+            .or_else(|| self.development.does_without(service, pieces, declared))
+            .or_else(|| collected(pieces, &self.collections))
+            .or_else(|| collected(pieces, &self.portable).filter(|_| !is_own_database(pieces, about)))
+            .or_else(|| beside_relational(pieces, evidence, about, rules))
+    }
+}
+
+/// Tells what development has, by the rules.
+fn development<'a>(declared: &'a [Declared], index: &Index<'_>, rules: &[ServiceRules<'a>]) -> Development<'a> {
+    Development::new(declared, |one| {
+        let ordinary = Declared { scope: Scope::Runtime, ..one.clone() };
+        let pieces = index.evidence(&ordinary).into_iter().filter(|(_, piece)| piece.confidence >= SELECT);
+        let database = |service: usize| (rules[service].category == DATABASE).then_some(rules[service].name);
+        pieces.map(|(service, _)| (service, database(service))).collect()
+    })
+}
+
 /// Sorts evidence, the strongest first, and keeps one piece per package and file.
 fn tidy(pieces: &mut Vec<Evidence>) {
     pieces.sort_by(|a, b| {
@@ -64,6 +106,24 @@ fn tidy(pieces: &mut Vec<Evidence>) {
     });
     let mut seen = std::collections::HashSet::new();
     pieces.retain(|piece| seen.insert((piece.file.clone(), piece.package.clone())));
+}
+
+/// Tells whether a service is a relational database.
+fn is_relational(service: &ServiceRules<'_>) -> bool {
+    service.one_of.is_some_and(|one_of| one_of.kind == RELATIONAL)
+}
+
+/// Tells whether a piece of evidence is a driver as such, without a mapper of objects.
+fn is_bare(piece: &Evidence, service: &ServiceRules<'_>) -> bool {
+    let name = canonical(piece.ecosystem, &piece.package);
+    service.detect.get(&piece.ecosystem).is_some_and(|rules| rules.bare.contains(&name))
+}
+
+/// Tells whether a service can be the database of a product that runs on several: a relational one, or one into which its objects
+/// are mapped.
+fn is_own_database(pieces: &[Evidence], service: &ServiceRules<'_>) -> bool {
+    let has_bare = service.detect.values().any(|rules| !rules.bare.is_empty());
+    is_relational(service) || (has_bare && sure(pieces).any(|piece| !is_bare(piece, service)))
 }
 
 /// Returns the pieces that make a service sure.
@@ -110,7 +170,11 @@ fn decided_instead<'a>(service: usize, evidence: &Pieces, rules: &[ServiceRules<
             // What is only named chooses between the options of one manifest; what is started needs no such manifest.
             let option = |file: &str| pieces.iter().any(|piece| piece.file == file);
             mine.iter().all(|piece| {
-                let decides = |their: &Decision<'_>| their.weight == STARTED || option(&piece.file);
+                let by_schema = |their: &Decision<'_>| {
+                    their.weight == SCHEMA
+                        && (piece.ecosystem == Ecosystem::Env || split(&piece.file).0 == their.directory)
+                };
+                let decides = |their: &Decision<'_>| their.weight == STARTED || by_schema(their) || option(&piece.file);
                 heavier.iter().any(|their| decides(their) && is_within(&piece.file, their.directory))
             })
         })
@@ -146,35 +210,78 @@ fn chosen_instead<'a>(service: usize, evidence: &Pieces, rules: &[ServiceRules<'
         .map(|(_, other, _)| rules[*other].name)
 }
 
-/// Says why this service is an option: wherever it is named the project starts a database for itself, and so all that it needs,
-/// but no compose file of it runs this. What starts no database may be a part of what is needed and says nothing.
-fn left_out(service: usize, evidence: &Pieces, rules: &[ServiceRules<'_>]) -> Option<String> {
+/// Says why this service is an option: wherever it is named the project starts a database for itself or for its finished
+/// product, and so all that it needs, but no compose file of it runs this. What starts no database may be a part of what is
+/// needed and says nothing.
+fn left_out(service: usize, evidence: &Pieces, declared: &[Declared], rules: &[ServiceRules<'_>]) -> Option<String> {
     let mine = || sure(&evidence[&service]);
     let run = |piece: &Evidence| piece.ecosystem == Ecosystem::Compose;
     if mine().next().is_none() || mine().any(|piece| decision(piece).is_some()) || evidence[&service].iter().any(run) {
         return None;
     }
+    let packaged = |piece: &Evidence| {
+        let here = |one: &&Declared| one.file == piece.file && one.line == piece.line;
+        run(piece) && declared.iter().filter(here).any(|one| one.scope == Scope::Aside(PACKAGED.into()))
+    };
+    let directory = |piece: &'_ Evidence| {
+        let starts = decision(piece).filter(|their| their.weight == STARTED).map(|their| their.directory.to_owned());
+        starts.or_else(|| packaged(piece).then(|| about(&piece.file).to_owned()))
+    };
     let started: Vec<_> = evidence
         .iter()
         .filter(|(other, _)| rules[**other].category == DATABASE)
         .flat_map(|(other, pieces)| pieces.iter().map(|piece| (rules[*other].name, piece)))
-        .filter_map(|(other, piece)| Some((other, piece, decision(piece).filter(|their| their.weight == STARTED)?)))
+        .filter_map(|(other, piece)| Some((other, piece, directory(piece)?)))
         .collect();
     let (other, piece, _) = started.first()?;
     mine()
-        .all(|own| started.iter().any(|(_, _, their)| is_within(&own.file, their.directory)))
+        .all(|own| started.iter().any(|(_, _, directory)| is_within(&own.file, directory)))
         .then(|| format!("{} starts {other}, but not this", piece.file))
+}
+
+/// Says why a service is an option: bare drivers alone name it, each in a manifest that names a
+/// relational database, which is then the app's.
+fn beside_relational(
+    pieces: &[Evidence],
+    evidence: &Pieces,
+    service: &ServiceRules<'_>,
+    rules: &[ServiceRules<'_>],
+) -> Option<String> {
+    let relational = |file: &str| {
+        let names = |(_, pieces): &(&usize, &Vec<Evidence>)| sure(pieces).any(|piece| piece.file == file);
+        evidence
+            .iter()
+            .filter(|(service, _)| is_relational(&rules[**service]))
+            .find(names)
+            .map(|(other, _)| rules[*other].name)
+    };
+    let first = sure(pieces).next()?;
+    let is_second = |piece: &Evidence| is_bare(piece, service) && relational(&piece.file).is_some();
+    if !sure(pieces).all(is_second) {
+        return None;
+    }
+    Some(format!("a second database beside {} in the same manifest", relational(&first.file)?))
 }
 
 /// Returns the manifests that are collections of connectors. What is started is no option, however much it is.
 fn collections(evidence: &Pieces) -> Vec<&str> {
+    of_many(evidence.iter(), COLLECTION)
+}
+
+/// Returns the manifests of what runs on any of several relational databases.
+fn portable<'a>(evidence: &'a Pieces, rules: &[ServiceRules<'_>]) -> Vec<&'a str> {
+    of_many(evidence.iter().filter(|(service, _)| is_relational(&rules[**service])), PORTABLE)
+}
+
+/// Returns the manifests that make so many of these services sure.
+fn of_many<'a>(evidence: impl Iterator<Item = (&'a usize, &'a Vec<Evidence>)>, least: usize) -> Vec<&'a str> {
     let mut services = BTreeMap::<&str, BTreeSet<usize>>::new();
     for (service, pieces) in evidence {
         for piece in sure(pieces).filter(|piece| decision(piece).is_none()) {
             services.entry(&piece.file).or_default().insert(*service);
         }
     }
-    services.into_iter().filter(|(_, services)| services.len() >= COLLECTION).map(|(file, _)| file).collect()
+    services.into_iter().filter(|(_, services)| services.len() >= least).map(|(file, _)| file).collect()
 }
 
 /// Says why a service is an option that only collections of connectors name.
@@ -199,4 +306,72 @@ fn manifest(piece: &Evidence, service: &str) -> String {
 fn with_note(pieces: &[Evidence], why: &str) -> Vec<Evidence> {
     let note = |piece: &Evidence| format!("{}; {why}", piece.note);
     pieces.iter().map(|piece| Evidence { note: note(piece), ..piece.clone() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::detect::testing::{found, selected, tree};
+
+    fn package(dependencies: &[&str]) -> String {
+        let entries: Vec<String> = dependencies.iter().map(|name| format!("\"{name}\": \"1\"")).collect();
+        format!("{{\"name\": \"shop\", \"dependencies\": {{{}}}}}", entries.join(", "))
+    }
+
+    #[test]
+    fn a_bare_driver_of_documents_is_an_option_beside_a_relational_database() {
+        let (both, mapped) = (package(&["pg", "mongodb"]), package(&["pg", "mongodb", "mongoose"]));
+        let detection = tree(&[("package.json", &both)]).detect_by_catalog();
+        assert_eq!((found(&detection), selected(&detection)), (vec!["mongodb", "postgres"], vec!["postgres"]));
+        let note = &detection.findings[1].evidence[0].note;
+        assert!(note.ends_with("; a second database beside postgres in the same manifest"), "{note}");
+        assert_eq!(selected(&tree(&[("package.json", &mapped)]).detect_by_catalog()).len(), 2);
+        let (pg, mongodb) = (package(&["pg"]), package(&["mongodb"]));
+        let apart = [("a/package.json", pg.as_str()), ("b/package.json", &mongodb)];
+        assert_eq!(selected(&tree(&apart).detect_by_catalog()).len(), 2);
+        assert_eq!(selected(&tree(&apart[1..]).detect_by_catalog()), ["mongodb"]);
+        let env = (".env.example", "EVENTS=mongodb://localhost\n");
+        assert_eq!(selected(&tree(&[("package.json", &both), env]).detect_by_catalog()).len(), 2);
+    }
+
+    #[test]
+    fn what_runs_on_any_relational_database_needs_no_other_client() {
+        let product = package(&["pg", "mysql2", "mssql", "ioredis"]);
+        let detection = tree(&[("package.json", &product)]).detect_by_catalog();
+        assert_eq!((found(&detection).len(), selected(&detection)), (4, vec!["postgres"]));
+        let two = package(&["pg", "mysql2", "ioredis"]);
+        assert_eq!(selected(&tree(&[("package.json", &two)]).detect_by_catalog()), ["postgres", "redis"]);
+        let mapped = package(&["pg", "mysql2", "mssql", "mongodb", "mongoose", "ioredis"]);
+        assert_eq!(selected(&tree(&[("package.json", &mapped)]).detect_by_catalog()), ["mongodb", "postgres"]);
+        let worker = package(&["bullmq"]);
+        let files = [("package.json", product.as_str()), ("worker/package.json", &worker)];
+        assert_eq!(selected(&tree(&files).detect_by_catalog()), ["postgres", "redis"]);
+    }
+
+    #[test]
+    fn what_a_user_adds_is_an_option() {
+        let (app, search) = (package(&["pg"]), package(&["@elastic/elasticsearch"]));
+        let files = [("plugins/search/package.json", search.as_str()), ("package.json", &app)];
+        let detection = tree(&files).detect_by_catalog();
+        assert_eq!((found(&detection), selected(&detection)), (vec!["elasticsearch", "postgres"], vec!["postgres"]));
+        assert_eq!(selected(&tree(&files[..1]).detect_by_catalog()), ["elasticsearch"]);
+    }
+
+    #[test]
+    fn what_the_finished_product_runs_without_is_an_option() {
+        let app = package(&["pg", "kafkajs"]);
+        let compose = "services:\n  shop: {image: ghcr.io/acme/shop}\n  db: {image: postgres}\n";
+        let detection = tree(&[("package.json", &app), ("compose.yml", compose)]).detect_by_catalog();
+        assert_eq!((found(&detection), selected(&detection)), (vec!["kafka", "postgres"], vec!["postgres"]));
+        let note = &detection.findings[1].evidence[0].note;
+        assert!(note.ends_with("; compose.yml starts postgres, but not this"), "{note}");
+        let alone = "services:\n  shop: {image: ghcr.io/acme/shop}\n";
+        assert_eq!(selected(&tree(&[("package.json", &app), ("compose.yml", alone)]).detect_by_catalog()).len(), 2);
+    }
+
+    #[test]
+    fn what_only_several_instances_need_is_a_hint() {
+        let app = package(&["pg", "@socket.io/redis-adapter"]);
+        let detection = tree(&[("package.json", &app)]).detect_by_catalog();
+        assert_eq!((found(&detection), selected(&detection)), (vec!["postgres", "redis"], vec!["postgres"]));
+    }
 }

@@ -39,6 +39,7 @@ mod rules;
 mod rust;
 mod switches;
 mod toml;
+mod undeveloped;
 mod versions;
 mod xml;
 
@@ -91,6 +92,7 @@ pub fn detect(tree: &dyn Tree, rules: &[ServiceRules<'_>]) -> Detection {
     let mut detection = app::describe(&files, &node, &python, &go, &other, ready);
     declared.extend(compose::declared(&files, &app::own_names(&detection)));
     take_back_what_is_beside(&files, &mut declared);
+    take_back_what_is_added(&mut declared);
     detection.findings = findings::find(&declared, rules);
     detection.warnings = files.into_warnings();
     detection
@@ -109,4 +111,18 @@ fn take_back_what_is_beside(files: &Files<'_>, declared: &mut [rules::Declared])
     for one in declared.iter_mut().filter(|one| beside.has(&one.file, has_others)) {
         one.for_tests();
     }
+}
+
+/// Makes an option of what stands in a directory of what a user adds (`plugins`), where something else says what the app needs.
+fn take_back_what_is_added(declared: &mut [rules::Declared]) {
+    let says = |one: &rules::Declared| {
+        !matches!(one.ecosystem, Ecosystem::Env | Ecosystem::Compose)
+            && matches!(one.scope, Scope::Runtime | Scope::Production)
+    };
+    if !declared.iter().any(|one| says(one) && !places::is_added(&one.file)) {
+        return;
+    }
+    declared.iter_mut().filter(|one| says(one) && places::is_added(&one.file)).for_each(|one| {
+        one.scope = Scope::Optional;
+    });
 }

@@ -15,6 +15,10 @@ use crate::catalog::Ecosystem;
 const SECTIONS: [(&str, Scope); 3] =
     [("require", Scope::Runtime), ("require-dev", Scope::Dev), ("suggest", Scope::Optional)];
 
+/// What a framework has beside a client of its own or in place of one, for those who switch it on
+/// (<https://laravel.com/docs/redis#predis>); its example environment says whether the project does.
+const SWITCHED_ON: [(&str, &str); 1] = [("laravel/framework", "predis/predis")];
+
 /// One composer.json.
 pub(super) struct PhpPackage {
     /// Its directory, empty for the root.
@@ -49,12 +53,16 @@ pub(super) fn declared(packages: &[PhpPackage]) -> Vec<Declared> {
     for package in packages {
         for (section, scope) in &SECTIONS {
             let Some(entries) = package.json.value[*section].as_object() else { continue };
+            let is_switched_on = |name: &str| {
+                let name = canonical(Ecosystem::Php, name);
+                SWITCHED_ON.iter().any(|(framework, client)| *client == name && entries.contains_key(*framework))
+            };
             for key in entries.keys().filter(|key| !own.contains(&canonical(Ecosystem::Php, key))) {
                 declared.push(Declared {
                     ecosystem: Ecosystem::Php,
                     name: key.clone(),
                     extras: Vec::new(),
-                    scope: scope.clone(),
+                    scope: if is_switched_on(key) { Scope::Optional } else { scope.clone() },
                     file: package.file.clone(),
                     line: package.json.line(&[section, key]),
                 });
@@ -201,5 +209,20 @@ mod tests {
             assert_eq!(detection.name.unwrap().value, "shop");
         }
         assert!(package(r#"{"require": {"laravel/framework": "*"}}"#).port.is_none(), "a library");
+    }
+
+    #[test]
+    fn a_client_that_laravel_switches_on_is_an_option_until_something_says_so() {
+        let laravel = |client: &str| format!("{{\"require\": {{\"laravel/framework\": \"12\", \"{client}\": \"3\"}}}}");
+        let (predis, horizon) = (laravel("predis/predis"), laravel("laravel/horizon"));
+        let selects = |files: &[(&str, &str)]| {
+            let detection = tree(files).detect_by_catalog();
+            assert!(found(&detection).contains(&"redis"), "{files:?}");
+            selected(&detection).contains(&"redis")
+        };
+        assert!(!selects(&[("composer.json", &predis)]));
+        assert!(selects(&[("composer.json", &predis), (".env.example", "QUEUE_CONNECTION=redis\n")]));
+        assert!(selects(&[("composer.json", &horizon)]));
+        assert!(selects(&[("composer.json", r#"{"require": {"predis/predis": "3"}}"#)]));
     }
 }

@@ -132,7 +132,9 @@ pub(super) fn is_called_a_tool(directory: &str) -> bool {
 pub(super) fn without_side<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let paths: Vec<&str> = paths.collect();
     if paths.iter().any(|path| declares(path) && !is_side(path)) {
-        return paths.into_iter().filter(|path| !is_side(path)).collect();
+        let server = server_called_demo(&paths);
+        let is_of_server = |path: &str| server.is_some_and(|directory| is_app_of(path, directory));
+        return paths.into_iter().filter(|path| !is_side(path) || is_of_server(path)).collect();
     }
     let is_app = |directory: &str| {
         ALONE.contains(&split(directory).1.to_ascii_lowercase().as_str())
@@ -145,6 +147,25 @@ pub(super) fn without_side<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<&'a 
     paths.iter().copied().filter(kept).collect()
 }
 
+/// Returns the directory of a server that kept the name which Spring Initializr proposes (<https://start.spring.io>): `demo`, at the
+/// root, where all other manifests are pages' (`frontend/package.json`).
+fn server_called_demo<'a>(paths: &[&'a str]) -> Option<&'a str> {
+    const BUILDS: [&str; 3] = ["pom.xml", "build.gradle", "build.gradle.kts"];
+    let is_page = |path: &&&str| declares(path) && !is_side(path);
+    let others = || paths.iter().filter(is_page);
+    let is_build = |path: &&&str| {
+        let (directory, name) = split(path);
+        directory.eq_ignore_ascii_case("demo") && BUILDS.contains(&name)
+    };
+    let build = paths.iter().find(is_build)?;
+    others().all(|path| split(path).1 == "package.json").then(|| split(build).0)
+}
+
+/// Tells whether a file is in an app's directory, and there not beside the app.
+fn is_app_of(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/')).is_some_and(|rest| !is_side(rest))
+}
+
 /// Words with which the name of a directory begins or ends that holds an example: `demo-app`, `playground-go`.
 const EXAMPLES: [&str; 8] = ["demo", "demos", "example", "examples", "playground", "playgrounds", "sample", "samples"];
 
@@ -153,6 +174,15 @@ const TESTS: [&str; 7] = ["bench", "benchmark", "benchmarks", "e2e", "fixtures",
 
 /// Directories of tests with a name of their own.
 const TEST_TOOLS: [&str; 6] = ["cypress", "k6", "loadtest", "loadtests", "playwright", "testapp"];
+
+/// Directories of what a user of the product adds to it.
+const ADDED: [&str; 9] =
+    ["add-ons", "addon", "addons", "connectors", "extension", "extensions", "integrations", "plugin", "plugins"];
+
+/// Tells whether a file is in a directory of what a user adds to the product.
+pub(super) fn is_added(path: &str) -> bool {
+    split(path).0.split('/').any(|directory| ADDED.contains(&directory.to_ascii_lowercase().as_str()))
+}
 
 /// Modules beside the app by a word of their name. What they declare is for development.
 pub(super) struct Beside<'a> {
@@ -273,6 +303,16 @@ mod tests {
         assert_eq!(kept(&["apps/tools/package.json", "package.json"]).len(), 2);
         assert_eq!(kept(&["apps/docs/package.json", "packages/tools/package.json", "package.json"]), ["package.json"]);
         assert_eq!(kept(&["_examples/go.mod", "go.mod", "__tests__/go.mod"]), ["go.mod"]);
+        let server = ["demo/pom.xml", "demo/src/test/pom.xml", "frontend/package.json"];
+        assert_eq!(kept(&server), ["demo/pom.xml", "frontend/package.json"]);
+        assert_eq!(kept(&["demo/package.json", "package.json"]), ["package.json"]);
+        assert_eq!(kept(&["demo/pom.xml", "frontend/package.json", "server/go.mod"]).len(), 2);
+    }
+
+    #[test]
+    fn what_a_user_adds_is_told_by_a_whole_directory() {
+        assert!(["plugins/a/package.json", "backend/Extensions/A.csproj"].iter().all(|path| is_added(path)));
+        assert!(["plugins.txt", "src/plugin-host/go.mod", "package.json"].iter().all(|path| !is_added(path)));
     }
 
     #[test]

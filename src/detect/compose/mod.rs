@@ -20,6 +20,9 @@ use super::rules::Declared;
 use crate::catalog::Ecosystem;
 use role::Role;
 
+/// How a service is run that the finished product needs.
+pub(super) const PACKAGED: &str = "beside the packaged product";
+
 /// Tells whether a path is a file that is read here.
 pub(super) fn is_manifest(path: &str) -> bool {
     let name = split(path).1;
@@ -87,7 +90,7 @@ impl Compose {
             let scope = match (role, aside(service)) {
                 (Role::Aside(how), _) => Scope::Aside(how.clone()),
                 (_, Some(how)) => Scope::Aside(how),
-                _ if packaged => Scope::Aside("beside the packaged product".into()),
+                _ if packaged => Scope::Aside(PACKAGED.into()),
                 _ => Scope::Runtime,
             };
             for image in self.images(files, service) {

@@ -112,7 +112,7 @@ fn is_alone(files: &Files<'_>, path: &str) -> bool {
         let stem = split(other).1.rsplit_once('.').map_or("", |(stem, _)| stem);
         is_requirements(other)
             && &other[..project(other)] == dir
-            && matches!(Scope::of_group(stem), Scope::Extra(_) | Scope::Production)
+            && Scope::of_group(stem) != Scope::Dev
             && !stem.split(['-', '_', '.']).any(is_a_choice)
     };
     !["pyproject.toml", "setup.py", "setup.cfg", "Pipfile"].into_iter().any(named) && !files.all().any(plain)
