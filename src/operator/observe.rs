@@ -1,7 +1,7 @@
 //! Looking at everything that decides what to do next for one KilterApp, and at no more than that.
 
 use k8s_openapi::api::core::v1::Namespace as NamespaceObject;
-use kube::api::Api;
+use kube::api::{Api, ListParams};
 use kube::{Resource as _, ResourceExt as _};
 
 use super::apps::Operator;
@@ -110,8 +110,10 @@ pub(super) async fn observe(
 /// Tells whether a KilterApp is there still, and no later one of its name: what was watched may be old.
 async fn is_there(operator: &Operator, app: &KilterApp) -> Result<bool> {
     let api: Api<KilterApp> = Api::namespaced(operator.client.clone(), NAMESPACE);
-    let found = api.get_metadata_opt(&app.name_any()).await.map_err(|error| api_error("read the KilterApp", &error))?;
-    Ok(found.is_some_and(|found| found.metadata.uid == app.metadata.uid))
+    // By a list: no other call of the operator's needs the right to get one.
+    let one = ListParams::default().fields(&format!("metadata.name={}", app.name_any()));
+    let found = api.list_metadata(&one).await.map_err(|error| api_error("read the KilterApp", &error))?;
+    Ok(found.items.iter().any(|found| found.metadata.uid == app.metadata.uid))
 }
 
 /// Says why a spec cannot be deployed. It looks at every other app, so it is asked once in a round.

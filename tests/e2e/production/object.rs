@@ -85,6 +85,31 @@ fn slow_the_api_server_keeps_the_rules_of_a_kilter_app() {
     platform.delete("owned-prod");
 }
 
+#[test]
+fn slow_a_deletion_takes_what_an_earlier_kilter_app_of_the_name_left() {
+    let Some(mut platform) = Platform::start("KilterApps from a backup") else { return };
+    assert_eq!(platform.post("owned", "owned-0001", &template(&json!({}))).unwrap().0, 202);
+    let was = platform.live("owned-prod");
+    super::end(platform.operator.take().unwrap());
+    // The cluster's store is lost, and the KilterApp comes out of a backup: it has another uid than the repository knows.
+    patch(&platform, &json!({"metadata": {"finalizers": null}})).unwrap();
+    platform.kubectl(&["delete", "kilterapp", "owned-prod"]);
+    let kept = ["name", "namespace", "labels", "annotations", "finalizers"];
+    let metadata: Value = kept.iter().map(|key| ((*key).to_owned(), was["metadata"][key].clone())).collect();
+    let object =
+        json!({"apiVersion": was["apiVersion"], "kind": was["kind"], "metadata": metadata, "spec": was["spec"]});
+    platform.apply_text(&object.to_string());
+    assert_ne!(platform.app("owned-prod").unwrap()["metadata"]["uid"], was["metadata"]["uid"]);
+    // It goes before an operator has committed it anew.
+    platform.kubectl(&["delete", "kilterapp", "owned-prod", "--wait=false"]);
+    platform.start_operator(&[]);
+    super::until("nothing of it is left", || {
+        (platform.app("owned-prod").is_none() && !platform.has_namespace("owned-prod")).then_some(())
+    });
+    assert!(!platform.git(&["ls-tree", "-r", "--name-only", "main"]).contains("apps/owned-prod/"));
+    assert!(!platform.said().contains("forbidden"), "the chart gives all the rights that are used");
+}
+
 /// Changes the KilterApp by hand; `None` when the API server refuses.
 fn patch(platform: &Platform, change: &Value) -> Option<String> {
     platform.try_kubectl(&["patch", "kilterapp", "owned-prod", "--type=merge", "--patch", &change.to_string()])
