@@ -46,9 +46,8 @@ impl Repository {
         let last = known(&self.remote, LAST)?;
         (_, self.head) = self.look_or_mend()?;
         self.earlier = last.and_then(|commit| self.earlier(&commit));
-        self.remember()?;
         self.head.is_read = true;
-        Ok(())
+        self.remember()
     }
 
     /// Fetches; tells whether the branch is another one than was known: never at the first time. One that no longer has what it had
@@ -129,9 +128,13 @@ impl Repository {
         if open.is_empty() {
             return Ok(());
         }
-        // What the remote refuses alone is left to the rounds of its KilterApp, unless it refuses everything.
-        let put = in_halves(&open, |part| self.put_back(part));
-        let any = put.iter().any(Result::is_ok);
+        // What the remote refuses alone is left to the rounds of its KilterApp: nobody else waits for it. Not so when it refuses all
+        // of several, or cannot be reached.
+        let mut is_away = false;
+        let put = in_halves(&open, |part| {
+            self.put_back(part).inspect_err(|error| is_away |= matches!(error, Unwritten::Failed(_)))
+        });
+        let any = put.iter().any(Result::is_ok) || open.len() == 1 && !is_away;
         for (change, error) in open.iter().zip(&put).filter_map(|(change, put)| Some((change, put.as_ref().err()?))) {
             if !any {
                 return Err(error.clone());

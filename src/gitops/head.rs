@@ -9,6 +9,8 @@ use crate::diag::{Error, Result};
 
 /// How many commits back a commit is known.
 const KNOWN: usize = 50_000;
+/// How many commits of its own a head holds beside those that all its clones share.
+const NEW: usize = 500;
 /// How many apps' files are read at a time, which all are in memory then.
 const AT_ONCE: usize = 50;
 /// How many commits back it is looked for the one that changed an app last.
@@ -65,6 +67,9 @@ impl Head {
     pub(super) fn advance(&mut self, commit: &str) {
         let place = self.places.len() + self.new_places.len();
         self.new_places.insert(commit.to_owned(), place);
+        if self.new_places.len() > NEW {
+            Arc::make_mut(&mut self.places).extend(self.new_places.drain());
+        }
         self.commit = Some(commit.to_owned());
         self.laid_out = true;
     }

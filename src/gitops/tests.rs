@@ -288,6 +288,22 @@ fn a_branch_that_was_set_back_has_everything_again_after_one_commit() {
 }
 
 #[test]
+fn one_app_that_cannot_be_put_back_holds_up_nobody() {
+    let bench = Bench::new();
+    let mut repository = bench.open("a");
+    repository.write(&[change("shop", 1, "i@sha256:1"), change("other", 1, "i@sha256:1")]).unwrap();
+    let old = repository.head().commit.clone().unwrap();
+    repository.write(&[change("shop", 2, "i@sha256:2")]).unwrap();
+    // Somebody takes a value out of the history that the remote refuses from then on.
+    bench.look(&["update-ref", "refs/heads/main", &old]);
+    bench.hook("while read old new ref; do git grep -q sha256:2 $new && exit 1; done; exit 0\n");
+    assert!(repository.refresh().unwrap());
+    let outcomes = repository.write(&[change("other", 2, "i@sha256:3")]).unwrap();
+    assert!(committed(&outcomes), "{outcomes:?}");
+    assert_eq!(repository.head().entries["shop-prod"].receipt.generation, 1, "its own rounds do the rest");
+}
+
+#[test]
 fn what_an_earlier_process_had_takes_the_place_of_nothing_newer() {
     let bench = Bench::new();
     let files = || bench.look(&["ls-tree", "-r", "main", "apps"]);

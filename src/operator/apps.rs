@@ -119,6 +119,7 @@ impl Operator {
             self.act(step, &id, &mut app, &wanted).await?;
             self.die(step);
             if step == Step::DropFinalizer {
+                self.memory(|memory| memory.forget(&id, &wanted.uid));
                 return Ok(Action::await_change());
             }
         }

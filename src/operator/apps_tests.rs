@@ -96,7 +96,12 @@ fn deleting(uid: &'static str, org: &'static str) -> kube::Client {
             "/api/v1/namespaces/shop-prod" => json!({"name": "shop-prod", "uid": "n", "labels": labels}),
             _ => json!({"name": "shop-prod", "uid": uid, "resourceVersion": "2"}),
         };
-        (200, json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": metadata}))
+        match asked.uri().path().ends_with("/kilterapps") {
+            true => (200, json!({"metadata": {}, "items": [{"metadata": metadata}]})),
+            false => {
+                (200, json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": metadata}))
+            }
+        }
     })
 }
 

@@ -64,13 +64,24 @@ pub(super) async fn record(client: &kube::Client, id: &AppId, app: &KilterApp) -
     }
     let ours = ListParams::default().labels(&format!("{LABEL_APP}={},{LABEL_ENV}={}", id.app(), id.env()));
     let listed = api.list(&ours).await.map_err(|error| api_error("list the history", &error))?;
-    let mut entries: Vec<(i64, String)> = listed.items.iter().map(|entry| (entry.revision, entry.name_any())).collect();
-    entries.sort();
-    let surplus = entries.len().saturating_sub(HISTORY);
-    for (_, name) in &entries[..surplus] {
-        delete(&api, name, DeleteParams::default()).await?;
+    for name in surplus(app, &listed.items) {
+        delete(&api, &name, DeleteParams::default()).await?;
     }
     Ok(())
+}
+
+/// Returns the entries of an app that are beyond the last 20. The newest that was live stays however long ago that was: it is what
+/// serves, and what a rollback goes to, while later ones fail. What belongs to an earlier app of the name is collected with that.
+fn surplus(app: &KilterApp, entries: &[ControllerRevision]) -> Vec<String> {
+    let is_own = |entry: &&ControllerRevision| {
+        entry.owner_references().iter().any(|owner| Some(&owner.uid) == app.metadata.uid.as_ref())
+    };
+    let mut own: Vec<&ControllerRevision> = entries.iter().filter(is_own).collect();
+    own.sort_by_key(|entry| entry.revision);
+    let live = app.status.as_ref().and_then(|status| status.live_revisions.iter().max().copied());
+    let oldest = &own[..own.len().saturating_sub(HISTORY)];
+    let surplus = oldest.iter().filter(|entry| u64::try_from(entry.revision).ok() != live);
+    surplus.map(|entry| entry.name_any()).collect()
 }
 
 /// Deletes an entry that another KilterApp than the one of a uid has.
@@ -100,6 +111,23 @@ mod tests {
     use super::super::testing;
     use super::*;
     use crate::api::Template;
+
+    #[test]
+    fn what_is_live_stays_in_the_history_while_later_ones_fail() {
+        let (_, mut app) = testing::app(Template::default());
+        let entry = |uid: &str, revision: i64| -> ControllerRevision {
+            let owner = json!({"apiVersion": "v", "kind": "KilterApp", "name": "shop-prod", "uid": uid});
+            serde_json::from_value(json!({"revision": revision,
+                "metadata": {"name": format!("{uid}-{revision}"), "ownerReferences": [owner]}}))
+            .unwrap()
+        };
+        let mut entries: Vec<ControllerRevision> = (1..=23).rev().map(|revision| entry("u", revision)).collect();
+        entries.extend((90..=99).map(|revision| entry("earlier", revision)));
+        assert_eq!(surplus(&app, &entries), ["u-1", "u-2", "u-3"]);
+        app.status = Some(crate::api::KilterAppStatus { live_revisions: vec![1, 2], ..Default::default() });
+        assert_eq!(surplus(&app, &entries), ["u-1", "u-3"]);
+        assert_eq!(surplus(&app, &entries[..20]), Vec::<String>::new());
+    }
 
     #[tokio::test]
     async fn what_an_earlier_app_of_the_name_left_makes_room() {

@@ -82,6 +82,12 @@ impl Memory {
         self.renders.remove(&id.namespace());
     }
 
+    /// Forgets an app that is gone.
+    pub(super) fn forget(&mut self, id: &AppId, uid: &str) {
+        self.note_written(id);
+        self.recorded.retain(|(of, _)| of != uid);
+    }
+
     pub(super) fn is_recorded(&self, uid: &str, revision: u64) -> bool {
         self.recorded.contains(&(uid.to_owned(), revision))
     }

@@ -10,7 +10,7 @@ use k8s_openapi::api::batch::v1::Job;
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::reflector::ObjectRef;
-use kube::runtime::{Controller, WatchStreamExt as _, controller, reflector, watcher};
+use kube::runtime::{Controller, Predicate as _, WatchStreamExt as _, controller, predicates, reflector, watcher};
 use kube::{Resource, ResourceExt as _};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -105,6 +105,9 @@ async fn lead(client: kube::Client, settings: Settings, metrics: Arc<Metrics>) -
     let at_once = controller::Config::default().concurrency(ROUNDS);
     let (store, writer) = reflector::store();
     let changes = watcher(apps, pages()).default_backoff().modify(lighten).reflect(writer).applied_objects();
+    // What the operator itself says in a status is no reason for a round: the pause after a failure would be none.
+    let asked = predicates::generation.combine(predicates::annotations).combine(predicates::finalizers);
+    let changes = changes.predicate_filter(asked, Default::default());
     let controller = Controller::for_stream(changes, store).with_config(at_once);
     let operator = Arc::new(Operator {
         client: client.clone(),
@@ -208,8 +211,14 @@ async fn fetch_and_settle(operator: &Operator) -> Result<bool> {
     if !matches!(operator.apps.wait_until_ready().now_or_never(), Some(Ok(()))) {
         return Ok(is_moved);
     }
-    let living = operator.apps.state().iter().filter_map(|app| app.uid()).collect();
-    Ok(operator.committer.settle(living).await? || is_moved)
+    let apps = operator.apps.state();
+    let living = apps.iter().filter(|app| app.meta().deletion_timestamp.is_none()).filter_map(|app| app.uid());
+    // What cannot be put back takes nothing from what was seen.
+    let settled = operator.committer.settle(living.collect()).await.inspect_err(|error| {
+        operator.metrics.fetch_failed();
+        tracing::warn!(%error, "cannot put back what the branch has lost");
+    });
+    Ok(settled.unwrap_or(false) || is_moved)
 }
 
 #[cfg(test)]
