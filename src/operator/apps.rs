@@ -21,12 +21,12 @@ use super::decide::{Step, Wanted, decide};
 use super::memory::{Memory, Render};
 use super::metrics::Metrics;
 use super::observe::{complaint, observe, wanted};
-use super::render::{AppRenderer, Kept, RenderedApp, committed_jobs};
+use super::render::{AppRenderer, Kept, RenderedApp, committed_jobs, is_refusal};
 use super::report::{Facts, report, unread, unreadable};
 use super::{MANAGER, flux, history, pace, workload};
 use crate::api::{AppId, FINALIZER, KilterApp, KilterAppStatus, LABEL_ORG, NAMESPACE};
 use crate::daemon::api_error;
-use crate::diag::{Error, Kind, Result};
+use crate::diag::{Error, Result};
 use crate::gitops::{Change, Phase, dropped, kustomization_name, namespace_object, sealed};
 
 /// Most effects of one round, so that one app cannot keep a worker.
@@ -363,11 +363,6 @@ impl Operator {
             Err(error) => Err(api_error("write the status", &error)),
         }
     }
-}
-
-/// Tells whether a render failed by what was asked for. Anything else passes: no memory, no time, no process to be had.
-fn is_refusal(error: &Error) -> bool {
-    matches!(error.kind(), Kind::Project | Kind::Tool) && !error.is_passing()
 }
 
 /// The words of an error for a condition: one line and what the tool said.

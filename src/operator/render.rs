@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::api::{ANNOTATION_RERENDER, AppId, KilterApp, Platform};
 use crate::catalog;
 use crate::config::model::Hooks;
-use crate::diag::{Error, Result};
+use crate::diag::{Error, Kind, Result};
 use crate::exec::Invocation;
 use crate::gitops::{APPS, AppReceipt, Change, Files, Phase, Phased, RenderReceipt, Sealed, files};
 use crate::helm::charts::ChartStore;
@@ -162,6 +162,11 @@ pub(super) fn committed_jobs(id: &AppId, app: &KilterApp, receipt: &AppReceipt, 
     let file = |name: &str| files.get(&format!("{APPS}/{}/jobs/{name}", id.namespace())).cloned();
     let phased = Phased { phase: Phase::Jobs, values: file("values.yaml")?, manifest: file("jobs.yaml")? };
     Some(Ran { phased, receipt: receipt.renders.get(Phase::Jobs.name())?.clone() })
+}
+
+/// Tells whether a render failed by what was asked for. Anything else passes: no memory, no time, no process to be had.
+pub(super) fn is_refusal(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Project | Kind::Tool) && !error.is_passing()
 }
 
 /// Returns the annotation that asks for another render.
