@@ -4,7 +4,7 @@
 mod asking;
 mod rows;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -93,6 +93,8 @@ pub(crate) struct Ui {
     pub(crate) color_out: bool,
     /// Why a part of the result could not be written.
     lost: Mutex<Option<std::io::Error>>,
+    /// The warnings that were printed.
+    warned: Mutex<BTreeSet<String>>,
 }
 
 impl Ui {
@@ -114,6 +116,7 @@ impl Ui {
             color_out: color && stdout,
             color_err: color && stderr && !set("CI"),
             lost: Mutex::new(None),
+            warned: Mutex::default(),
         }
     }
 
@@ -130,6 +133,7 @@ impl Ui {
             live: false,
             color_out: false,
             lost: Mutex::new(None),
+            warned: Mutex::default(),
         }
     }
 
@@ -179,8 +183,11 @@ impl Ui {
         }
     }
 
-    /// Prints a warning.
+    /// Prints a warning, once: two parts of a command may have looked at the same.
     pub(crate) fn warn(&self, problem: &Problem) {
+        if !self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(problem.to_string()) {
+            return;
+        }
         let word = self.err_style(Style::new().magenta().bold()).apply_to("warning");
         self.stderr(&format!("{word}: {problem}"));
     }

@@ -2,9 +2,15 @@
 
 use std::cell::RefCell;
 
+use serde_yaml::Value;
+
 use super::model::Tree;
 use super::places::{split, without_side};
 use crate::diag::{Place, Problem};
+
+/// How deeply brackets may be nested in YAML. The parser gives up at 128 levels, yet looks for those that follow ever more slowly:
+/// a file of 40 KiB takes it many seconds.
+const DEEPEST: usize = 500;
 
 /// The manifests of a project that count.
 pub(super) struct Files<'a> {
@@ -58,6 +64,20 @@ impl<'a> Files<'a> {
     /// Reads a file that a manifest names, wherever it is, if it is there.
     pub(super) fn read_named(&self, path: &str) -> Option<String> {
         self.tree.can_be_named(path).then(|| self.read(path)).flatten()
+    }
+
+    /// Parses a manifest, with `<<: *default` merged; one that is malformed is a warning.
+    pub(super) fn yaml(&self, path: &str, text: &str) -> Option<Value> {
+        if let Some((line, column)) = too_deep(text) {
+            self.malformed(path, text, line, column, "brackets are nested too deeply");
+            return None;
+        }
+        let parsed = serde_yaml::from_str::<Value>(text).and_then(|mut value| value.apply_merge().map(|()| value));
+        let told = |error: serde_yaml::Error| {
+            let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
+            self.malformed(path, text, line, column, &error.to_string());
+        };
+        parsed.map_err(told).ok()
     }
 
     /// Remembers that a manifest is malformed at a place (line and column from 1).
@@ -115,5 +135,47 @@ impl Lines {
     /// Returns the line, from 1, of a byte offset.
     pub(super) fn of(&self, offset: usize) -> usize {
         self.0.partition_point(|end| *end < offset) + 1
+    }
+}
+
+/// Returns the place (line and column from 1) of a bracket that is too deep, wherever it stands: so many that are open are in no
+/// text either.
+fn too_deep(text: &str) -> Option<(usize, usize)> {
+    let mut depth: usize = 0;
+    for (number, line) in text.lines().enumerate() {
+        for (column, char) in line.chars().enumerate() {
+            match char {
+                '[' | '{' => depth += 1,
+                ']' | '}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth > DEEPEST {
+                return Some((number + 1, column + 1));
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{found, tree};
+
+    #[test]
+    fn brackets_without_end_are_a_warning_at_once() {
+        let deep = format!("services:\n  a: {}\n", "[{".repeat(20_000));
+        let packages = format!("packages: {}", "{\"a\":".repeat(30_000));
+        let detection = tree(&[
+            ("compose.yml", &deep),
+            ("pnpm-workspace.yaml", &packages),
+            ("package.json", r#"{"dependencies": {"pg": "8"}}"#),
+        ])
+        .detect();
+        assert_eq!(found(&detection), ["postgres"]);
+        let told: Vec<String> = detection.warnings.iter().map(|warning| warning.what.clone()).collect();
+        let expected = ["pnpm-workspace.yaml", "compose.yml"]
+            .map(|file| format!("`{file}` is malformed: brackets are nested too deeply"));
+        assert_eq!(told, expected);
+        assert_eq!(detection.warnings[1].place.as_ref().map(|place| (place.line, place.column)), Some((2, 506)));
     }
 }

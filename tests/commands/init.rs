@@ -28,6 +28,16 @@ fn a_dry_run_has_the_documented_shape_and_writes_nothing() {
 }
 
 #[test]
+fn what_is_wrong_with_a_manifest_is_said_once() {
+    let project = shop();
+    project.write("compose.yml", "services: [\n");
+    for args in [&["init", "--dry-run"][..], &["init", "--yes"]] {
+        let said = project.kilter(args).succeeds().stderr;
+        assert_eq!(said.matches("warning: `compose.yml` is malformed").count(), 1, "{said}");
+    }
+}
+
+#[test]
 fn consent_is_a_flag_and_an_existing_file_keeps_what_it_has() {
     let project = shop();
     insta::assert_snapshot!(project.kilter(&["init"]).run().stderr, @r"

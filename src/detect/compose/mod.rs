@@ -219,19 +219,8 @@ fn args(value: Option<&Value>) -> dockerfile::Args {
 /// Reads a file as YAML; one that is malformed is a warning.
 fn parse(files: &Files<'_>, path: &str) -> Option<(String, Value)> {
     let text = files.read_named(path)?;
-    let parsed = serde_yaml::from_str::<Value>(&text).and_then(|mut value| {
-        // `<<: *default`
-        value.apply_merge()?;
-        Ok(value)
-    });
-    match parsed {
-        Ok(value) => Some((text, value)),
-        Err(error) => {
-            let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
-            files.malformed(path, &text, line, column, &error.to_string());
-            None
-        }
-    }
+    let value = files.yaml(path, &text)?;
+    Some((text, value))
 }
 
 /// Notes for every service the line on which it names its image, or else the one on which it begins.

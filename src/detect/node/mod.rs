@@ -73,16 +73,9 @@ fn excluded(files: &Files<'_>, packages: &[NodePackage]) -> Option<Gitignore> {
         patterns.extend(list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
     }
     if let Some(text) = files.read_if_there("pnpm-workspace.yaml") {
-        match serde_yaml::from_str::<Value>(&text) {
-            Ok(workspace) => {
-                let list = workspace["packages"].as_array();
-                patterns.extend(list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
-            }
-            Err(error) => {
-                let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
-                files.malformed("pnpm-workspace.yaml", &text, line, column, &error.to_string());
-            }
-        }
+        let workspace = files.yaml("pnpm-workspace.yaml", &text).unwrap_or_default();
+        let list = workspace["packages"].as_sequence();
+        patterns.extend(list.into_iter().flatten().filter_map(|item| item.as_str()).map(str::to_owned));
     }
     let mut builder = GitignoreBuilder::new("");
     for pattern in patterns.iter().filter_map(|pattern| pattern.strip_prefix('!')) {
