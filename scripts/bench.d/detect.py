@@ -2,11 +2,12 @@
 """Scores what `kilter init --dry-run --json` finds in real projects against what they really start. Started by scripts/bench.
 
 The corpus is a folder with `open/<owner>__<repo>/` (the projects' manifests), `truth.tsv` and `score.py`, which says how a
-prediction is counted. Two runs: what kilter selects, and what it proposes at all.
+prediction is counted. Two runs: what kilter selects, and what it proposes at all; each as a whole, by ecosystem and by service.
 """
 
 import argparse
 import csv
+import importlib.util
 import json
 import os
 import subprocess
@@ -29,6 +30,37 @@ def predict(kilter, folder, home):
         return done.stderr.decode(errors="replace").strip().splitlines()[:1] or [f"exit status {done.returncode}"]
     services = [(CANONICAL.get(s["name"], s["name"]), s["selected"]) for s in json.loads(done.stdout)["services"]]
     return ([name for name, selected in services if selected], [name for name, _ in services])
+
+
+def scorer_of(corpus):
+    """Returns the corpus' own score.py as a module: what counts as right is its business."""
+    spec = importlib.util.spec_from_file_location("score", corpus / "score.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.dont_write_bytecode = True
+    spec.loader.exec_module(module)
+    return module
+
+
+def only(scorer, row, service):
+    """Returns a row of the truth as if there were no other service."""
+    kept = lambda texts: [text for text in texts if scorer.fam(text.split("=", 1)[0]) == service]
+    parts = lambda text: [] if text == "-" else text.split("; ")
+    found = {column: "; ".join(kept(parts(row[column]))) or "-" for column in ("visible_strong", "visible_weak", "optional", "decoys")}
+    return {**row, **found, "truth": " ".join(kept(row["truth"].split()))}
+
+
+def by_service(scorer, predictions):
+    """Prints precision and recall of one service after another; the names of one protocol (redis, valkey) are one. Where a project takes one of
+    two, the other counts as not found here."""
+    rows = [row for row in scorer.load() if row["repo"] in predictions]
+    named = [name for row in rows for name in row["truth"].split()] + [name for names in predictions.values() for name in names]
+    share = lambda part, whole: f"{100 * part / whole:5.1f} % ({part} of {whole})" if whole else "-"
+    for service in sorted({scorer.fam(name) for name in named}):
+        own = {repo: [name for name in names if scorer.fam(name) == service] for repo, names in predictions.items()}
+        count, hit = scorer.score([only(scorer, row, service) for row in rows], own)
+        if count["tp"] + count["fp"] + hit["all"][1] == 0:
+            continue
+        print(f"  {service:14} precision {share(count['tp'], count['tp'] + count['fp']):18} recall of strong evidence {share(*hit['strong']):18} of all {share(*hit['all'])}")
 
 
 def main():
@@ -61,6 +93,7 @@ def main():
             print(f"{title} (marks: {marks})", flush=True)
             score = [sys.executable, "-B", str(options.corpus / "score.py"), str(file)]
             subprocess.run(score, check=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+            by_service(scorer_of(options.corpus), predictions)
     print(f"{len(selected)} projects in {took:.1f} s")
     for repo, why in failed:
         print(f"failed: {repo}: {why}")
