@@ -74,7 +74,8 @@ pub(super) async fn record(client: &kube::Client, id: &AppId, app: &KilterApp) -
 /// serves, and what a rollback goes to, while later ones fail. What belongs to an earlier app of the name is collected with that.
 fn surplus(app: &KilterApp, entries: &[ControllerRevision]) -> Vec<String> {
     let is_own = |entry: &&ControllerRevision| {
-        entry.owner_references().iter().any(|owner| Some(&owner.uid) == app.metadata.uid.as_ref())
+        let owners = entry.owner_references();
+        owners.is_empty() || owners.iter().any(|owner| Some(&owner.uid) == app.metadata.uid.as_ref())
     };
     let mut own: Vec<&ControllerRevision> = entries.iter().filter(is_own).collect();
     own.sort_by_key(|entry| entry.revision);
