@@ -39,37 +39,18 @@ where
     kube::Client::new(service, "default")
 }
 
-/// Returns an object as it is after a patch: a merge patch (RFC 7396), or the additions of a JSON patch (RFC 6902).
+/// Returns an object as it is after a merge patch (RFC 7396) or a JSON patch (RFC 6902).
 pub(super) fn patched(object: &Value, asked: &Request<Value>) -> Value {
     let mut object = object.clone();
     match asked.headers()["content-type"].to_str().unwrap() {
-        "application/merge-patch+json" => merge(&mut object, asked.body()),
+        "application/merge-patch+json" => json_patch::merge(&mut object, asked.body()),
         "application/json-patch+json" => {
-            for change in asked.body().as_array().unwrap() {
-                let key = change["path"].as_str().unwrap().strip_prefix('/').unwrap();
-                assert!(change["op"] == "add" && !key.contains('/'), "{change}");
-                object[key] = change["value"].clone();
-            }
+            let patch: json_patch::Patch = serde_json::from_value(asked.body().clone()).unwrap();
+            json_patch::patch(&mut object, &patch).unwrap();
         }
         other => panic!("{other}"),
     }
     object
-}
-
-fn merge(object: &mut Value, patch: &Value) {
-    let Value::Object(fields) = patch else {
-        *object = patch.clone();
-        return;
-    };
-    if !object.is_object() {
-        *object = json!({});
-    }
-    for (key, value) in fields {
-        match value {
-            Value::Null => drop(object.as_object_mut().unwrap().remove(key)),
-            value => merge(&mut object[key], value),
-        }
-    }
 }
 
 /// What an API server says that refuses.

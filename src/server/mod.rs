@@ -31,7 +31,8 @@ mod tests;
 #[cfg(test)]
 mod tests_bounds;
 #[cfg(test)]
-#[path = "edge/tests.rs"]
+mod tests_connections;
+#[cfg(test)]
 mod tests_edge;
 #[cfg(test)]
 mod tests_hosts;
