@@ -194,8 +194,9 @@ fn rendered(seen: &Observed) -> Result<(), Hop> {
 
 fn waiting_for_repository(seen: &Observed) -> Hop {
     match (&seen.repository, &seen.job) {
-        (Some(why), _) => Hop::No(Complaint { reason: "RepositoryUnavailable", message: why.clone() }),
-        (None, Some(job)) => unknown("Pending", &format!("it waits for the end of Job {job} of the deploy before")),
+        // Nothing is written meanwhile, whatever the last try ended with.
+        (_, Some(job)) => unknown("Pending", &format!("it waits for the end of Job {job} of the deploy before")),
+        (Some(why), None) => Hop::No(Complaint { reason: "RepositoryUnavailable", message: why.clone() }),
         (None, None) => unknown("Pending", "it waits for its commit"),
     }
 }
@@ -304,6 +305,22 @@ mod tests {
         let expected = ["Committed True Done", "Reconciled Unknown Deleting", "Ready False Deleting"];
         assert_eq!(words(&status), expected);
         assert_eq!((status.timeline, status.live_revisions), (live.timeline, live.live_revisions), "as it was");
+    }
+
+    #[test]
+    fn what_waits_for_a_job_says_so_also_after_a_write_that_failed() {
+        let mut waiting =
+            Observed { head: None, rendering: Rendering::Done, job: Some("migration-d1".into()), ..seen() };
+        waiting.repository = Some("no route".into());
+        let committed = |seen: &Observed| {
+            let status = of(seen, "2026-11-24T10:00:00.123Z", &KilterAppStatus::default());
+            let committed = status.condition(ConditionType::Committed).unwrap();
+            (committed.reason.clone(), committed.message.clone())
+        };
+        let said = ("Pending".to_owned(), "it waits for the end of Job migration-d1 of the deploy before".to_owned());
+        assert_eq!(committed(&waiting), said);
+        waiting.job = None;
+        assert_eq!(committed(&waiting), ("RepositoryUnavailable".to_owned(), "no route".to_owned()));
     }
 
     #[test]
