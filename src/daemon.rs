@@ -112,7 +112,20 @@ where
 
 /// Makes an error of what the API server said; `what` is what it could not do.
 pub fn api_error(what: &str, error: &kube::Error) -> Error {
-    Error::missing(format!("cannot {what}: {error}")).help("Check `KUBECONFIG` and the rights in the namespace.")
+    Error::missing(format!("cannot {what}: {}", words(error)))
+        .help("Check `KUBECONFIG` and the rights in the namespace.")
+}
+
+/// Returns the words of an error, with those of its cause where no answer came: "client error (Connect)" alone helps nobody.
+pub fn words(error: &kube::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    if matches!(error, kube::Error::Service(_) | kube::Error::HyperError(_)) {
+        while let Some(next) = cause.source() {
+            cause = next;
+        }
+    }
+    let (said, cause) = (error.to_string(), cause.to_string());
+    if said.contains(&cause) { said } else { format!("{said}: {cause}") }
 }
 
 /// Waits for SIGTERM or Ctrl-C.
@@ -136,6 +149,16 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
+
+    #[tokio::test]
+    async fn who_cannot_connect_is_told_why() {
+        // Nobody listens where somebody listened a moment ago.
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let config = kube::Config::new(format!("http://{address}").parse().unwrap());
+        let error = kube::Client::try_from(config).unwrap().apiserver_version().await.unwrap_err();
+        let said = api_error("read the version", &error).to_string();
+        assert!(said.contains("cannot read the version: ") && said.contains("Connection refused"), "{said}");
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_call_that_is_not_answered_ends_and_a_watch_goes_on() {

@@ -57,7 +57,7 @@ impl Refusal {
         let why = match error {
             kube::Error::Api(status) => format!("{} ({})", status.reason, status.code),
             kube::Error::SerdeError(_) => "an object that cannot be read".to_owned(),
-            error => error.to_string(),
+            error => crate::daemon::words(error),
         };
         tracing::error!(what, error = why, "the API server refused or did not answer");
         // The rules of the resource itself.
