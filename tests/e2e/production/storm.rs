@@ -5,7 +5,8 @@ use std::process::Child;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use kilter::ids::Digest;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use serde_json::{Value, json};
 
 use super::{PARTS, Platform, SERVER, agent, image, until};
@@ -212,8 +213,14 @@ fn part(name: &str) -> bool {
     shot(pid.split(' ').next().and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw).unwrap())
 }
 
+/// Kills a process and waits for its end: one that is still dying is not started again. Tells whether it was there.
 fn shot(pid: Pid) -> bool {
-    kill_process(pid, Signal::KILL).is_ok()
+    // What is opened before the kill is about this process, whoever gets its number later.
+    let Ok(end) = pidfd_open(pid, PidfdFlags::empty()) else { return false };
+    let killed = kill_process(pid, Signal::KILL).is_ok();
+    let limit = Timespec { tv_sec: 60, tv_nsec: 0 };
+    assert_eq!(poll(&mut [PollFd::new(&end, PollFlags::IN)], Some(&limit)), Ok(1), "{pid:?} does not end");
+    killed
 }
 
 /// Starts again what is dead, as Kubernetes and the bed would.
