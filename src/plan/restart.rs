@@ -21,17 +21,18 @@ pub const SUPERVISOR: &str = "kilter-run";
 /// A trap may run between any two commands, so each does by itself what ends the child, and `run` looks once more after it
 /// knows the child. The KILL waits in a process of nobody's, so that `$!` stays the child. `setsid` makes the command's
 /// processes a group; where there is none, the command alone gets the signals. `wait` returns early for a trap, and forgets a
-/// child that it told of: 127. Waiting reaps orphans too. A signal is lost on a child that is still a copy of the shell, with
+/// child that it told of: 127. Waiting reaps orphans too. busybox's `kill` takes `--` for a process that there is not, and
+/// fails, so the group is named without. A signal is lost on a child that is still a copy of the shell, with
 /// its traps; `tell` tries again as long as the group that `setsid` makes is to come.
 pub(crate) const LINES: [&str; 13] = [
     "again=0 edited=0 over=0 child=;",
-    "tell() { kill -s $1 -- -$child || { kill -s $1 $child && { [ -z \"$group\" ] ||",
-    "for try in 1 2 3 4 5; do sleep 0.1 || sleep 1; kill -s $1 -- -$child && break; done; }; }; } 2>/dev/null;",
+    "tell() { kill -$1 -$child || { kill -$1 $child && { [ -z \"$group\" ] ||",
+    "for try in 1 2 3 4 5; do sleep 0.1 || sleep 1; kill -$1 -$child && break; done; }; }; } 2>/dev/null;",
     "end() { tell TERM; ( (sleep 5; tell KILL) >/dev/null 2>&1 & ); };",
     "trap 'again=1 edited=1; end' HUP; trap 'over=1; tell TERM' TERM INT;",
     "group=$(command -v setsid);",
     "run() { $group \"$@\" & child=$!; [ $again$over = 00 ] || end;",
-    "while wait $child; status=$?; kill -s 0 $child; do :; done 2>/dev/null;",
+    "while wait $child; status=$?; kill -0 $child; do :; done 2>/dev/null;",
     "wait $child 2>/dev/null; late=$?; [ $late = 127 ] || status=$late; };",
     "while again=0; do run \"$@\"; [ $edited$over = 10 ] || exit $status; [ $again = 1 ] || end;",
     "while [ $over = 0 ] && tell 0; do sleep 0.1 2>/dev/null || sleep 1; done;",

@@ -81,8 +81,8 @@ fn hangup_starts_the_command_again_and_what_it_started_is_gone() {
     for shell in shells() {
         let dir = scratch();
         let write = |text: &str| put(dir.path(), text);
-        // The command is a child of a shell, as under npm.
-        write("exec 2>&-; trap 'echo first ends; exit' TERM; echo first; while :; do sleep 0.01; done");
+        // The command is a child of a shell, as under npm, and takes its time to end.
+        write("exec 2>&-; trap 'sleep 1; echo first ends; exit' TERM; echo first; while :; do sleep 0.01; done");
         let mut running = run(shell, dir.path(), &["/bin/sh", "-c", "sh ./app.sh; true"]);
         assert_eq!(running.line(), "first");
         write("echo second; exec sleep 1000");
