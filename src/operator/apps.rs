@@ -55,26 +55,6 @@ impl Operator {
         with(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Finds an older KilterApp that has one of an app's host names, and which: the elder keeps it, of two of one second the
-    /// first by name.
-    pub(super) fn elder_with_a_host_of(&self, id: &AppId, app: &KilterApp) -> Option<(String, String)> {
-        let platform = self.renderer.platform();
-        let names = id.hostnames(platform, &app.spec.template);
-        if names.is_empty() {
-            return None;
-        }
-        let age = |app: &KilterApp| (app.creation_timestamp(), app.name_any());
-        let mine = age(app);
-        self.apps.state().iter().find_map(|other| {
-            let other =
-                other.0.as_ref().ok().filter(|other| other.name_any() != app.name_any() && age(other) < mine)?;
-            let spec = &other.spec;
-            let theirs = AppId::new(&spec.org, &spec.app, &spec.env).ok()?.hostnames(platform, &spec.template);
-            let name = names.iter().find(|name| theirs.contains(name))?;
-            Some((name.clone(), other.name_any()))
-        })
-    }
-
     /// Does one round. What cannot be decoded is told so in its own status; it never holds up another.
     async fn round(&self, guarded: &DeserializeGuard<KilterApp>) -> Result<Action> {
         let app = match &guarded.0 {
@@ -93,9 +73,10 @@ impl Operator {
                 return Ok(Action::await_change());
             }
         };
-        let mut status = app.status.clone().unwrap_or_default();
-        // What this round itself wrote is in it.
+        // What the rounds before wrote and this one writes is in it.
         let mut app = app.clone();
+        self.memory(|memory| memory.catch_up(&mut app));
+        let mut status = app.status.clone().unwrap_or_default();
         let wanted = wanted(&app);
         let complaint = complaint(self, &id, &app);
         for _ in 0..STEPS {
@@ -179,10 +160,14 @@ impl Operator {
             Ok(changed) => {
                 app.metadata.finalizers = changed.metadata.finalizers;
                 app.metadata.resource_version = changed.metadata.resource_version;
+                self.memory(|memory| memory.note_app(app));
                 Ok(())
             }
             Err(kube::Error::Api(error)) if error.code == 404 => Ok(()),
-            Err(error) => Err(api_error("write the finalizer", &error)),
+            Err(error) => {
+                self.memory(|memory| memory.forget_app(app));
+                Err(api_error("write the finalizer", &error))
+            }
         }
     }
 
@@ -330,12 +315,14 @@ impl Operator {
         // The whole of it: what a merge would leave of the one before, as the times of an earlier deploy, is not so any more.
         let replaced = json!([{"op": "add", "path": "/status", "value": new}]);
         let replaced = serde_json::from_value(replaced).map_err(|error| Error::bug(error.to_string()))?;
-        if let Some(written) = self.patch_status(&app.name_any(), &Patch::Json::<()>(replaced)).await? {
+        let written = self.patch_status(&app.name_any(), &Patch::Json::<()>(replaced)).await?;
+        app.status = Some(new.clone());
+        if let Some(written) = written {
             // Both: the finalizers are written back as of this resourceVersion.
             app.metadata.resource_version = written.resource_version;
             app.metadata.finalizers = written.finalizers;
+            self.memory(|memory| memory.note_app(app));
         }
-        app.status = Some(new.clone());
         Ok(new)
     }
 

@@ -204,6 +204,20 @@ async fn the_status_that_is_kept_is_the_one_that_was_said() {
     let (version, finalizers) = (app.metadata.resource_version.as_deref(), app.finalizers());
     assert_eq!((version, finalizers), (Some("2"), &["somebody.else/s".to_owned()][..]));
 
+    // A round that begins with a copy of before goes on from there, and only with such a copy.
+    let of_before = |version: &str| {
+        let mut copy = KilterApp::new("shop-prod", app.spec.clone());
+        (copy.metadata.uid, copy.metadata.resource_version) = (Some("u".into()), Some(version.into()));
+        copy
+    };
+    for (version, catches_up) in [("1", true), ("2", false), ("1", false)] {
+        let mut copy = of_before(version);
+        operator.memory(|memory| memory.catch_up(&mut copy));
+        assert_eq!(copy.status.as_ref() == Some(&status), catches_up, "{version}");
+        let expected = if catches_up { (Some("2"), 1) } else { (Some(version), 0) };
+        assert_eq!((copy.metadata.resource_version.as_deref(), copy.finalizers().len()), expected);
+    }
+
     // Of the next deploy nothing is known yet but that it was taken up.
     (app.metadata.generation, app.spec.deploy) = (Some(2), "d2".into());
     say(&mut app, Observed { head: None, ..testing::seen(2) }).await;

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use kube::ResourceExt as _;
+use kube::api::ObjectMeta;
+
 use super::decide::Rendering;
 use super::render::RenderedApp;
-use crate::api::AppId;
+use crate::api::{AppId, KilterApp, KilterAppStatus};
 use crate::gitops::Head;
 
 /// uid, generation and rerender annotation: what a render is of.
@@ -33,6 +36,22 @@ pub(super) struct Memory {
     told: Option<String>,
     /// Rounds in a row that failed, by the name of the KilterApp.
     failures: BTreeMap<String, u32>,
+    /// What was written to a KilterApp and the watch may not have shown yet, by its uid.
+    written: HashMap<String, Written>,
+}
+
+/// What a KilterApp has had since its last write.
+#[derive(Clone)]
+struct Written {
+    version: u64,
+    finalizers: Option<Vec<String>>,
+    status: Option<KilterAppStatus>,
+}
+
+/// Reads a resourceVersion: those of one resource are numbers that grow, as Kubernetes promises since 1.35
+/// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions>).
+fn version(meta: &ObjectMeta) -> Option<u64> {
+    meta.resource_version.as_ref()?.parse().ok()
 }
 
 impl Memory {
@@ -86,6 +105,34 @@ impl Memory {
     pub(super) fn forget(&mut self, id: &AppId, uid: &str) {
         self.note_written(id);
         self.recorded.retain(|(of, _)| of != uid);
+        self.written.remove(uid);
+    }
+
+    /// Remembers a KilterApp as it is after a write.
+    pub(super) fn note_app(&mut self, app: &KilterApp) {
+        if let (Some(uid), Some(version)) = (app.uid(), version(&app.metadata)) {
+            let (finalizers, status) = (app.metadata.finalizers.clone(), app.status.clone());
+            self.written.insert(uid, Written { version, finalizers, status });
+        }
+    }
+
+    /// Forgets the last write to a KilterApp: what the API server has is not what was to follow it.
+    pub(super) fn forget_app(&mut self, app: &KilterApp) {
+        self.written.remove(&app.uid().unwrap_or_default());
+    }
+
+    /// Brings a copy of a KilterApp that is older than the last write to it up to that write: a round that began with less
+    /// would write the status without what the one before put into it.
+    pub(super) fn catch_up(&mut self, app: &mut KilterApp) {
+        let Some(uid) = app.uid() else { return };
+        let Some(written) = self.written.get(&uid) else { return };
+        if version(&app.metadata).is_none_or(|seen| seen >= written.version) {
+            self.written.remove(&uid);
+            return;
+        }
+        let written = written.clone();
+        app.metadata.resource_version = Some(written.version.to_string());
+        (app.metadata.finalizers, app.status) = (written.finalizers, written.status);
     }
 
     pub(super) fn is_recorded(&self, uid: &str, revision: u64) -> bool {

@@ -124,13 +124,32 @@ pub(super) fn complaint(operator: &Operator, id: &AppId, app: &KilterApp) -> Opt
     if !wrong.is_empty() {
         return Some(Complaint { reason: "Invalid", message: wrong.join("; ") });
     }
-    let (name, other) = operator.elder_with_a_host_of(id, app)?;
+    let (name, other) = elder_with_a_host(operator, id, app)?;
     let accepted = app.status.as_ref().and_then(|status| status.condition(ConditionType::Accepted));
     if accepted.is_none_or(|known| known.reason != "HostnameTaken") {
         tracing::info!(app = %id, host = name, has = other, "an older app has the host name");
     }
     // Whose it is may be another organisation's affair.
     Some(Complaint { reason: "HostnameTaken", message: format!("the host name {name} belongs to another app") })
+}
+
+/// Finds an older KilterApp that has one of an app's host names, and which: the elder keeps it, of two of one second the
+/// first by name.
+fn elder_with_a_host(operator: &Operator, id: &AppId, app: &KilterApp) -> Option<(String, String)> {
+    let platform = operator.renderer.platform();
+    let names = id.hostnames(platform, &app.spec.template);
+    if names.is_empty() {
+        return None;
+    }
+    let age = |app: &KilterApp| (app.creation_timestamp(), app.name_any());
+    let mine = age(app);
+    operator.apps.state().iter().find_map(|other| {
+        let other = other.0.as_ref().ok().filter(|other| other.name_any() != app.name_any() && age(other) < mine)?;
+        let spec = &other.spec;
+        let theirs = AppId::new(&spec.org, &spec.app, &spec.env).ok()?.hostnames(platform, &spec.template);
+        let name = names.iter().find(|name| theirs.contains(name))?;
+        Some((name.clone(), other.name_any()))
+    })
 }
 
 /// A Secret without its ciphertext cannot be committed.
