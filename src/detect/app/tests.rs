@@ -95,6 +95,12 @@ fn versions_choose_the_image() {
         image(&[("requirements.txt", "flask\n"), (".python-version", "3.11.4\n")]),
         some("python:3.11-slim", ".python-version")
     );
+    let whole = image(&[("requirements.txt", "django\npsycopg2==2.9.10\n"), (".python-version", "3.12\n")]);
+    assert_eq!(whole, some("python:3.12", ".python-version"));
+    let dev = "[project]\n[dependency-groups]\ndev = [\"psycopg[c,pool]\"]\n";
+    assert_eq!(image(&[("pyproject.toml", dev)]), some("python:3.13", "pyproject.toml"));
+    let wheels = "psycopg2-binary\npsycopg[binary]\n";
+    assert_eq!(image(&[("requirements.txt", wheels)]), some("python:3.13-slim", "requirements.txt"));
     assert_eq!(image(&[("go.mod", "module a\n\ngo 1.27\n")]), some("golang:1.27-alpine", "go.mod"));
     assert_eq!(image(&[("go.mod", "module a\n\ngo 1.21\n")]), some("golang:1.26-alpine", "go.mod"));
     assert_eq!(image(&[("README.txt", "")]), None);
@@ -121,6 +127,24 @@ fn python_apps() {
         (Some("flask --app app run --host 0.0.0.0 --port 5000 --debug"), Some(5000), Some("python:3.13-slim"))
     );
     assert_eq!(flask.stack.unwrap().manager, "pipenv");
+    let flask = |files: &[(&str, &str)]| {
+        let project = ("pyproject.toml", "[project]\nname = \"the-shop\"\ndependencies = [\"flask\"]\n");
+        let all: Vec<_> = files.iter().copied().chain([project]).collect();
+        let dev = tree(&all).detect().dev?;
+        dev.value
+            .strip_prefix("flask --app ")?
+            .strip_suffix(" run --host 0.0.0.0 --port 5000 --debug")
+            .map(str::to_owned)
+    };
+    assert_eq!(flask(&[("the_shop/__init__.py", "")]).as_deref(), Some("the_shop"));
+    assert_eq!(flask(&[("src/the_shop/__init__.py", "")]).as_deref(), Some("src/the_shop"));
+    assert_eq!(flask(&[("other/__init__.py", "")]), None);
+    let set = |line| flask(&[(".flaskenv", line), ("the_shop/__init__.py", "")]);
+    assert_eq!(
+        set("# for development\nexport FLASK_APP='shop.web:create_app'\n").as_deref(),
+        Some("shop.web:create_app")
+    );
+    assert_eq!(set("FLASK_APP=x; rm -rf /\n").as_deref(), Some("the_shop"));
     let below = tree(&[("requirements.txt", "django\n"), ("shop/manage.py", ""), ("shop/a/b/manage.py", "")]).detect();
     assert_eq!(facts(&below).0, Some("python shop/manage.py runserver 0.0.0.0:8000"));
     let below = tree(&[("requirements.txt", "fastapi\n"), ("shop/main.py", "")]).detect();

@@ -145,9 +145,8 @@ impl Project<'_> {
                 Some(Found::new(command, file, 1, format!("the usual entry of {name}")))
             }
             "flask" => {
-                let (file, module) =
-                    entry.or_else(|| has("wsgi.py").then(|| ("wsgi.py".to_owned(), "wsgi".to_owned())))?;
-                let command = format!("flask --app {module} run --host 0.0.0.0 --port 5000 --debug");
+                let (file, app) = self.flask_app(entry)?;
+                let command = format!("flask --app {app} run --host 0.0.0.0 --port 5000 --debug");
                 Some(Found::new(command, join(self.dir, &file), 1, "the usual entry of flask"))
             }
             "streamlit" => {
@@ -158,6 +157,29 @@ impl Project<'_> {
             }
             _ => None,
         }
+    }
+
+    /// Returns where Flask's app is, as `flask --app` takes it, and the file that says so: `FLASK_APP` in `.flaskenv`, a usual entry,
+    /// `wsgi.py`, or a package with the project's name (<https://flask.palletsprojects.com/en/stable/tutorial/layout/>).
+    fn flask_app(&self, entry: Option<(String, String)>) -> Option<(String, String)> {
+        let has = |path: &str| self.files.has(&join(self.dir, path));
+        let text = self.files.read_if_there(&join(self.dir, ".flaskenv")).unwrap_or_default();
+        let set = text.lines().find_map(|line| {
+            let value = line.trim().trim_start_matches("export ").strip_prefix("FLASK_APP=")?;
+            Some(value.trim().trim_matches(['"', '\'']).to_owned())
+        });
+        let is_plain = |app: &String| is_module(&app.replace(['/', ':'], "."));
+        if let Some(app) = set.filter(is_plain) {
+            return Some((".flaskenv".into(), app));
+        }
+        let package = || {
+            let name = self.name()?.value.replace('-', "_");
+            let dirs = [name.clone(), format!("src/{name}")];
+            let dir = dirs.into_iter().find(|dir| is_plain(dir) && has(&format!("{dir}/__init__.py")))?;
+            Some((format!("{dir}/__init__.py"), dir))
+        };
+        let wsgi = || has("wsgi.py").then(|| ("wsgi.py".to_owned(), "wsgi".to_owned()));
+        entry.or_else(wsgi).or_else(package)
     }
 
     /// Returns the only file of this name one directory down, relative to the project; nothing when there are several.
@@ -175,8 +197,25 @@ impl Project<'_> {
         Some(Found::new(name.text()?.to_owned(), &manifest.file, name.line, "the name in pyproject.toml"))
     }
 
+    /// Returns the small image of the version that is asked for, or the whole one where a package is compiled as it is installed.
     fn image(&self) -> Option<Found<String>> {
-        let image = |minor: u32| format!("python:3.{minor}-slim");
+        let mut image = self.image_of("-slim")?;
+        let all = || self.manifests.iter().flat_map(|manifest| &manifest.packages);
+        let is_compiled = |(name, extra): &&(&str, Option<&str>)| {
+            all().any(|(package, _)| {
+                let has = |wanted: &str| package.extras.iter().any(|extra| extra == wanted);
+                canonical(Ecosystem::Python, &package.name) == *name && extra.is_none_or(has)
+            })
+        };
+        if let Some((package, _)) = COMPILED.iter().find(is_compiled) {
+            image = self.image_of("")?;
+            image.note = format!("{}, with the compiler that {package} needs", image.note);
+        }
+        Some(image)
+    }
+
+    fn image_of(&self, variant: &str) -> Option<Found<String>> {
+        let image = |minor: u32| format!("python:3.{minor}{variant}");
         for name in [".python-version", "runtime.txt"] {
             let file = join(self.dir, name);
             let text = self.files.read_if_there(&file).unwrap_or_default();
@@ -277,6 +316,11 @@ impl Project<'_> {
         self.files.all().filter(wanted).filter(below).map(str::to_owned).collect()
     }
 }
+
+/// Packages, and extras of packages, that publish their source alone for Linux, and need a compiler and headers that the slim images leave out and the others
+/// have (<https://hub.docker.com/_/python>, <https://hub.docker.com/_/buildpack-deps>).
+const COMPILED: [(&str, Option<&str>); 5] =
+    [("psycopg2", None), ("psycopg", Some("c")), ("psycopg-c", None), ("mysqlclient", None), ("uwsgi", None)];
 
 fn is_module(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.')
