@@ -198,7 +198,18 @@ fn in_a_monorepo_the_root_starts_the_apps_or_the_first_app_is_it() {
         workspace,
     ])
     .detect();
-    assert_eq!(facts(&rooted), (Some("pnpm dev"), Some(3100), Some("node:22-alpine")));
+    assert_eq!(facts(&rooted), (Some("pnpm dev --env-mode=loose"), Some(3100), Some("node:22-alpine")));
+    for (script, version, flag) in [
+        ("turbo dev", "^1.13.0", ""),
+        ("turbo run dev --env-mode=strict", "^2", ""),
+        ("turbo dev -- --port 1", "^2", ""),
+        ("dotenv -- turbo dev", "^2", ""),
+        ("turbo dev --parallel", "latest", " -- --env-mode=loose"),
+    ] {
+        let root = format!(r#"{{"scripts": {{"dev": "{script}"}}, "devDependencies": {{"turbo": "{version}"}}}}"#);
+        let dev = tree(&[("package.json", &root), ("package-lock.json", "{}")]).detect().dev.unwrap();
+        assert_eq!(dev.value, format!("npm run dev{flag}"), "{script}");
+    }
     assert!(rooted.stack.as_ref().unwrap().reloads);
     assert_eq!(
         rooted.stack.unwrap().manifests,

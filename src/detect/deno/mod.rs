@@ -11,6 +11,7 @@ use super::confidence::Scope;
 use super::files::Files;
 use super::json::Json;
 use super::model::{Found, Stack};
+use super::node;
 use super::places::{join, split};
 use super::rules::Declared;
 use crate::catalog::Ecosystem;
@@ -20,6 +21,9 @@ const IMAGE: &str = "denoland/deno:2.6.1";
 
 /// The port of `Deno.serve` (<https://docs.deno.com/api/deno/~/Deno.serve>).
 const PORT: u16 = 8000;
+
+/// The port of Vite's dev server (<https://vite.dev/config/server-options>), which Fresh's is.
+const VITE_PORT: u16 = 5173;
 
 /// Tasks that start the app in dev, the best first.
 const TASKS: [&str; 4] = ["dev", "start:dev", "start", "serve"];
@@ -119,13 +123,22 @@ pub(super) fn candidates(files: &Files<'_>, manifests: &[DenoManifest]) -> Vec<R
 fn ready(files: &Files<'_>, manifest: &DenoManifest) -> Ready {
     let task = TASKS.iter().find_map(|name| task(manifest, name));
     let text = task.as_ref().map(|(_, text, _)| expanded(manifest, text)).unwrap_or_default();
-    let dev = task.as_ref().map(|(name, _, line)| {
-        Found::new(format!("deno task {name}"), &manifest.file, *line, format!("from the task {name}"))
+    let vite = command::runs(&text, "vite");
+    let dev = task.as_ref().map(|(name, text, line)| {
+        let run = format!("deno task {name}");
+        match node::opens_by_flag(text, "vite") {
+            Some(flags) => {
+                let note = format!("from the task {name}; `{flags}` makes it reachable from outside its container");
+                Found::new(format!("{run} {flags}"), &manifest.file, *line, note)
+            }
+            None => Found::new(run, &manifest.file, *line, format!("from the task {name}")),
+        }
     });
     let serves = ["fresh", "vite", "serve"].iter().any(|program| command::runs(&text, program))
         || imports_any(manifest, &["jsr:@fresh/core", "deno.land/x/fresh", "jsr:@oak/oak", "jsr:@hono/hono", "hono"]);
     let port = task.as_ref().map(|(name, _, line)| match command::port(&text) {
         Some(port) => Found::new(port, &manifest.file, *line, format!("from the task {name}")),
+        None if vite => Found::new(VITE_PORT, &manifest.file, *line, "the default of vite"),
         None => Found::new(PORT, &manifest.file, *line, "the default of Deno"),
     });
     let name = manifest.json.text(&["name"]);

@@ -67,6 +67,10 @@ fn a_task_starts_the_app() {
     assert_eq!(stack.map(|(_, reloads)| reloads), Some(false));
     assert_eq!(facts(r#"{"imports": {}}"#).0, None);
     let detection = tree(&[("deno.json", r#"{"tasks": {"dev": "vite"}}"#), ("deno.lock", "")]).detect();
+    // What Fresh 2 begins with.
+    assert_eq!(detection.dev.unwrap().value, "deno task dev --host 0.0.0.0");
+    assert_eq!(detection.port.unwrap().value, 5173);
+    assert_eq!(facts(r#"{"tasks": {"dev": "vite --host --port 80"}}"#).0.as_deref(), Some("deno task dev"));
     assert_eq!(detection.image.unwrap().value, "denoland/deno:2.6.1");
     assert_eq!(detection.stack.unwrap().install, "deno install --frozen");
     assert!(detection.production.is_none());

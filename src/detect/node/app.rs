@@ -71,18 +71,37 @@ fn framework(package: &NodePackage, script: &str) -> Option<&'static Framework> 
 }
 
 fn dev(package: &NodePackage, script: &Script<'_>, manager: &Manager, framework: Option<&Framework>) -> Found<String> {
-    let open = ["--host", "--hostname", "-H"];
-    let says_host = script.text.split([' ', '=']).any(|word| open.contains(&word));
     let flags = framework
-        .filter(|framework| {
-            !says_host && framework.programs.iter().any(|program| ends_in_call_of(script.text, program))
-        })
-        .and_then(|framework| framework.host);
+        .and_then(|framework| framework.programs.iter().find_map(|program| opens_by_flag(script.text, program)))
+        .map(|flags| (flags, "makes it reachable from outside its container"))
+        .or_else(|| {
+            hides_variables(package, script.text).then_some((TURBO_LOOSE, "hands the variables of the services on"))
+        });
     let mut note = format!("from the script {}", script.name);
-    if let Some(flags) = flags {
-        note += &format!("; `{flags}` makes it reachable from outside its container");
+    if let Some((flags, why)) = flags {
+        note += &format!("; `{flags}` {why}");
     }
+    let flags = flags.map(|(flags, _)| flags);
     Found::new(manager.run(script.name, flags), &package.file, script.line, note)
+}
+
+/// Returns the flags that make a dev server listen to all addresses, where a script is a call of its program and does not say.
+pub(in crate::detect) fn opens_by_flag(text: &str, program: &str) -> Option<&'static str> {
+    let says_host = text.split([' ', '=']).any(|word| ["--host", "--hostname", "-H"].contains(&word));
+    let framework = FRAMEWORKS.iter().find(|framework| framework.programs.contains(&program))?;
+    framework.host.filter(|_| !says_host && ends_in_call_of(text, program))
+}
+
+/// Has turbo hand all variables on, not those alone that turbo.json names
+/// (<https://turborepo.com/docs/crafting-your-repository/using-environment-variables#environment-modes>).
+const TURBO_LOOSE: &str = "--env-mode=loose";
+
+/// Tells whether a script is a call of turbo that a flag at its end makes hand the variables on: turbo 1 does by itself.
+fn hides_variables(package: &NodePackage, text: &str) -> bool {
+    let version = ["devDependencies", "dependencies"].iter().find_map(|table| package.json.text(&[table, "turbo"]));
+    let major = version.map_or("", |(range, _)| range.trim_start_matches(['^', '~', '=', 'v'])).split('.').next();
+    let hands_on = matches!(major, Some("0" | "1")) || text.contains("--env-mode");
+    !hands_on && ends_in_call_of(text, "turbo") && !text.contains(" -- ")
 }
 
 fn port(package: &NodePackage, script: &Script<'_>, text: &str, framework: Option<&Framework>) -> Option<Found<u16>> {

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use serde_json::Value;
 
-pub(super) use app::{candidate, stack};
+pub(super) use app::{candidate, opens_by_flag, stack};
 pub(super) use frameworks::starts_dev_server;
 pub(super) use production::{production, start};
 
