@@ -91,7 +91,7 @@ pub(super) fn describe(
     let from_procfile = procfile.is_some();
     let dev = procfile.or(app.dev).map(|dev| located(dev, &app.dir, alone));
     // Without an image of its language the command would run in that of another one, where it cannot.
-    let dev = dev.filter(|_| app.image.is_some());
+    let (dev, dev_without_image) = if app.image.is_some() { (dev, None) } else { (None, dev) };
     let port = port(files, &app.dir, dev.as_ref().filter(|_| from_procfile), app.port, app.fixed_port);
     let health = dockerfile::of_app(files, &app.dir).find_map(|(path, text)| dockerfile::health(&path, &text));
     let reloads = match &dev {
@@ -105,6 +105,7 @@ pub(super) fn describe(
         port,
         dev,
         image: app.image,
+        dev_without_image,
         health,
         stack,
         production,

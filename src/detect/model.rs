@@ -104,6 +104,8 @@ pub struct Detection {
     pub dev: Option<Found<String>>,
     /// Base image of the dev container.
     pub image: Option<Found<String>>,
+    /// The command in place of `dev` where kilter knows no image that could run it.
+    pub dev_without_image: Option<Found<String>>,
     /// Path for readiness probes.
     pub health: Option<Found<String>>,
     /// The app's own language and package manager, for Dockerfile.dev.

@@ -206,6 +206,7 @@ mod tests {
             // In an image of Node the command would fail: without one there is none, and vite alone is not the app.
             let detection = project.detect();
             assert_eq!((detection.dev, detection.image, detection.stack), (None, None, None));
+            assert_eq!(detection.dev_without_image.unwrap().value, dev);
             assert_eq!(detection.name.unwrap().value, "shop");
         }
         assert!(package(r#"{"require": {"laravel/framework": "*"}}"#).port.is_none(), "a library");

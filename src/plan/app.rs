@@ -26,6 +26,12 @@ pub(super) fn facts(input: &Input<'_>) -> Result<Option<AppPlan>> {
     if dev.is_none() && config.image.is_none() {
         return Ok(None);
     }
+    let image = config.image.clone().or_else(|| facts.image.clone());
+    if let (Some(usual), None) = (&facts.dev_without_image, &image) {
+        return Err(Error::project(format!("kilter knows no image in which `{usual}` and the like run"))
+            .help("Write `image:` beside `dev:` into kilter.yaml: an image that has the language, its extensions and the app's packages.")
+            .help("Or take `dev:` out: the services run without the app."));
+    }
     let said = config.dev.as_deref().and_then(crate::detect::port_of_command);
     let locked = input.lock.and_then(|lock| lock.services.get(APP));
     let digest = match locked {
@@ -36,7 +42,7 @@ pub(super) fn facts(input: &Input<'_>) -> Result<Option<AppPlan>> {
         port: config.port.or(said).or(facts.port).unwrap_or(DEFAULT_PORT),
         slot: 0,
         dev,
-        image: config.image.clone().or_else(|| facts.image.clone()).unwrap_or_else(|| DEFAULT_IMAGE.into()),
+        image: image.unwrap_or_else(|| DEFAULT_IMAGE.into()),
         health: config.health.clone().or_else(|| facts.health.clone()),
         values: Value::Null,
         chart: ChartSource::Embedded { name: CHART.into(), digest },

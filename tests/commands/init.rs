@@ -1,6 +1,7 @@
 //! `kilter init`.
 
 use super::*;
+use crate::support::project::fake_helm;
 
 #[test]
 fn a_dry_run_has_the_documented_shape_and_writes_nothing() {
@@ -103,4 +104,20 @@ fn before_up_standard_output_stays_with_up() {
         assert_eq!(json.is_empty(), said.contains("package.json:5  pg"), "the evidence of what is written: {said}");
         fs::remove_file(project.root().join("kilter.yaml")).unwrap();
     }
+}
+
+#[test]
+fn a_php_app_runs_in_an_image_that_somebody_names() {
+    let project = Project::new("shop")
+        .file("composer.json", r#"{"require": {"laravel/framework": "^12.0"}}"#)
+        .file("artisan", "")
+        .helm_script(&fake_helm("printf 'kind: Deployment\\nmetadata: {name: x}\\n'"));
+    let said = project.kilter(&["init", "--dry-run"]).succeeds().stdout;
+    assert!(said.contains("none: kilter knows no image for `php artisan serve --host=0.0.0.0 --port=8000`"), "{said}");
+    project.write("kilter.yaml", "dev: php artisan serve --host=0.0.0.0\n");
+    let said = project.kilter(&["render"]).fails(1);
+    assert!(said.contains("no image in which `php artisan serve") && said.contains("`image:`"), "{said}");
+    assert!(!project.root().join("kilter.lock").exists());
+    project.write("kilter.yaml", "dev: php artisan serve --host=0.0.0.0\nimage: example.org/php:8\n");
+    project.kilter(&["render"]).succeeds();
 }

@@ -57,7 +57,14 @@ pub(super) fn shown(ctx: &Context, project: &Project, found: &Detection) -> Stri
         }
     }
     if !app {
-        lines.push(format!("{}  none found; with `dev:` in kilter.yaml the app runs, too", ui.strong("dev   ")));
+        let none = match &found.dev_without_image {
+            Some(usual) => format!(
+                "none: kilter knows no image for `{}`; with `dev:` and `image:` in kilter.yaml the app runs, too",
+                usual.value
+            ),
+            None => "none found; with `dev:` in kilter.yaml the app runs, too".into(),
+        };
+        lines.push(format!("{}  {none}", ui.strong("dev   ")));
     }
     for finding in &found.findings {
         let sure = format!("{:.0} %", finding.confidence * 100.0);
