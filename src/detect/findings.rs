@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::compose::PACKAGED;
 use super::confidence::{ALTERNATIVE, COLLECTION, PORTABLE, SELECT, Scope};
+use super::covered::take_one;
 use super::decide::{Decision, SCHEMA, STARTED, about, decision, is_within};
 use super::embedded::{Choice, choices, opened_instead};
 use super::model::{Evidence, Finding};
@@ -41,7 +42,7 @@ pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Fin
         portable: portable(&evidence, rules),
         evidence: &evidence,
     };
-    let mut findings: Vec<Finding> = evidence
+    let findings: Vec<Finding> = evidence
         .iter()
         .map(|(service, pieces)| {
             let surest = pieces[0].confidence;
@@ -52,6 +53,7 @@ pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Fin
             Finding::new(rules[*service].name, confidence, pieces, rules[*service].variants)
         })
         .collect();
+    let mut findings = take_one(findings, rules);
     findings.sort_by(|a, b| b.confidence.total_cmp(&a.confidence).then_with(|| a.name.cmp(&b.name)));
     findings
 }

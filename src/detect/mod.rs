@@ -12,6 +12,7 @@ mod app;
 mod command;
 mod compose;
 mod confidence;
+mod covered;
 mod decide;
 mod deno;
 mod disk;

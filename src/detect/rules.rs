@@ -19,6 +19,8 @@ pub struct ServiceRules<'a> {
     pub detect: &'a IndexMap<Ecosystem, Rules>,
     /// The kind of which a project uses one, if it is of such a kind.
     pub one_of: Option<&'a OneOf>,
+    /// The variables that it gives the app, with their templates.
+    pub provides: &'a IndexMap<String, String>,
     /// Images that start like the default one and hold more.
     pub variants: &'a [String],
 }
@@ -32,6 +34,7 @@ pub fn catalog_rules() -> Vec<ServiceRules<'static>> {
             category: &service.category,
             detect: &service.detect,
             one_of: service.one_of.as_ref(),
+            provides: &service.provides,
             variants: &service.variants,
         })
         .collect()
