@@ -83,7 +83,7 @@ impl Options<'_> {
             .or_else(|| chosen().map(instead))
             .or_else(|| left_out(service, evidence, declared, rules))
             .or_else(|| switched_off(pieces, declared, about))
-            .or_else(|| self.development.does_without(service, pieces, declared))
+            .or_else(|| self.development.does_without(service, about.category, pieces, declared))
             .or_else(|| collected(pieces, &self.collections))
             .or_else(|| collected(pieces, &self.portable).filter(|_| !is_own_database(pieces, about)))
             .or_else(|| beside_relational(pieces, evidence, about, rules))
