@@ -265,6 +265,19 @@ pub(super) fn join(directory: &str, path: &str) -> String {
     if directory.is_empty() { path.to_owned() } else { format!("{directory}/{path}") }
 }
 
+/// Resolves a path that is relative to a directory; `None` when it leaves the project.
+pub(super) fn relative(dir: &str, path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = if dir.is_empty() { Vec::new() } else { dir.split('/').collect() };
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
 /// Ranks a directory by how likely it holds the app: the root, `apps`, the names that apps usually have, any other.
 pub(super) fn place(directory: &str) -> usize {
     const USUAL: [&str; 9] = ["backend", "server", "api", "app", "application", "web", "src", "frontend", "client"];

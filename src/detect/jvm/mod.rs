@@ -13,7 +13,7 @@ pub(super) use app::candidates;
 pub(super) use config::RESOURCES;
 
 use super::files::Files;
-use super::places::{is_of_tests, split};
+use super::places::{is_of_tests, relative, split};
 use super::rules::Declared;
 
 /// One module: a pom.xml, a build.gradle, or a script that build files share.
@@ -70,19 +70,6 @@ pub(super) fn read(files: &Files<'_>) -> Vec<JvmProject> {
 pub(super) fn declared(files: &Files<'_>, projects: &[JvmProject]) -> Vec<Declared> {
     let packages = projects.iter().flat_map(|project| project.packages.iter().cloned());
     packages.chain(config::databases(files)).collect()
-}
-
-/// Resolves a path that is relative to a directory; `None` when it leaves the project.
-fn relative(dir: &str, path: &str) -> Option<String> {
-    let mut parts: Vec<&str> = if dir.is_empty() { Vec::new() } else { dir.split('/').collect() };
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()?),
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
 }
 
 /// Reads a version of Java: `21`, `1.8`, `VERSION_17`.
