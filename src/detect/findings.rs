@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::brokers::take_back_answered;
 use super::compose::PACKAGED;
 use super::confidence::{ALTERNATIVE, COLLECTION, PORTABLE, SELECT, Scope};
 use super::covered::take_one;
@@ -32,6 +33,7 @@ pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Fin
     for pieces in evidence.values_mut() {
         tidy(pieces);
     }
+    take_back_answered(&mut evidence);
     let evidence = without_answered_questions(&evidence, rules);
     let options = Options {
         declared,

@@ -9,6 +9,7 @@
 //! ```
 
 mod app;
+mod brokers;
 mod command;
 mod compose;
 mod confidence;

@@ -15,7 +15,7 @@ fn names_are_equal_in_any_spelling() {
 fn extras_carry_the_answer() {
     let detection = tree(&[("requirements.txt", "celery[redis]>=5\nsqlalchemy[asyncio,postgresql]\n")]).detect();
     assert_eq!(selected(&detection), ["postgres", "redis"]);
-    assert_eq!(found(&detection), ["postgres", "rabbitmq", "redis"]);
+    assert_eq!(found(&detection), ["postgres", "redis"]);
     let bare = tree(&[("requirements.txt", "celery>=5\nsqlalchemy\n")]).detect();
     assert_eq!(found(&bare), ["rabbitmq", "redis"]);
     assert!(selected(&bare).is_empty());
@@ -114,7 +114,7 @@ fn poetry_pipenv_uv_and_setuptools() {
     let poetry = "[tool.poetry.dependencies]\npython = \"^3.12\"\nasyncpg = {version = \"*\", optional = true}\ncelery = {version = \"5\", extras = [\"redis\"]}\n[tool.poetry.group.dev.dependencies]\nmysqlclient = \"*\"\n";
     let detection = pyproject(poetry);
     assert_eq!(selected(&detection), ["redis"]);
-    assert_eq!(found(&detection), ["mysql", "postgres", "rabbitmq", "redis"]);
+    assert_eq!(found(&detection), ["mysql", "postgres", "redis"]);
     assert!(selected(&pyproject("[tool.uv]\ndev-dependencies = [\"psycopg\"]\n")).is_empty());
     assert_eq!(
         selected(&tree(&[("Pipfile", "[packages]\nredis = \"*\"\n[dev-packages]\npsycopg = \"*\"\n")]).detect()),
@@ -123,7 +123,7 @@ fn poetry_pipenv_uv_and_setuptools() {
     let cfg = "[metadata]\nname = x\n[options]\ninstall_requires =\n    redis>=5\n    # psycopg\n    celery[redis]\n[options.extras_require]\npostgres = psycopg\n";
     let detection = tree(&[("setup.cfg", cfg)]).detect();
     assert_eq!(selected(&detection), ["redis"]);
-    assert_eq!(found(&detection), ["postgres", "rabbitmq", "redis"]);
+    assert_eq!(found(&detection), ["postgres", "redis"]);
     assert_eq!(detection.findings[0].evidence[0].line, 5);
 }
 
