@@ -86,7 +86,7 @@ pub fn detect(tree: &dyn Tree, rules: &[ServiceRules<'_>]) -> Detection {
     declared.extend(ruby::declared(&files, &other.ruby));
     declared.extend(php::declared(&other.php));
     declared.extend(elixir::declared(&other.elixir));
-    declared.extend(env_files::declared(&files));
+    declared.extend(env_files::declared(&files, php::with_committed_env(&other.php)));
     let mut ready = jvm::candidates(&files, &jvm);
     ready.extend(dotnet::candidates(&files, &dotnet));
     ready.extend(rust::candidates(&files, &rust));

@@ -55,7 +55,12 @@ fn manifests_of_every_ecosystem_are_noted_and_real_environments_are_not() {
     let others =
         [".env", ".env.local", ".github/compose.yml", "config/secrets.yml", "lib/gem.rb", "vendor/composer.json"];
     let files: Vec<(&str, &str)> = noted.iter().chain(&others).map(|path| (*path, "")).collect();
-    assert_eq!(DiskTree::open(project(&files).path()).unwrap().paths(), noted);
+    let dir = project(&files);
+    let tree = DiskTree::open(dir.path()).unwrap();
+    assert_eq!(tree.paths(), noted);
+    assert!(tree.can_be_named(".env") && !tree.can_be_named(".env.local"));
+    fsx::write(&dir.path().join(".gitignore"), b".env\n").unwrap();
+    assert!(!DiskTree::open(dir.path()).unwrap().can_be_named(".env"), "what git ignores");
 }
 
 #[test]
