@@ -7,7 +7,7 @@ use ignore::{DirEntry, WalkBuilder, WalkState};
 
 use super::model::Tree;
 use super::python::is_requirements;
-use super::{compose, deno, dotnet, elixir, env_files, jvm, php, ruby, rust};
+use super::{compose, deno, dotnet, elixir, env_files, hosting, jvm, php, ruby, rust};
 use crate::diag::{Error, Result};
 use crate::fsx;
 
@@ -164,7 +164,8 @@ fn is_entered(entry: &DirEntry) -> bool {
         return true;
     }
     let name = entry.file_name().to_string_lossy();
-    (!name.starts_with('.') || compose::is_entered(&name)) && !NEVER.contains(&name.as_ref())
+    (!name.starts_with('.') || compose::is_entered(&name) || hosting::is_entered(&name))
+        && !NEVER.contains(&name.as_ref())
 }
 
 /// Returns the path of an ordinary file, relative to the root, that is a manifest by its name (`true`) or can be named by one. A
@@ -197,6 +198,7 @@ fn is_other(path: &str, name: &str) -> bool {
         || dotnet::is_manifest(path, name)
         || rust::is_manifest(path, name)
         || deno::is_manifest(name)
+        || hosting::is_manifest(path)
 }
 
 #[cfg(test)]

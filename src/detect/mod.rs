@@ -25,6 +25,7 @@ mod env_files;
 mod files;
 mod findings;
 mod go;
+mod hosting;
 mod json;
 mod jvm;
 mod lex;
@@ -91,6 +92,7 @@ pub fn detect(tree: &dyn Tree, rules: &[ServiceRules<'_>]) -> Detection {
     ready.extend(dotnet::candidates(&files, &dotnet));
     ready.extend(rust::candidates(&files, &rust));
     ready.extend(deno::candidates(&files, &deno));
+    declared.extend(hosting::declared(&files));
     let mut detection = app::describe(&files, &node, &python, &go, &other, ready);
     declared.extend(compose::declared(&files, &app::own_names(&detection)));
     take_back_what_is_beside(&files, &mut declared);

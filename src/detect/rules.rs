@@ -167,7 +167,7 @@ fn evidence(declared: &Declared, rule: &Rule, service: &str) -> Evidence {
         _ if declared.ecosystem == Ecosystem::Prisma => {
             (STRONG * declared.scope.factor(), format!("the datasource's provider is {service}"))
         }
-        Rank::Strong if declared.ecosystem == Ecosystem::Compose => {
+        Rank::Strong if matches!(declared.ecosystem, Ecosystem::Compose | Ecosystem::Hosting) => {
             (STRONG * declared.scope.factor(), format!("{package} runs {service}"))
         }
         Rank::Strong if declared.ecosystem == Ecosystem::Env && declared.name.contains('=') => {

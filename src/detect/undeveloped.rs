@@ -102,7 +102,7 @@ impl<'a> Development<'a> {
 
 /// Tells whether manifests of this kind name packages, and not how the project is run.
 fn is_of_packages(ecosystem: Ecosystem) -> bool {
-    !matches!(ecosystem, Ecosystem::Compose | Ecosystem::Env)
+    !matches!(ecosystem, Ecosystem::Compose | Ecosystem::Env | Ecosystem::Hosting)
 }
 
 /// Returns the directory of the project that a manifest is of: `a` for `a/requirements/dev.txt`.

@@ -41,15 +41,18 @@ fn manifests_of_every_ecosystem_are_noted_and_real_environments_are_not() {
     let noted = [
         ".ddev/config.yaml",
         ".devcontainer/devcontainer.json",
+        ".do/app.yaml",
         ".env.example",
         ".lando.yml",
         "Gemfile",
+        "app.json",
         "apps/web/mix.exs",
         "bin/rails",
         "composer.json",
         "config/database.yml",
         "docker-compose.dev.yml",
         "docker/Dockerfile.postgres",
+        "render.yaml",
         "shop.gemspec",
     ];
     let others =
