@@ -122,7 +122,7 @@ pub enum Ecosystem {
     Ruby,
     /// composer.json.
     Php,
-    /// pom.xml, Gradle's build files and version catalogs: `group:artifact`.
+    /// pom.xml, Gradle's build files and version catalogs, sbt's builds: `group:artifact`, without the version of Scala behind it.
     Jvm,
     /// *.csproj, *.fsproj, Directory.Packages.props.
     Dotnet,

@@ -29,7 +29,7 @@ const NEVER: [&str; 10] = [
 ];
 
 /// Names that can be manifests, or whose mere presence says something (an entry file, a lockfile).
-const NAMES: [&str; 44] = [
+const NAMES: [&str; 45] = [
     "package.json",
     "pnpm-workspace.yaml",
     "package-lock.json",
@@ -52,6 +52,7 @@ const NAMES: [&str; 44] = [
     "environment.yaml",
     "Pipfile",
     "Pipfile.lock",
+    "pixi.toml",
     "poetry.lock",
     "uv.lock",
     ".python-version",

@@ -73,13 +73,14 @@ const ALONE: [&str; 11] = [
 ];
 
 /// Manifests that declare what an app needs.
-pub(super) const MANIFESTS: [&str; 17] = [
+pub(super) const MANIFESTS: [&str; 19] = [
     "package.json",
     "pyproject.toml",
     "requirements.txt",
     "setup.py",
     "setup.cfg",
     "Pipfile",
+    "pixi.toml",
     "go.mod",
     "Gemfile",
     "gems.rb",
@@ -89,6 +90,7 @@ pub(super) const MANIFESTS: [&str; 17] = [
     "pom.xml",
     "build.gradle",
     "build.gradle.kts",
+    "build.sbt",
     "deno.json",
     "deno.jsonc",
 ];

@@ -212,6 +212,11 @@ pub(super) fn canonical(ecosystem: Ecosystem, name: &str) -> String {
         Ecosystem::Go => go_module(name),
         // https://getcomposer.org/doc/04-schema.md#name
         Ecosystem::Php => name.to_ascii_lowercase(),
+        // https://www.scala-sbt.org/1.x/docs/Cross-Build.html: `mongo-scala-driver_2.13` is `%% "mongo-scala-driver"`.
+        Ecosystem::Jvm => match name.rsplit_once('_') {
+            Some((library, "2.11" | "2.12" | "2.13" | "3")) => library.into(),
+            _ => name.into(),
+        },
         // https://learn.microsoft.com/en-us/nuget/reference/nuspec#id
         Ecosystem::Dotnet => name.to_ascii_lowercase(),
         _ => name.into(),

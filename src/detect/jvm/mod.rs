@@ -1,4 +1,4 @@
-//! The JVM: Maven's pom.xml, Gradle's build files and version catalogs. A package is `group:artifact`.
+//! The JVM: Maven's pom.xml, Gradle's build files and version catalogs, sbt's builds. A package is `group:artifact`.
 
 mod app;
 mod calls;
@@ -7,6 +7,7 @@ mod configurations;
 mod gradle;
 mod libraries;
 mod maven;
+mod sbt;
 mod script;
 
 pub(super) use app::candidates;
@@ -35,7 +36,7 @@ pub(super) struct JvmProject {
 pub(super) enum Build {
     Maven,
     Gradle,
-    /// A script of Gradle that other build files use; no module of its own.
+    /// A script of Gradle that other build files use, or a file of sbt's: no module that kilter starts.
     Script,
 }
 
@@ -51,7 +52,7 @@ pub(super) fn is_manifest(path: &str, name: &str) -> bool {
     match name {
         "pom.xml" | "mvnw" | "gradlew" => true,
         "application.properties" | "application.yml" | "application.yaml" => split(path).0.ends_with(config::RESOURCES),
-        _ if gradle::is_constants(path, name) => true,
+        _ if gradle::is_constants(path, name) || sbt::is_one(path, name) => true,
         _ => name.ends_with(".gradle") || name.ends_with(".gradle.kts") || name.ends_with(".versions.toml"),
     }
 }
@@ -60,6 +61,7 @@ pub(super) fn is_manifest(path: &str, name: &str) -> bool {
 pub(super) fn read(files: &Files<'_>) -> Vec<JvmProject> {
     let mut projects = maven::read(files);
     projects.extend(gradle::read(files));
+    projects.extend(sbt::read(files));
     for project in projects.iter_mut().filter(|project| is_of_tests(&project.dir)) {
         project.packages.iter_mut().for_each(Declared::for_tests);
     }
