@@ -122,7 +122,7 @@ pub enum Ecosystem {
     Ruby,
     /// composer.json.
     Php,
-    /// pom.xml, Gradle's build files and version catalogs: `group:artifact`.
+    /// pom.xml, Gradle's build files and version catalogs, sbt's builds: `group:artifact`, without the version of Scala behind it.
     Jvm,
     /// *.csproj, *.fsproj, Directory.Packages.props.
     Dotnet,
@@ -134,6 +134,9 @@ pub enum Ecosystem {
     Compose,
     /// Examples of environment files (`.env.example`): names of variables.
     Env,
+    /// Files of hosts: the add-ons of Heroku's app.json by their slug, `databases` and `type: keyvalue` of Render's blueprint,
+    /// `engine: PG` of DigitalOcean's app spec.
+    Hosting,
 }
 
 /// Reads the rules of the ecosystems that this kilter knows.

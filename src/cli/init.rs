@@ -258,16 +258,15 @@ fn nobody_to_ask() -> Error {
 /// Which findings kilter.yaml lacks, and why others are left out: what is written there beats what is found.
 fn news<'a>(project: &Project, found: &'a Detection) -> (Vec<&'a Finding>, BTreeMap<&'a str, String>) {
     let specs: Vec<ServiceSpec> = project.loaded.config.services.iter().flatten().map(ServiceEntry::spec).collect();
-    let is = |spec: &ServiceSpec, name: &str| spec.name == name || spec.from.as_deref() == Some(name);
     let mut news = Vec::new();
     let mut covered = BTreeMap::new();
     for finding in &found.findings {
-        if specs.iter().any(|spec| is(spec, &finding.name)) {
+        if specs.iter().any(|spec| is_of(spec, &finding.name)) {
             continue;
         }
         let variables = catalog::service(&finding.name).into_iter().flat_map(|about| about.provides.keys());
         let giver = variables.into_iter().find_map(|variable| {
-            let by = specs.iter().find(|spec| matches!(spec.provides.get(variable), Some(Some(_))));
+            let by = specs.iter().find(|spec| gives(spec, variable));
             let by = by.map(|spec| format!("`{}`", spec.name));
             Some((
                 variable,
@@ -285,6 +284,19 @@ fn news<'a>(project: &Project, found: &'a Detection) -> (Vec<&'a Finding>, BTree
     (news, covered)
 }
 
+/// Tells whether an entry of kilter.yaml is of this service of the catalog.
+fn is_of(spec: &ServiceSpec, service: &str) -> bool {
+    spec.name == service || spec.from.as_deref() == Some(service)
+}
+
+/// Tells whether an entry of kilter.yaml gives the app a variable: by itself, or as its service of the catalog does.
+fn gives(spec: &ServiceSpec, variable: &str) -> bool {
+    let service = spec.from.as_deref().unwrap_or(&spec.name);
+    let by_catalog =
+        || spec.chart.is_none() && catalog::service(service).is_some_and(|about| about.provides.contains_key(variable));
+    spec.provides.get(variable).map_or_else(by_catalog, Option::is_some)
+}
+
 /// Which services are taken without a question: those that are named, else those that are selected.
 fn unasked(args: &Args, ctx: &Context, news: &[&Finding]) -> Result<Vec<String>> {
     if let Some(wanted) = args.wanted() {
@@ -293,35 +305,12 @@ fn unasked(args: &Args, ctx: &Context, news: &[&Finding]) -> Result<Vec<String>>
     if !args.yes && !args.dry_run && !ctx.global.no_input && !news.is_empty() {
         return Err(nobody_to_ask());
     }
-    Ok(selected(news, |left_out| ctx.ui.talk(left_out)).iter().map(|finding| finding.name.clone()).collect())
+    Ok(selected(news).map(|finding| finding.name.clone()).collect())
 }
 
-/// Which of the findings are taken when nobody is asked; told of each that is left out as another gives the same variable.
-fn selected<'a>(news: &[&'a Finding], left_out: impl Fn(&str)) -> Vec<&'a Finding> {
-    let mut picked: Vec<&Finding> = news.iter().copied().filter(|f| f.selected).collect();
-    while let Some((variable, first, second)) = clash(&picked, provides) {
-        left_out(&format!("`{second}` is left out: `{first}` gives `{variable}` already."));
-        picked.retain(|finding| finding.name != second);
-    }
-    picked
-}
-
-/// The variables that a service of the catalog gives.
-fn provides(service: &str) -> Vec<&'static str> {
-    catalog::service(service).map(|about| about.provides.keys().map(String::as_str).collect()).unwrap_or_default()
-}
-
-/// Returns a variable that two of the findings give, and which.
-fn clash<'a>(picked: &[&Finding], provides: impl Fn(&str) -> Vec<&'a str>) -> Option<(String, String, String)> {
-    let mut givers: BTreeMap<&str, &str> = BTreeMap::new();
-    for finding in picked {
-        for variable in provides(&finding.name) {
-            if let Some(first) = givers.insert(variable, &finding.name) {
-                return Some((variable.to_owned(), first.to_owned(), finding.name.clone()));
-            }
-        }
-    }
-    None
+/// Which of the findings are taken when nobody is asked. No two of them give the same variable.
+fn selected<'a>(news: &'a [&Finding]) -> impl Iterator<Item = &'a Finding> {
+    news.iter().copied().filter(|finding| finding.selected)
 }
 
 /// What kilter.yaml says of a service: its name, and the image where the project itself runs one that holds more.
@@ -361,22 +350,4 @@ fn text(project: &Project, drafted: &Drafted, found: &Detection) -> Result<Strin
         }
     }
     Ok(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn two_services_that_give_one_variable_clash() {
-        let finding = |name: &str| {
-            let name = name.to_owned();
-            Finding { name, selected: true, confidence: 1.0, image: None, evidence: Vec::new() }
-        };
-        let (redis, valkey, postgres) = (finding("redis"), finding("valkey"), finding("postgres"));
-        let provides = |name: &str| if name == "postgres" { vec!["DATABASE_URL"] } else { vec!["REDIS_URL"] };
-        assert_eq!(clash(&[&redis, &postgres], provides), None);
-        let expected = Some(("REDIS_URL".into(), "redis".into(), "valkey".into()));
-        assert_eq!(clash(&[&redis, &postgres, &valkey], provides), expected);
-    }
 }

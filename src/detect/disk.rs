@@ -7,7 +7,7 @@ use ignore::{DirEntry, WalkBuilder, WalkState};
 
 use super::model::Tree;
 use super::python::is_requirements;
-use super::{compose, deno, dotnet, elixir, env_files, jvm, php, ruby, rust};
+use super::{compose, deno, dotnet, elixir, env_files, hosting, jvm, php, ruby, rust};
 use crate::diag::{Error, Result};
 use crate::fsx;
 
@@ -52,6 +52,7 @@ const NAMES: [&str; 45] = [
     "environment.yaml",
     "Pipfile",
     "Pipfile.lock",
+    "pixi.toml",
     "poetry.lock",
     "uv.lock",
     ".python-version",
@@ -165,7 +166,8 @@ fn is_entered(entry: &DirEntry) -> bool {
         return true;
     }
     let name = entry.file_name().to_string_lossy();
-    (!name.starts_with('.') || compose::is_entered(&name)) && !NEVER.contains(&name.as_ref())
+    (!name.starts_with('.') || compose::is_entered(&name) || hosting::is_entered(&name))
+        && !NEVER.contains(&name.as_ref())
 }
 
 /// Returns the path of an ordinary file, relative to the root, that is a manifest by its name (`true`) or can be named by one. A
@@ -183,9 +185,10 @@ fn noted(root: &Path, entry: &DirEntry) -> Option<(String, bool)> {
 }
 
 /// Tells whether a manifest can name such a file: a compose file includes others and builds from Dockerfiles, pyproject.toml takes
-/// its dependencies from a text, whatever they are called before their ending.
+/// its dependencies from a text, whatever they are called before their ending; composer.json has frameworks that commit `.env`.
 fn can_be_named(name: &str) -> bool {
-    [".yml", ".yaml", ".txt", ".in", "ockerfile"].iter().any(|ending| name.ends_with(ending))
+    name == env_files::COMMITTED
+        || [".yml", ".yaml", ".txt", ".in", "ockerfile"].iter().any(|ending| name.ends_with(ending))
 }
 
 /// Tells whether a path is a manifest of one of the readers that know their own.
@@ -197,6 +200,7 @@ fn is_other(path: &str, name: &str) -> bool {
         || dotnet::is_manifest(path, name)
         || rust::is_manifest(path, name)
         || deno::is_manifest(name)
+        || hosting::is_manifest(path)
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Examples of environment files (`.env.example` and the like): the names of the variables, and of a value nothing but the
-//! scheme of an address, or the name of a driver that the catalog knows together with the variable's (`CACHE_STORE=redis`). Real environment files (`.env`, `.env.local`) hold secrets and are never read.
+//! scheme of an address, or the name of a driver that the catalog knows together with the variable's (`CACHE_STORE=redis`). Real environment files (`.env`, `.env.local`) hold secrets and are never read;
+//! a `.env` that a framework has its projects commit is an example.
 
 use super::confidence::Scope;
 use super::files::Files;
-use super::places::split;
+use super::places::{join, split};
 use super::rules::{Declared, is_relational};
 use crate::catalog::Ecosystem;
 
@@ -38,6 +39,9 @@ const FOR: [&str; 20] = [
     "staging",
 ];
 
+/// An environment file that some frameworks have their projects commit.
+pub(super) const COMMITTED: &str = ".env";
+
 /// Tells whether a path is an example of an environment file: `.env.example`, `.env.docker.sample`, `env.dist`,
 /// `example.env`, `.envrc.example`, `.dev.vars.example`.
 pub(super) fn is_manifest(path: &str) -> bool {
@@ -54,10 +58,14 @@ pub(super) fn is_manifest(path: &str) -> bool {
     words.iter().any(is_environment) && words.iter().any(|word| EXAMPLE.contains(word)) && words.iter().all(known)
 }
 
-/// Returns the variables that the examples name.
-pub(super) fn declared(files: &Files<'_>) -> Vec<Declared> {
+/// Returns the variables that the examples name: files that are such by their name, and the `.env` of these directories. What git
+/// ignores is none of the project's files.
+pub(super) fn declared<'a>(files: &Files<'_>, committed: impl Iterator<Item = &'a str>) -> Vec<Declared> {
     let paths = files.all().filter(|path| is_manifest(path));
-    paths.filter_map(|path| files.read(path).map(|text| variables(path, &text))).flatten().collect()
+    let examples = paths.filter_map(|path| files.read(path).map(|text| variables(path, &text)));
+    let committed = committed.map(|directory| join(directory, COMMITTED));
+    let committed = committed.filter_map(|path| files.read_named(&path).map(|text| variables(&path, &text)));
+    examples.chain(committed).flatten().collect()
 }
 
 /// What stands in an example counts for development unless its name says another thing.
@@ -205,6 +213,27 @@ mod tests {
         for path in [".env.test.example", ".env.production.example", ".env.mysql.example"] {
             let detection = tree(&[(path, url)]).detect();
             assert_eq!((found(&detection), selected(&detection).len()), (vec!["redis"], 0), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_environment_that_symfony_commits_is_an_example() {
+        let env = "APP_SECRET=hush\nDATABASE_URL=\"postgresql://app:!ChangeMe!@127.0.0.1:5432/app?serverVersion=16\"\n# MESSENGER_TRANSPORT_DSN=redis://localhost\nMESSENGER_TRANSPORT_DSN=amqp://guest:guest@localhost:5672/%2f/messages\nMAILER_DSN=smtp://localhost\n";
+        let symfony = r#"{"require": {"symfony/framework-bundle": "7.*", "doctrine/orm": "^3"}}"#;
+        let detection = tree(&[("api/composer.json", symfony), ("api/.env", env)]).detect_by_catalog();
+        assert_eq!(selected(&detection), ["postgres", "rabbitmq"]);
+        assert_eq!(found(&detection), ["mailpit", "postgres", "rabbitmq", "redis"]);
+        let postgres = detection.findings.iter().find(|finding| finding.name == "postgres").unwrap();
+        assert_eq!((postgres.evidence[0].file.as_str(), postgres.evidence[0].line), ("api/.env", 2));
+        assert!(!format!("{detection:?}").contains("hush"));
+        let laravel = r#"{"require": {"laravel/framework": "12", "symfony/dotenv": "7.*"}}"#;
+        for files in [
+            &[("composer.json", laravel), (".env", env)][..],
+            &[("composer.json", r#"{"require": {"symfony/console": "7.*"}}"#), (".env", env)],
+            &[("composer.json", symfony), (".env.local", env), ("docker/.env", env)],
+            &[("package.json", "{}"), (".env", env)],
+        ] {
+            assert!(selected(&tree(files).detect_by_catalog()).is_empty(), "{files:?}");
         }
     }
 

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::brokers::take_back_answered;
 use super::compose::PACKAGED;
 use super::confidence::{ALTERNATIVE, COLLECTION, PORTABLE, SELECT, Scope};
+use super::covered::take_one;
 use super::decide::{Decision, SCHEMA, STARTED, about, decision, is_within};
 use super::embedded::{Choice, choices, opened_instead};
 use super::model::{Evidence, Finding};
@@ -31,6 +33,7 @@ pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Fin
     for pieces in evidence.values_mut() {
         tidy(pieces);
     }
+    take_back_answered(&mut evidence);
     let evidence = without_answered_questions(&evidence, rules);
     let options = Options {
         declared,
@@ -41,7 +44,7 @@ pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Fin
         portable: portable(&evidence, rules),
         evidence: &evidence,
     };
-    let mut findings: Vec<Finding> = evidence
+    let findings: Vec<Finding> = evidence
         .iter()
         .map(|(service, pieces)| {
             let surest = pieces[0].confidence;
@@ -52,6 +55,7 @@ pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Fin
             Finding::new(rules[*service].name, confidence, pieces, rules[*service].variants)
         })
         .collect();
+    let mut findings = take_one(findings, rules);
     findings.sort_by(|a, b| b.confidence.total_cmp(&a.confidence).then_with(|| a.name.cmp(&b.name)));
     findings
 }
@@ -81,7 +85,7 @@ impl Options<'_> {
             .or_else(|| chosen().map(instead))
             .or_else(|| left_out(service, evidence, declared, rules))
             .or_else(|| switched_off(pieces, declared, about))
-            .or_else(|| self.development.does_without(service, pieces, declared))
+            .or_else(|| self.development.does_without(service, about.category, pieces, declared))
             .or_else(|| collected(pieces, &self.collections))
             .or_else(|| collected(pieces, &self.portable).filter(|_| !is_own_database(pieces, about)))
             .or_else(|| beside_relational(pieces, evidence, about, rules))

@@ -9,9 +9,11 @@
 //! ```
 
 mod app;
+mod brokers;
 mod command;
 mod compose;
 mod confidence;
+mod covered;
 mod decide;
 mod deno;
 mod disk;
@@ -23,6 +25,7 @@ mod env_files;
 mod files;
 mod findings;
 mod go;
+mod hosting;
 mod json;
 mod jvm;
 mod lex;
@@ -84,11 +87,12 @@ pub fn detect(tree: &dyn Tree, rules: &[ServiceRules<'_>]) -> Detection {
     declared.extend(ruby::declared(&files, &other.ruby));
     declared.extend(php::declared(&other.php));
     declared.extend(elixir::declared(&other.elixir));
-    declared.extend(env_files::declared(&files));
+    declared.extend(env_files::declared(&files, php::with_committed_env(&other.php)));
     let mut ready = jvm::candidates(&files, &jvm);
     ready.extend(dotnet::candidates(&files, &dotnet));
     ready.extend(rust::candidates(&files, &rust));
     ready.extend(deno::candidates(&files, &deno));
+    declared.extend(hosting::declared(&files));
     let mut detection = app::describe(&files, &node, &python, &go, &other, ready);
     declared.extend(compose::declared(&files, &app::own_names(&detection)));
     take_back_what_is_beside(&files, &mut declared);

@@ -72,6 +72,18 @@ pub(super) fn declared(packages: &[PhpPackage]) -> Vec<Declared> {
     declared
 }
 
+/// Returns the directories of the projects that commit `.env` as the template of their environment, with what is no secret, as
+/// Symfony does (<https://symfony.com/doc/current/configuration.html#configuring-environment-variables-in-env-files>). Laravel has
+/// parts of Symfony, and secrets in `.env`.
+pub(super) fn with_committed_env(packages: &[PhpPackage]) -> impl Iterator<Item = &str> {
+    const LOADS: [&str; 4] = ["symfony/dotenv", "symfony/flex", "symfony/framework-bundle", "symfony/symfony"];
+    let requires = |package: &PhpPackage, name: &str| package.json.value["require"].get(name).is_some();
+    let commits = move |package: &&PhpPackage| {
+        LOADS.iter().any(|name| requires(package, name)) && !requires(package, "laravel/framework")
+    };
+    packages.iter().filter(commits).map(|package| package.dir.as_str())
+}
+
 /// Describes the app of every composer.json that has one of the big frameworks. Without an image: which extensions PHP has
 /// to be built with is in no manifest.
 pub(super) fn candidates(files: &Files<'_>, packages: &[PhpPackage]) -> Vec<Candidate> {

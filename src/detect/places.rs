@@ -73,13 +73,14 @@ const ALONE: [&str; 11] = [
 ];
 
 /// Manifests that declare what an app needs.
-pub(super) const MANIFESTS: [&str; 17] = [
+pub(super) const MANIFESTS: [&str; 19] = [
     "package.json",
     "pyproject.toml",
     "requirements.txt",
     "setup.py",
     "setup.cfg",
     "Pipfile",
+    "pixi.toml",
     "go.mod",
     "Gemfile",
     "gems.rb",
@@ -89,6 +90,7 @@ pub(super) const MANIFESTS: [&str; 17] = [
     "pom.xml",
     "build.gradle",
     "build.gradle.kts",
+    "build.sbt",
     "deno.json",
     "deno.jsonc",
 ];
@@ -263,6 +265,19 @@ pub(super) fn split(path: &str) -> (&str, &str) {
 /// Joins a directory (empty for the root) and a relative path.
 pub(super) fn join(directory: &str, path: &str) -> String {
     if directory.is_empty() { path.to_owned() } else { format!("{directory}/{path}") }
+}
+
+/// Resolves a path that is relative to a directory; `None` when it leaves the project.
+pub(super) fn relative(dir: &str, path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = if dir.is_empty() { Vec::new() } else { dir.split('/').collect() };
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
 }
 
 /// Ranks a directory by how likely it holds the app: the root, `apps`, the names that apps usually have, any other.

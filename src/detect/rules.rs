@@ -19,6 +19,8 @@ pub struct ServiceRules<'a> {
     pub detect: &'a IndexMap<Ecosystem, Rules>,
     /// The kind of which a project uses one, if it is of such a kind.
     pub one_of: Option<&'a OneOf>,
+    /// The variables that it gives the app, with their templates.
+    pub provides: &'a IndexMap<String, String>,
     /// Images that start like the default one and hold more.
     pub variants: &'a [String],
 }
@@ -32,6 +34,7 @@ pub fn catalog_rules() -> Vec<ServiceRules<'static>> {
             category: &service.category,
             detect: &service.detect,
             one_of: service.one_of.as_ref(),
+            provides: &service.provides,
             variants: &service.variants,
         })
         .collect()
@@ -164,7 +167,7 @@ fn evidence(declared: &Declared, rule: &Rule, service: &str) -> Evidence {
         _ if declared.ecosystem == Ecosystem::Prisma => {
             (STRONG * declared.scope.factor(), format!("the datasource's provider is {service}"))
         }
-        Rank::Strong if declared.ecosystem == Ecosystem::Compose => {
+        Rank::Strong if matches!(declared.ecosystem, Ecosystem::Compose | Ecosystem::Hosting) => {
             (STRONG * declared.scope.factor(), format!("{package} runs {service}"))
         }
         Rank::Strong if declared.ecosystem == Ecosystem::Env && declared.name.contains('=') => {
@@ -209,6 +212,11 @@ pub(super) fn canonical(ecosystem: Ecosystem, name: &str) -> String {
         Ecosystem::Go => go_module(name),
         // https://getcomposer.org/doc/04-schema.md#name
         Ecosystem::Php => name.to_ascii_lowercase(),
+        // https://www.scala-sbt.org/1.x/docs/Cross-Build.html: `mongo-scala-driver_2.13` is `%% "mongo-scala-driver"`.
+        Ecosystem::Jvm => match name.rsplit_once('_') {
+            Some((library, "2.11" | "2.12" | "2.13" | "3")) => library.into(),
+            _ => name.into(),
+        },
         // https://learn.microsoft.com/en-us/nuget/reference/nuspec#id
         Ecosystem::Dotnet => name.to_ascii_lowercase(),
         _ => name.into(),

@@ -25,12 +25,12 @@ impl Tree for MemoryTree {
 
 impl MemoryTree {
     pub(super) fn detect(&self) -> Detection {
-        let services = services();
+        let (services, provides) = (services(), IndexMap::new());
         let rules: Vec<_> = services
             .iter()
             .map(|(name, category, detect, one_of)| {
                 let one_of = one_of.as_ref();
-                ServiceRules { name, category, detect, one_of, variants: &[] }
+                ServiceRules { name, category, detect, one_of, provides: &provides, variants: &[] }
             })
             .collect();
         super::detect(self, &rules)

@@ -1,7 +1,9 @@
 //! What development does without. Where a project installs a client for production alone and has a database for development
-//! that it installs otherwise (of a service, or one within the app), it is developed without what that client speaks to.
+//! that it installs otherwise (of a service, or one within the app), it is developed without what that client speaks to. A search
+//! engine that production alone has needs no such database: what searches through one has a stand-in for development
+//! (<https://docs.wagtail.org/en/stable/topics/search/backends.html>, <https://laravel.com/docs/12.x/scout#collection-engine>).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::confidence::{SELECT, Scope};
 use super::decide::{decision, is_within};
@@ -13,11 +15,16 @@ use crate::catalog::Ecosystem;
 /// Packages that open a database within the app. Rails says in `database.yml` which one it opens, and Python has one of its own.
 const EMBEDDED: [(Ecosystem, &str); 2] = [(Ecosystem::Elixir, "ecto_sqlite3"), (Ecosystem::Elixir, "exqlite")];
 
+/// The category of the catalog whose clients have a stand-in in development.
+const SEARCH: &str = "search";
+
 /// What development installs.
 pub(super) struct Development<'a> {
     /// The files in which a service is named for it, services by their place in the rules.
     named: BTreeSet<(usize, &'a str)>,
     databases: Vec<Database<'a>>,
+    /// The directories of the projects that install something for it, each with a file that says so.
+    projects: BTreeMap<&'a str, &'a str>,
 }
 
 /// A database that development has.
@@ -33,7 +40,7 @@ impl<'a> Development<'a> {
     /// Takes what the manifests declare. `services` says which services a declaration names for sure (by their place in the
     /// rules), wherever it stands, and which of them are databases (by name).
     pub(super) fn new(declared: &'a [Declared], services: impl Fn(&Declared) -> Vec<(usize, Option<&'a str>)>) -> Self {
-        let mut development = Self { named: BTreeSet::new(), databases: Vec::new() };
+        let mut development = Self { named: BTreeSet::new(), databases: Vec::new(), projects: BTreeMap::new() };
         if !declared.iter().any(|one| one.scope == Scope::Production) {
             // Hardly any project needs what follows.
             return development;
@@ -41,6 +48,9 @@ impl<'a> Development<'a> {
         let installed = |one: &&Declared| is_of_packages(one.ecosystem) && one.scope != Scope::Production;
         for one in declared.iter().filter(installed) {
             let is_developed_with = matches!(one.scope, Scope::Runtime | Scope::Dev);
+            if is_developed_with {
+                development.projects.entry(project(&one.file)).or_insert(&one.file);
+            }
             let within = EMBEDDED.contains(&(one.ecosystem, one.name.as_str())).then_some(one.name.as_str());
             let mut databases: Vec<&str> = within.into_iter().collect();
             for (service, database) in services(one) {
@@ -53,9 +63,16 @@ impl<'a> Development<'a> {
         development
     }
 
-    /// Says why a service is an option: all that names it is for production, and development has a database without it.
-    pub(super) fn does_without(&self, service: usize, pieces: &[Evidence], declared: &[Declared]) -> Option<String> {
-        if self.databases.is_empty() {
+    /// Says why a service of this category is an option: all that names it is for production, and development has a database
+    /// without it, or it is a search engine.
+    pub(super) fn does_without(
+        &self,
+        service: usize,
+        category: &str,
+        pieces: &[Evidence],
+        declared: &[Declared],
+    ) -> Option<String> {
+        if self.projects.is_empty() {
             return None;
         }
         let sure = || pieces.iter().filter(|piece| piece.confidence >= SELECT);
@@ -72,16 +89,20 @@ impl<'a> Development<'a> {
         }
         let is_named =
             |directory: &str| self.named.iter().any(|(other, file)| *other == service && is_within(file, directory));
-        let has =
-            |one: &&Database<'_>| sure().all(|piece| is_within(&piece.file, one.directory)) && !is_named(one.directory);
-        let one = self.databases.iter().find(has)?;
-        Some(format!("development does without it: {} names {} for it", one.file, one.name))
+        let is_all = |directory: &str| sure().all(|piece| is_within(&piece.file, directory)) && !is_named(directory);
+        if let Some(one) = self.databases.iter().find(|one| is_all(one.directory)) {
+            return Some(format!("development does without it: {} names {} for it", one.file, one.name));
+        }
+        let (_, file) = self.projects.iter().find(|(directory, _)| category == SEARCH && is_all(directory))?;
+        Some(format!(
+            "a search engine for production alone has a stand-in in development, and {file} names none for it"
+        ))
     }
 }
 
 /// Tells whether manifests of this kind name packages, and not how the project is run.
 fn is_of_packages(ecosystem: Ecosystem) -> bool {
-    !matches!(ecosystem, Ecosystem::Compose | Ecosystem::Env)
+    !matches!(ecosystem, Ecosystem::Compose | Ecosystem::Env | Ecosystem::Hosting)
 }
 
 /// Returns the directory of the project that a manifest is of: `a` for `a/requirements/dev.txt`.
@@ -110,6 +131,31 @@ mod tests {
         let mix = "defmodule A.MixProject do\n  defp deps do\n    [{:ecto_sqlite3, \"~> 0.1\", only: [:dev, :test]}, {:postgrex, \"~> 0.1\", only: :prod}]\n  end\nend\n";
         let detection = tree(&[("mix.exs", mix)]).detect();
         assert_eq!((found(&detection), selected(&detection).len()), (vec!["postgres"], 0));
+    }
+
+    #[test]
+    fn a_search_engine_that_only_production_installs_is_an_option() {
+        let base = ("requirements/base.txt", "django\n");
+        let production = ("requirements/production.txt", "-r base.txt\nelasticsearch==8\npsycopg\nredis\n");
+        let detection = tree(&[base, production]).detect_by_catalog();
+        assert_eq!(selected(&detection), ["postgres", "redis"]);
+        assert_eq!(found(&detection), ["elasticsearch", "postgres", "redis"]);
+        let search = detection.findings.iter().find(|finding| finding.name == "elasticsearch").unwrap();
+        let why = "elasticsearch works with elasticsearch, for production; a search engine for production alone has a stand-in in development, and requirements/base.txt names none for it";
+        assert_eq!(search.evidence[0].note, why);
+        let gems = |group: &str| format!("gem 'rails'\ngem 'pg'\ngroup {group} do\n  gem 'meilisearch-rails'\nend\n");
+        assert_eq!(selected(&tree(&[("Gemfile", &gems(":production"))]).detect_by_catalog()), ["postgres"]);
+        // Development has it, too, starts it, has its address or installs nothing else.
+        let both = gems(":production, :development");
+        assert_eq!(selected(&tree(&[("Gemfile", &both)]).detect_by_catalog()), ["meilisearch", "postgres"]);
+        for other in [
+            ("requirements/dev.txt", "elasticsearch\n"),
+            ("compose.yml", "services:\n  search: {image: elasticsearch:8}\n"),
+        ] {
+            let detection = tree(&[base, production, other]).detect_by_catalog();
+            assert!(selected(&detection).contains(&"elasticsearch"), "{other:?}");
+        }
+        assert_eq!(selected(&tree(&[production]).detect_by_catalog()).len(), 3);
     }
 
     #[test]

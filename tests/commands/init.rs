@@ -95,6 +95,31 @@ fn what_kilter_yaml_has_in_another_form_is_not_added_again() {
 }
 
 #[test]
+fn what_is_selected_is_what_is_written() {
+    let project = shop();
+    project.write("compose.yml", "services:\n  aws: {image: floci/floci}\n  s3: {image: minio/minio}\n  db: {image: postgres}\n  cache: {image: redis}\n");
+    let selected = |found: Value| -> Vec<String> {
+        let rows = found["services"].as_array().unwrap().iter().filter(|row| row["selected"] == true);
+        rows.map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let before = selected(parsed(&project, &["init", "--dry-run", "--json"]));
+    let done = project.kilter(&["init", "--yes"]).succeeds();
+    assert!(done.stdout.contains("covered by floci, which gives AWS_ACCESS_KEY_ID as well"), "{}", done.stdout);
+    let written = project.read("kilter.yaml");
+    let names: Vec<&str> = written.lines().filter_map(|line| line.strip_prefix("  - ")).collect();
+    assert_eq!(before, names);
+    assert!(names.contains(&"floci") && !names.contains(&"garage"), "{written}");
+    assert_eq!(selected(parsed(&project, &["init", "--dry-run", "--json"])), before);
+    // What is there already stays, whatever is surer.
+    project.write("kilter.yaml", "services:\n  - garage\n  - mailpit\n");
+    project.kilter(&["init", "--yes"]).succeeds();
+    let mut there = selected(parsed(&project, &["init", "--dry-run", "--json"]));
+    there.sort();
+    assert_eq!(there, ["garage", "mailpit", "postgres", "redis"]);
+    assert!(!project.read("kilter.yaml").contains("floci"));
+}
+
+#[test]
 fn before_up_standard_output_stays_with_up() {
     let project = shop();
     for json in [&["--json"][..], &[]] {

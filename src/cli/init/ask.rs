@@ -12,13 +12,8 @@ use crate::diag::Result;
 /// Asks what to write, and writes it.
 pub(super) fn ask(args: &Args, ctx: &Context, project: Project, end: &End<'_>, news: &[&Finding]) -> Result<()> {
     let facts = if project.text.is_none() { facts(args, &project, end.found) } else { Vec::new() };
-    // Of two that give the same variable one is marked.
-    let taken = selected(news, |_| {});
-    let news: Vec<Finding> =
-        news.iter().map(|finding| Finding { selected: taken.contains(finding), ..(*finding).clone() }).collect();
-    let news: Vec<&Finding> = news.iter().collect();
     let same = |drafted: &Drafted| {
-        let plain = taken.iter().map(|finding| &finding.name).eq(&drafted.services);
+        let plain = selected(news).map(|finding| &finding.name).eq(&drafted.services);
         ctx.pasteable(&commands(args, drafted, plain, end.before_up))
     };
     let proposal = |drafted: &Drafted| {
@@ -34,7 +29,7 @@ pub(super) fn ask(args: &Args, ctx: &Context, project: Project, end: &End<'_>, n
         Ok(lines)
     };
     let flow = InitFlow {
-        news: &news,
+        news,
         facts: &facts,
         page: &page,
         clash: &|drafted| proposal(drafted).err().map(|error| in_a_line(&error)),

@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::is_of;
 use crate::cli::context::Context;
 use crate::cli::project::Project;
+use crate::config::model::ServiceEntry;
 use crate::detect::{Detection, Finding};
 
-/// The proposal; the fields are an interface for scripts.
+/// The proposal; the fields are an interface for scripts. What kilter.yaml has is selected, and what is written without a question.
 pub(super) fn as_json(project: &Project, found: &Detection, covered: &BTreeMap<&str, String>) -> serde_json::Value {
-    let selected = |f: &Finding| f.selected && !covered.contains_key(f.name.as_str());
+    let specs: Vec<_> = project.loaded.config.services.iter().flatten().map(ServiceEntry::spec).collect();
+    let is_there = |name: &str| specs.iter().any(|spec| is_of(spec, name));
+    let selected = |f: &Finding| is_there(&f.name) || (f.selected && !covered.contains_key(f.name.as_str()));
     let config = &project.loaded.config;
     let services: Vec<_> = found
         .findings

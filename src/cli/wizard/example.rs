@@ -36,7 +36,7 @@ pub(crate) fn example(language: Ecosystem, variable: &str) -> Option<[String; 2]
         Ecosystem::Elixir => {
             ["# in config/runtime.exs".to_owned(), format!("{snake} = System.fetch_env!(\"{variable}\")")]
         }
-        Ecosystem::Compose | Ecosystem::Env => return None,
+        Ecosystem::Compose | Ecosystem::Env | Ecosystem::Hosting => return None,
     };
     Some(lines)
 }

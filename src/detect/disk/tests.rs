@@ -41,21 +41,29 @@ fn manifests_of_every_ecosystem_are_noted_and_real_environments_are_not() {
     let noted = [
         ".ddev/config.yaml",
         ".devcontainer/devcontainer.json",
+        ".do/app.yaml",
         ".env.example",
         ".lando.yml",
         "Gemfile",
+        "app.json",
         "apps/web/mix.exs",
         "bin/rails",
         "composer.json",
         "config/database.yml",
         "docker-compose.dev.yml",
         "docker/Dockerfile.postgres",
+        "render.yaml",
         "shop.gemspec",
     ];
     let others =
         [".env", ".env.local", ".github/compose.yml", "config/secrets.yml", "lib/gem.rb", "vendor/composer.json"];
     let files: Vec<(&str, &str)> = noted.iter().chain(&others).map(|path| (*path, "")).collect();
-    assert_eq!(DiskTree::open(project(&files).path()).unwrap().paths(), noted);
+    let dir = project(&files);
+    let tree = DiskTree::open(dir.path()).unwrap();
+    assert_eq!(tree.paths(), noted);
+    assert!(tree.can_be_named(".env") && !tree.can_be_named(".env.local"));
+    fsx::write(&dir.path().join(".gitignore"), b".env\n").unwrap();
+    assert!(!DiskTree::open(dir.path()).unwrap().can_be_named(".env"), "what git ignores");
 }
 
 #[test]
@@ -64,11 +72,13 @@ fn manifests_of_every_language_are_noted_and_their_sources_are_not() {
         "Directory.Build.props",
         "Shop.fsproj",
         "app/src/main/resources/application.yml",
+        "build.sbt",
         "buildSrc/src/main/kotlin/Libs.kt",
         "deno.jsonc",
         "gradle/libs.versions.toml",
         "mvnw",
         "pom.xml",
+        "project/Dependencies.scala",
         "settings.gradle.kts",
         "src/bin/tool.rs",
         "src/main.rs",
@@ -81,6 +91,8 @@ fn manifests_of_every_language_are_noted_and_their_sources_are_not() {
         "app/src/main/kotlin/Libs.kt",
         "application.yml",
         "build/main.rs",
+        "project/plugins.sbt",
+        "src/Dependencies.scala",
         "src/lib.rs",
         "launchSettings.json",
         "src/Program.cs",

@@ -1,4 +1,4 @@
-//! The JVM: Maven's pom.xml, Gradle's build files and version catalogs. A package is `group:artifact`.
+//! The JVM: Maven's pom.xml, Gradle's build files and version catalogs, sbt's builds. A package is `group:artifact`.
 
 mod app;
 mod calls;
@@ -7,13 +7,14 @@ mod configurations;
 mod gradle;
 mod libraries;
 mod maven;
+mod sbt;
 mod script;
 
 pub(super) use app::candidates;
 pub(super) use config::RESOURCES;
 
 use super::files::Files;
-use super::places::{is_of_tests, split};
+use super::places::{is_of_tests, relative, split};
 use super::rules::Declared;
 
 /// One module: a pom.xml, a build.gradle, or a script that build files share.
@@ -35,7 +36,7 @@ pub(super) struct JvmProject {
 pub(super) enum Build {
     Maven,
     Gradle,
-    /// A script of Gradle that other build files use; no module of its own.
+    /// A script of Gradle that other build files use, or a file of sbt's: no module that kilter starts.
     Script,
 }
 
@@ -51,7 +52,7 @@ pub(super) fn is_manifest(path: &str, name: &str) -> bool {
     match name {
         "pom.xml" | "mvnw" | "gradlew" => true,
         "application.properties" | "application.yml" | "application.yaml" => split(path).0.ends_with(config::RESOURCES),
-        _ if gradle::is_constants(path, name) => true,
+        _ if gradle::is_constants(path, name) || sbt::is_one(path, name) => true,
         _ => name.ends_with(".gradle") || name.ends_with(".gradle.kts") || name.ends_with(".versions.toml"),
     }
 }
@@ -60,6 +61,7 @@ pub(super) fn is_manifest(path: &str, name: &str) -> bool {
 pub(super) fn read(files: &Files<'_>) -> Vec<JvmProject> {
     let mut projects = maven::read(files);
     projects.extend(gradle::read(files));
+    projects.extend(sbt::read(files));
     for project in projects.iter_mut().filter(|project| is_of_tests(&project.dir)) {
         project.packages.iter_mut().for_each(Declared::for_tests);
     }
@@ -70,19 +72,6 @@ pub(super) fn read(files: &Files<'_>) -> Vec<JvmProject> {
 pub(super) fn declared(files: &Files<'_>, projects: &[JvmProject]) -> Vec<Declared> {
     let packages = projects.iter().flat_map(|project| project.packages.iter().cloned());
     packages.chain(config::databases(files)).collect()
-}
-
-/// Resolves a path that is relative to a directory; `None` when it leaves the project.
-fn relative(dir: &str, path: &str) -> Option<String> {
-    let mut parts: Vec<&str> = if dir.is_empty() { Vec::new() } else { dir.split('/').collect() };
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()?),
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
 }
 
 /// Reads a version of Java: `21`, `1.8`, `VERSION_17`.

@@ -82,6 +82,13 @@ pub(super) fn parse(text: &str) -> (Vec<Statement>, Option<Fault>) {
     (statements, fault)
 }
 
+/// Returns the pieces of a script in a language that has the same strings and comments; what cannot be read is left out.
+pub(super) fn tokens(text: &str) -> Vec<Token> {
+    let mut lexer = Lexer { rest: text, line: 1, column: 1, tokens: Vec::new(), fault: None };
+    lexer.run();
+    lexer.tokens
+}
+
 /// Reads statements up to the `}` that ends the block, or to the end.
 fn statements(tokens: &[Token], at: &mut usize, depth: usize) -> Vec<Statement> {
     let mut all = Vec::new();

@@ -1,5 +1,5 @@
-//! Python: requirements files, pyproject.toml (PEP 621, PEP 735 groups, Poetry, uv, PDM, Hatch), Pipfile, setup.cfg, setup.py,
-//! conda's environments.
+//! Python: requirements files, pyproject.toml (PEP 621, PEP 735 groups, Poetry, uv, PDM, Hatch, Rye, Pixi), pixi.toml, Pipfile,
+//! setup.cfg, setup.py, conda's environments.
 
 mod app;
 mod requirements;
@@ -34,7 +34,7 @@ pub(super) enum Kind {
     Pyproject(Toml),
     Pipfile(Toml),
     SetupCfg,
-    /// A form that only says what is needed: setup.py, an environment of conda.
+    /// A form that only says what is needed: setup.py, an environment of conda or Pixi.
     Said,
 }
 
@@ -59,6 +59,11 @@ pub(super) fn read(files: &Files<'_>) -> Vec<PythonManifest> {
             "environment.yml" | "environment.yaml" => {
                 files.read(path).map(|text| (setup_py::environment(&text), Kind::Said))
             }
+            "pixi.toml" => read_toml(files, path).map(|toml| {
+                let mut found = Vec::new();
+                pixi(&toml, &mut found);
+                (found, Kind::Said)
+            }),
             "Pipfile" => read_toml(files, path).map(|toml| (pipfile(&toml), Kind::Pipfile(toml))),
             "setup.cfg" => files.read(path).map(|text| (requirements::setup_cfg(&text), Kind::SetupCfg)),
             _ if requirements::is_requirements(path) && !requirements::is_compiled(files, path) => {
@@ -140,7 +145,13 @@ fn pyproject(files: &Files<'_>, dir: &str, toml: &Toml, asked: &[String]) -> Vec
         };
         strings(Some(list), &scope, &mut found);
     }
-    strings(toml.get(&["tool", "uv", "dev-dependencies"]), &Scope::Dev, &mut found);
+    // https://rye.astral.sh/guide/pyproject/#toolryedev-dependencies
+    for tool in ["uv", "rye"] {
+        strings(toml.get(&["tool", tool, "dev-dependencies"]), &Scope::Dev, &mut found);
+    }
+    if let Some(toml) = toml.get(&["tool", "pixi"]) {
+        pixi(toml, &mut found);
+    }
     for (name, _, environment) in toml.get(&["tool", "hatch", "envs"]).map(Toml::entries).unwrap_or_default() {
         let scope = if name == "default" { Scope::Dev } else { Scope::of_group(name) };
         strings(environment.get(&["dependencies"]), &scope, &mut found);
@@ -158,6 +169,24 @@ fn pyproject(files: &Files<'_>, dir: &str, toml: &Toml, asked: &[String]) -> Vec
         table(group.get(&["dependencies"]), &scope, &mut found);
     }
     found
+}
+
+/// Reads the dependencies of Pixi, those of conda and those of PyPI, with those of platforms and features
+/// (<https://pixi.prefix.dev/latest/reference/pixi_manifest/>). A feature that the default environment has is always installed.
+fn pixi(toml: &Toml, found: &mut Vec<(Requirement, Scope)>) {
+    let default = toml.get(&["environments", "default"]);
+    let default = default.map(|listed| listed.get(&["features"]).unwrap_or(listed));
+    let features = toml.get(&["feature"]).map(Toml::entries).unwrap_or_default().iter().map(|(name, _, feature)| {
+        let is_default = default.is_some_and(|groups| names_group(groups, name));
+        (feature, if is_default { Scope::Runtime } else { Scope::of_group(name) })
+    });
+    for (part, scope) in std::iter::once((toml, Scope::Runtime)).chain(features) {
+        let targets = part.get(&["target"]).map(Toml::entries).unwrap_or_default().iter().map(|(_, _, target)| target);
+        for place in std::iter::once(part).chain(targets) {
+            table(place.get(&["dependencies"]), &scope, found);
+            table(place.get(&["pypi-dependencies"]), &scope, found);
+        }
+    }
 }
 
 /// Reads a Pipfile (<https://pipenv.pypa.io/en/latest/pipfile.html>).

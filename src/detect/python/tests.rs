@@ -15,7 +15,7 @@ fn names_are_equal_in_any_spelling() {
 fn extras_carry_the_answer() {
     let detection = tree(&[("requirements.txt", "celery[redis]>=5\nsqlalchemy[asyncio,postgresql]\n")]).detect();
     assert_eq!(selected(&detection), ["postgres", "redis"]);
-    assert_eq!(found(&detection), ["postgres", "rabbitmq", "redis"]);
+    assert_eq!(found(&detection), ["postgres", "redis"]);
     let bare = tree(&[("requirements.txt", "celery>=5\nsqlalchemy\n")]).detect();
     assert_eq!(found(&bare), ["rabbitmq", "redis"]);
     assert!(selected(&bare).is_empty());
@@ -110,11 +110,32 @@ fn extras_named_for_production_select_and_others_do_not() {
 }
 
 #[test]
+fn pixi_and_rye() {
+    let pixi = "[workspace]\nname = \"shop\"\n[dependencies]\npython = \"3.12.*\"\npsycopg2-binary = \"*\"\n[target.linux-64.pypi-dependencies]\ncelery = { version = \"*\", extras = [\"redis\"] }\n[feature.extra.dependencies]\nmysqlclient = \"*\"\n";
+    let detection = tree(&[("pixi.toml", pixi)]).detect();
+    assert_eq!(
+        (selected(&detection), found(&detection)),
+        (vec!["postgres", "redis"], vec!["mysql", "postgres", "redis"])
+    );
+    let postgres = detection.findings.iter().find(|finding| finding.name == "postgres").unwrap();
+    assert_eq!((postgres.evidence[0].file.as_str(), postgres.evidence[0].line), ("pixi.toml", 5));
+    for environments in ["default = ['cache']\n", "default = {features = ['cache']}\n"] {
+        let text = format!("[feature.cache.pypi-dependencies]\nredis = '*'\n[environments]\n{environments}");
+        assert_eq!(selected(&tree(&[("pixi.toml", &text)]).detect()), ["redis"], "{environments}");
+    }
+    let test = "[feature.test.dependencies]\nredis = '*'\n[environments]\ntest = ['test']\n";
+    assert!(selected(&tree(&[("pixi.toml", test)]).detect()).is_empty());
+    assert_eq!(selected(&pyproject("[tool.pixi.pypi-dependencies]\nredis = \"*\"\n")), ["redis"]);
+    let rye = pyproject("[project]\ndependencies = [\"redis\"]\n[tool.rye]\ndev-dependencies = [\"psycopg\"]\n");
+    assert_eq!((selected(&rye), found(&rye)), (vec!["redis"], vec!["postgres", "redis"]));
+}
+
+#[test]
 fn poetry_pipenv_uv_and_setuptools() {
     let poetry = "[tool.poetry.dependencies]\npython = \"^3.12\"\nasyncpg = {version = \"*\", optional = true}\ncelery = {version = \"5\", extras = [\"redis\"]}\n[tool.poetry.group.dev.dependencies]\nmysqlclient = \"*\"\n";
     let detection = pyproject(poetry);
     assert_eq!(selected(&detection), ["redis"]);
-    assert_eq!(found(&detection), ["mysql", "postgres", "rabbitmq", "redis"]);
+    assert_eq!(found(&detection), ["mysql", "postgres", "redis"]);
     assert!(selected(&pyproject("[tool.uv]\ndev-dependencies = [\"psycopg\"]\n")).is_empty());
     assert_eq!(
         selected(&tree(&[("Pipfile", "[packages]\nredis = \"*\"\n[dev-packages]\npsycopg = \"*\"\n")]).detect()),
@@ -123,7 +144,7 @@ fn poetry_pipenv_uv_and_setuptools() {
     let cfg = "[metadata]\nname = x\n[options]\ninstall_requires =\n    redis>=5\n    # psycopg\n    celery[redis]\n[options.extras_require]\npostgres = psycopg\n";
     let detection = tree(&[("setup.cfg", cfg)]).detect();
     assert_eq!(selected(&detection), ["redis"]);
-    assert_eq!(found(&detection), ["postgres", "rabbitmq", "redis"]);
+    assert_eq!(found(&detection), ["postgres", "redis"]);
     assert_eq!(detection.findings[0].evidence[0].line, 5);
 }
 

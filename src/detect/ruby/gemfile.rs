@@ -77,7 +77,7 @@ fn statements(tokens: &[Token]) -> Vec<&[Token]> {
                 let before = tokens[start..at].last().map(|token| &token.kind);
                 let goes_on = matches!(before, Some(Kind::Punct(',' | '\\' | '=' | '&' | '|' | '+')));
                 // A bracket that is never closed must not swallow the rest.
-                if (depth == 0 && !goes_on) || begins[at + 1] {
+                if (depth == 0 && !goes_on) || begins[at + 1] || ends_with_parameters(&tokens[start..at]) {
                     out.push(&tokens[start..at]);
                     (start, depth) = (at + 1, 0);
                 }
@@ -88,6 +88,13 @@ fn statements(tokens: &[Token]) -> Vec<&[Token]> {
     out.push(&tokens[start.min(tokens.len())..]);
     out.retain(|statement| statement.iter().any(|token| token.kind != Kind::Newline));
     out
+}
+
+/// Tells whether tokens end with the parameters of a block, `do |spec|`, and not with an operator.
+fn ends_with_parameters(tokens: &[Token]) -> bool {
+    let mut before = tokens.iter().rev().skip(1).skip_while(|token| !token.is('|'));
+    let is_open = |token: &Token| token.word() == Some("do") || token.is('{');
+    tokens.last().is_some_and(|token| token.is('|')) && before.nth(1).is_some_and(is_open)
 }
 
 impl Reader<'_> {

@@ -95,6 +95,25 @@ fn gemspecs_and_the_gems_of_the_project_itself() {
 }
 
 #[test]
+fn the_first_statement_of_a_gemspec_counts() {
+    for (text, scope) in [
+        (
+            "Gem::Specification.new do |spec|\n  spec.add_dependency \"redis\", \">= 4\"\n  spec.name = \"shop\"\nend\n",
+            true,
+        ),
+        ("Gem::Specification.new { |spec|\n  spec.add_dependency \"redis\"\n}\n", true),
+        ("Gem::Specification.new do |spec|\n\n  # why\n  spec.add_development_dependency('redis')\nend\n", false),
+        ("Gem::Specification.new do |spec|\n  spec.files = a |\n    b\n  spec.add_dependency 'redis'\nend\n", true),
+    ] {
+        let detection = tree(&[("shop.gemspec", text)]).detect();
+        assert_eq!((found(&detection), selected(&detection).len()), (vec!["redis"], usize::from(scope)), "{text}");
+        assert!(detection.warnings.is_empty(), "{text}");
+    }
+    assert_eq!(found(&gemfile("x = a |\n  b\ngem 'pg'\n")), ["postgres"]);
+    assert_eq!(found(&gemfile("%w[a].each do |name|\n  gem 'pg'\nend\n")), ["postgres"]);
+}
+
+#[test]
 fn the_configuration_decides_between_adapters() {
     let both = ("Gemfile", "gem 'pg'\ngem 'mysql2'\n");
     assert_eq!(selected(&tree(&[both]).detect()), ["postgres"]);

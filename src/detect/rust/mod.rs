@@ -2,6 +2,7 @@
 
 mod app;
 mod features;
+mod workspace;
 
 use std::collections::HashMap;
 
@@ -56,11 +57,17 @@ pub(super) fn read(files: &Files<'_>) -> Vec<Crate> {
     };
     let manifests: Vec<(String, Toml)> = files.named("Cargo.toml").filter_map(read).collect();
     let shared = workspaces(&manifests);
+    let left_out = workspace::left_out(&manifests);
     let packages: Vec<Vec<Declared>> = manifests
         .iter()
         .map(|(path, toml)| {
             let dir = split(path).0;
             let mut packages = declared_by(path, toml, nearest(&shared, dir));
+            if let Some(root) = left_out.get(path.as_str()) {
+                let why = format!("in a crate that the workspace of {root} leaves out");
+                let said = packages.iter_mut().filter(|one| one.scope == Scope::Runtime);
+                said.for_each(|one| one.scope = Scope::Aside(why.clone()));
+            }
             if is_of_tests(dir) {
                 packages.iter_mut().for_each(Declared::for_tests);
             }
