@@ -29,7 +29,7 @@ const NEVER: [&str; 10] = [
 ];
 
 /// Names that can be manifests, or whose mere presence says something (an entry file, a lockfile).
-const NAMES: [&str; 45] = [
+const NAMES: [&str; 46] = [
     "package.json",
     "pnpm-workspace.yaml",
     "package-lock.json",

@@ -13,6 +13,7 @@ use super::places::split;
 use super::rules::{Declared, Index, RELATIONAL, ServiceRules, canonical};
 use super::switches::switched_off;
 use super::undeveloped::Development;
+use super::unnamed::left_unnamed;
 use crate::catalog::Ecosystem;
 
 /// Evidence by service, services by their place in the rules.
@@ -86,6 +87,7 @@ impl Options<'_> {
             .or_else(|| left_out(service, evidence, declared, rules))
             .or_else(|| switched_off(pieces, declared, about))
             .or_else(|| self.development.does_without(service, about.category, pieces, declared))
+            .or_else(|| left_unnamed(service, about.name, evidence, declared).filter(|_| !is_relational(about)))
             .or_else(|| collected(pieces, &self.collections))
             .or_else(|| collected(pieces, &self.portable).filter(|_| !is_own_database(pieces, about)))
             .or_else(|| beside_relational(pieces, evidence, about, rules))

@@ -43,6 +43,7 @@ mod rust;
 mod switches;
 mod toml;
 mod undeveloped;
+mod unnamed;
 mod versions;
 mod xml;
 

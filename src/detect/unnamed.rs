@@ -1,0 +1,92 @@
+//! What an example environment leaves out. One that says where several of the app's services are is written for whoever begins
+//! with the project; a client of something of which it says nothing (of a search engine that a setting chooses, of a store for
+//! statistics) is an option. Not so a relational database: its address often stands in the settings alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::confidence::{SELECT, Scope};
+use super::decide::{about, decision, is_within};
+use super::model::Evidence;
+use super::rules::Declared;
+use crate::catalog::Ecosystem;
+
+/// How many other services have to be named: with one it may be about something else than services.
+const OTHERS: usize = 2;
+
+/// Says why a service is an option: an example environment, about the directory of all that makes it sure, names several other
+/// services that are sure, and this one in no word. `evidence` has all services by their place in the rules, `name` is this one's.
+pub(super) fn left_unnamed(
+    service: usize,
+    name: &str,
+    evidence: &BTreeMap<usize, Vec<Evidence>>,
+    declared: &[Declared],
+) -> Option<String> {
+    let pieces = evidence.get(&service)?;
+    let sure: Vec<&Evidence> = pieces.iter().filter(|piece| piece.confidence >= SELECT).collect();
+    if sure.is_empty() || pieces.iter().any(|piece| piece.ecosystem == Ecosystem::Env || decision(piece).is_some()) {
+        return None;
+    }
+    let examples: BTreeSet<&str> = declared.iter().filter(|one| is_example(one)).map(|one| one.file.as_str()).collect();
+    let names = |file: &str| {
+        declared
+            .iter()
+            .any(|one| one.file == file && one.name.to_ascii_lowercase().contains(&name.to_ascii_lowercase()))
+    };
+    let others = |file: &str| {
+        let is_named = |pieces: &[Evidence]| {
+            pieces.iter().any(|piece| piece.confidence >= SELECT)
+                && pieces.iter().any(|piece| piece.ecosystem == Ecosystem::Env && piece.file == file)
+        };
+        evidence.iter().filter(|(other, pieces)| **other != service && is_named(pieces)).count()
+    };
+    let file = examples.into_iter().find(|file| {
+        sure.iter().all(|piece| is_within(&piece.file, about(file))) && others(file) >= OTHERS && !names(file)
+    })?;
+    Some(format!("{file} says where other services are, and nothing of this one"))
+}
+
+fn is_example(one: &Declared) -> bool {
+    one.ecosystem == Ecosystem::Env && one.scope == Scope::Example
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::detect::testing::{found, selected, tree};
+
+    const APP: (&str, &str) =
+        ("server/package.json", r#"{"dependencies": {"pg": "8", "ioredis": "5", "typesense": "2"}}"#);
+
+    #[test]
+    fn a_client_that_the_example_says_nothing_of_is_an_option() {
+        let env = "DATABASE_URL=postgresql://localhost/a\nREDIS_URL=redis://localhost\nMODE=x\n";
+        let detection = tree(&[APP, (".env.example", env)]).detect_by_catalog();
+        assert!(found(&detection).contains(&"typesense"), "{detection:?}");
+        assert_eq!(selected(&detection), ["postgres", "redis"]);
+        let typesense = detection.findings.iter().find(|finding| finding.name == "typesense").unwrap();
+        let note = &typesense.evidence[0].note;
+        assert!(note.ends_with("; .env.example says where other services are, and nothing of this one"), "{note}");
+    }
+
+    #[test]
+    fn one_that_it_names_in_any_way_or_that_is_elsewhere_stays_selected() {
+        let all = ["postgres", "redis", "typesense"];
+        let both = "DATABASE_URL=postgresql://localhost/a\nREDIS_URL=redis://localhost\n";
+        let with = |line: &str| format!("{both}{line}\n");
+        for (file, text) in [
+            (".env.example", with("TYPESENSE_URL=")),
+            (".env.example", with("SEARCH_DRIVER=typesense")),
+            (".env.example", with("# USE_TYPESENSE=1")),
+            (".env.example", "DATABASE_URL=postgresql://localhost/a\n".into()),
+            ("page/.env.example", both.into()),
+        ] {
+            let detection = tree(&[APP, (file, &text)]).detect_by_catalog();
+            let mut names = selected(&detection);
+            names.sort_unstable();
+            assert_eq!(names, all, "{file}: {text}");
+        }
+        // A database may stand in the settings alone.
+        let three = ("package.json", r#"{"dependencies": {"pg": "8", "ioredis": "5", "amqplib": "0.10"}}"#);
+        let env = (".env.example", "REDIS_URL=redis://localhost\nAMQP_URL=amqp://localhost\n");
+        assert!(selected(&tree(&[three, env]).detect_by_catalog()).contains(&"postgres"));
+    }
+}
