@@ -185,10 +185,11 @@ fn noted(root: &Path, entry: &DirEntry) -> Option<(String, bool)> {
 }
 
 /// Tells whether a manifest can name such a file: a compose file includes others and builds from Dockerfiles, pyproject.toml takes
-/// its dependencies from a text, whatever they are called before their ending; composer.json has frameworks that commit `.env`.
+/// its dependencies from a text, whatever they are called before or after that; composer.json has frameworks that commit `.env`.
 fn can_be_named(name: &str) -> bool {
     name == env_files::COMMITTED
-        || [".yml", ".yaml", ".txt", ".in", "ockerfile"].iter().any(|ending| name.ends_with(ending))
+        || ["Dockerfile", "Containerfile"].iter().any(|beginning| name.starts_with(beginning))
+        || [".yml", ".yaml", ".txt", ".in", "ockerfile", "ontainerfile"].iter().any(|ending| name.ends_with(ending))
 }
 
 /// Tells whether a path is a manifest of one of the readers that know their own.
