@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use serde_yaml::Value;
 
-use super::model::Tree;
+use super::model::{Tree, Unreadable};
 use super::places::{split, without_side};
 use crate::diag::{Place, Problem};
 
@@ -44,16 +44,21 @@ impl<'a> Files<'a> {
 
     /// Reads a file without its byte order mark; one that cannot be read is a warning.
     pub(super) fn read(&self, path: &str) -> Option<String> {
-        let Some(mut text) = self.tree.read(path) else {
-            self.warn(Problem::new(format!("cannot read `{path}`")).help(
-                "It is left out: a manifest is a text file in UTF-8 (or UTF-16 with its mark) of at most 1 MiB.",
-            ));
-            return None;
-        };
+        let mut text = self.tree.read(path).map_err(|why| self.unreadable(path, &why)).ok()?;
         if text.starts_with('\u{feff}') {
             text.drain(..'\u{feff}'.len_utf8());
         }
         Some(text)
+    }
+
+    fn unreadable(&self, path: &str, why: &Unreadable) {
+        let (why, help) = match why {
+            Unreadable::Access(why) => (why, "It is left out until it can be read."),
+            Unreadable::Content(why) => {
+                (why, "It is left out: a manifest is a text file in UTF-8 (or UTF-16 with its mark) of at most 1 MiB.")
+            }
+        };
+        self.warn(Problem::new(format!("cannot read `{path}`: {why}")).help(help));
     }
 
     /// Reads a file if it is there.

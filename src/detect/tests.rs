@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::model::Tree;
+use super::model::{Tree, Unreadable};
 use super::testing::{found, selected, tree};
 
 /// Pieces that these manifests are made of, so that random texts get past the first check of each reader.
@@ -120,9 +120,9 @@ impl Tree for Noting {
         &self.paths
     }
 
-    fn read(&self, path: &str) -> Option<String> {
+    fn read(&self, path: &str) -> Result<String, Unreadable> {
         self.read.borrow_mut().push(path.to_owned());
-        Some(String::new())
+        Ok(String::new())
     }
 }
 

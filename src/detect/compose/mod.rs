@@ -26,7 +26,12 @@ pub(super) const PACKAGED: &str = "beside the packaged product";
 /// Tells whether a path is a file that is read here.
 pub(super) fn is_manifest(path: &str) -> bool {
     let name = split(path).1;
-    devcontainer::is_one(path) || local::is_one(path) || role::words(name).is_some() || name.starts_with("Dockerfile.")
+    devcontainer::is_one(path) || local::is_one(path) || is_compose(name) || name.starts_with("Dockerfile.")
+}
+
+/// Tells whether a file of this name is a compose file.
+pub(super) fn is_compose(name: &str) -> bool {
+    role::words(name).is_some()
 }
 
 /// Tells whether the walk goes into this hidden directory.
@@ -41,7 +46,7 @@ pub(super) fn declared(files: &Files<'_>, own: &[String]) -> Vec<Declared> {
     declared.extend(containers.iter().flat_map(|container| container.declared.clone()));
     let started: BTreeMap<String, Scope> =
         containers.into_iter().flat_map(|container| container.compose_files).collect();
-    let paths = files.all().filter(|path| role::words(split(path).1).is_some());
+    let paths = files.all().filter(|path| is_compose(split(path).1));
     for path in paths {
         let Some(compose) = Compose::read(files, path) else { continue };
         let role = match started.get(path) {
