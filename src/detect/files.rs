@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use indexmap::IndexMap;
 use serde_yaml::Value;
 
 use super::model::{Tree, Unreadable};
@@ -12,11 +13,16 @@ use crate::diag::{Place, Problem};
 /// a file of 40 KiB takes it many seconds.
 const DEEPEST: usize = 500;
 
+/// What begins the lines that git puts around the sides of a conflict: ours, their common past, theirs; and what is between them
+/// (<https://git-scm.com/docs/git-merge#_how_conflicts_are_presented>).
+const MARKS: [&str; 4] = ["<<<<<<< ", "||||||| ", ">>>>>>> ", "======="];
+
 /// The manifests of a project that count.
 pub(super) struct Files<'a> {
     tree: &'a dyn Tree,
     paths: Vec<&'a str>,
-    warnings: RefCell<Vec<Problem>>,
+    /// One for a file: what else is wrong with it often follows from the first.
+    warnings: RefCell<IndexMap<String, Problem>>,
 }
 
 impl<'a> Files<'a> {
@@ -48,7 +54,7 @@ impl<'a> Files<'a> {
         if text.starts_with('\u{feff}') {
             text.drain(..'\u{feff}'.len_utf8());
         }
-        Some(text)
+        Some(self.unmarked(path, text))
     }
 
     fn unreadable(&self, path: &str, why: &Unreadable) {
@@ -58,7 +64,7 @@ impl<'a> Files<'a> {
                 (why, "It is left out: a manifest is a text file in UTF-8 (or UTF-16 with its mark) of at most 1 MiB.")
             }
         };
-        self.warn(Problem::new(format!("cannot read `{path}`: {why}")).help(help));
+        self.warn(path, Problem::new(format!("cannot read `{path}`: {why}")).help(help));
     }
 
     /// Reads a file if it is there.
@@ -87,33 +93,45 @@ impl<'a> Files<'a> {
 
     /// Remembers that a manifest is malformed at a place (line and column from 1).
     pub(super) fn malformed(&self, path: &str, text: &str, line: usize, column: usize, message: &str) {
-        let line = line.max(1);
-        let place = Place {
-            file: path.into(),
-            line,
-            column: column.max(1),
-            text: text.lines().nth(line - 1).unwrap_or_default().into(),
-            width: 1,
-        };
         let message = message.lines().next().unwrap_or_default();
         self.warn(
+            path,
             Problem::new(format!("`{path}` is malformed: {message}"))
-                .at(place)
+                .at(place(path, text, line, column))
                 .help("It is left out of the proposal until it is repaired."),
         );
     }
 
-    fn warn(&self, problem: Problem) {
-        let mut warnings = self.warnings.borrow_mut();
-        if !warnings.contains(&problem) {
-            warnings.push(problem);
+    /// Puts blank lines in place of the conflict markers of a merge, and remembers that there are any: both sides count.
+    fn unmarked(&self, path: &str, text: String) -> String {
+        // Nearly every file ends here, after one look at its bytes.
+        if !text.contains(MARKS[0]) && !text.contains(MARKS[2]) {
+            return text;
         }
+        let sides = |line: &str| line.starts_with(MARKS[0]) || line.starts_with(MARKS[2]);
+        let Some(first) = text.lines().position(sides) else { return text };
+        let what = format!("`{path}` has the conflict markers of a merge");
+        let help = "Settle the merge in your editor; until then what can be read of both sides counts.";
+        self.warn(path, Problem::new(what).at(Place { width: 7, ..place(path, &text, first + 1, 1) }).help(help));
+        let is_mark = |line: &str| sides(line) || line.starts_with(MARKS[1]) || line.trim_end() == MARKS[3];
+        let line = |line: &'_ str| if is_mark(line) { String::new() } else { line.to_owned() };
+        text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    fn warn(&self, path: &str, problem: Problem) {
+        self.warnings.borrow_mut().entry(path.to_owned()).or_insert(problem);
     }
 
     /// Returns the warnings, in the order they came up.
     pub(super) fn into_warnings(self) -> Vec<Problem> {
-        self.warnings.into_inner()
+        self.warnings.into_inner().into_values().collect()
     }
+}
+
+fn place(path: &str, text: &str, line: usize, column: usize) -> Place {
+    let line = line.max(1);
+    let shown = text.lines().nth(line - 1).unwrap_or_default();
+    Place { file: path.into(), line, column: column.max(1), text: shown.into(), width: 1 }
 }
 
 /// Returns line and column (in characters), from 1, of a byte offset.

@@ -44,6 +44,8 @@ mod versions;
 mod xml;
 
 #[cfg(test)]
+mod malformed;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
