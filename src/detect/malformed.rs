@@ -2,6 +2,13 @@
 
 use super::testing::{found, tree};
 
+/// Asserts that this file alone gives one warning, and returns what it says and the line.
+fn told(name: &str, text: &str) -> (String, usize) {
+    let detection = tree(&[(name, text)]).detect();
+    let [warning] = detection.warnings.as_slice() else { panic!("{name}: {:?}\n{text}", detection.warnings) };
+    (warning.what.clone(), warning.place.as_ref().map_or(0, |place| place.line))
+}
+
 #[test]
 fn of_a_conflict_both_sides_count_and_one_warning_says_so() {
     let conflict = |before: &str, ours: &str, theirs: &str, after: &str| {
@@ -34,4 +41,13 @@ fn of_a_conflict_both_sides_count_and_one_warning_says_so() {
     }
     let title = "# A\n=======\n# <<<<<<< b\nA=postgres://a\n";
     assert!(tree(&[(".env.example", title)]).detect().warnings.is_empty());
+}
+
+#[test]
+fn a_document_that_is_cut_off_is_wrong_at_its_end() {
+    let cut = "<project>\n <dependencies>\n  <dependency>\n   <groupId>org.post";
+    assert_eq!(told("pom.xml", cut).1, 4);
+    assert_eq!(told("pom.xml", "<project>\n <dependencies>\n </dependencies>\n\n").1, 3);
+    assert_eq!(told("A.csproj", "<Project>\n<ItemGroup>\n<PackageReference Include=\"Npg").1, 3);
+    assert_eq!(told("pom.xml", "").1, 1);
 }
