@@ -77,18 +77,15 @@ impl<'a> Files<'a> {
         self.tree.can_be_named(path).then(|| self.read(path)).flatten()
     }
 
-    /// Parses a manifest, with `<<: *default` merged; one that is malformed is a warning.
+    /// Parses a manifest that is to be a mapping, with `<<: *default` merged; what is malformed or none is a warning. Without a
+    /// content it is nothing.
     pub(super) fn yaml(&self, path: &str, text: &str) -> Option<Value> {
-        if let Some((line, column)) = too_deep(text) {
-            self.malformed(path, text, line, column, "brackets are nested too deeply");
-            return None;
-        }
-        let parsed = serde_yaml::from_str::<Value>(text).and_then(|mut value| value.apply_merge().map(|()| value));
-        let told = |error: serde_yaml::Error| {
-            let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
-            self.malformed(path, text, line, column, &error.to_string());
+        let (line, column, message) = match yaml(text) {
+            Ok(value) => return Some(value),
+            Err(fault) => fault,
         };
-        parsed.map_err(told).ok()
+        self.malformed(path, text, line, column, &message);
+        None
     }
 
     /// Remembers that a manifest is malformed at a place (line and column from 1).
@@ -126,6 +123,30 @@ impl<'a> Files<'a> {
     pub(super) fn into_warnings(self) -> Vec<Problem> {
         self.warnings.into_inner().into_values().collect()
     }
+}
+
+/// Parses a YAML document that is a mapping, or empty, with `<<: *default` merged. The error is line, column and message.
+pub(super) fn yaml(text: &str) -> Result<Value, (usize, usize, String)> {
+    if let Some((line, column)) = too_deep(text) {
+        return Err((line, column, "brackets are nested too deeply".into()));
+    }
+    let parsed = serde_yaml::from_str::<Value>(text).and_then(|mut value| value.apply_merge().map(|()| value));
+    let value = parsed.map_err(|error| {
+        let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
+        (line, column, error.to_string())
+    })?;
+    let is_one = |value: &Value| value.is_mapping() || value.is_null();
+    match &value {
+        Value::Tagged(tagged) if is_one(&tagged.value) => Ok(value),
+        plain if is_one(plain) => Ok(value),
+        _ => Err((1, 1, "it is not a mapping".into())),
+    }
+}
+
+/// Returns the line, from 1, on which a key of the outermost mapping stands; 1 where it is not seen.
+pub(super) fn key_line(text: &str, key: &str) -> usize {
+    let is_it = |line: &str| line.trim_matches(['"', '\'']).strip_prefix(key).is_some_and(|rest| rest.contains(':'));
+    text.lines().position(is_it).map_or(1, |at| at + 1)
 }
 
 fn place(path: &str, text: &str, line: usize, column: usize) -> Place {

@@ -9,6 +9,12 @@ fn told(name: &str, text: &str) -> (String, usize) {
     (warning.what.clone(), warning.place.as_ref().map_or(0, |place| place.line))
 }
 
+/// Asserts that nothing is said of this file.
+fn fine(name: &str, text: &str) {
+    let detection = tree(&[(name, text)]).detect();
+    assert!(detection.warnings.is_empty(), "{name}: {:?}\n{text}", detection.warnings);
+}
+
 #[test]
 fn of_a_conflict_both_sides_count_and_one_warning_says_so() {
     let conflict = |before: &str, ours: &str, theirs: &str, after: &str| {
@@ -41,6 +47,59 @@ fn of_a_conflict_both_sides_count_and_one_warning_says_so() {
     }
     let title = "# A\n=======\n# <<<<<<< b\nA=postgres://a\n";
     assert!(tree(&[(".env.example", title)]).detect().warnings.is_empty());
+}
+
+#[test]
+fn a_value_of_another_type_is_told_by_its_key() {
+    for (name, text, message, line) in [
+        ("package.json", "{\n\"dependencies\": \"pg\"}", "`dependencies` is not an object", 2),
+        ("package.json", "{\n\n\"devDependencies\": [\"pg\"]}", "`devDependencies` is not an object", 3),
+        ("composer.json", "{\n\"require\": []}", "`require` is not an object", 2),
+        ("deno.json", "{\n\"imports\": []}", "`imports` is not an object", 2),
+        (".devcontainer/devcontainer.json", "[]", "it is not a JSON object", 1),
+        (
+            "Cargo.toml",
+            "[package]\nname = 'a'\n[workspace]\ndependencies = []",
+            "`workspace.dependencies` is not a table",
+            4,
+        ),
+        ("Cargo.toml", "dependencies = 'a'\n", "`dependencies` is not a table", 1),
+        ("pyproject.toml", "project = 'a'\n", "`project` is not a table", 1),
+        ("pyproject.toml", "[project]\ndependencies = {}\n", "`project.dependencies` is not a list", 2),
+        ("pyproject.toml", "[project]\ndependencies = 'redis'\n", "`project.dependencies` is not a list", 2),
+        ("pyproject.toml", "[dependency-groups]\na = []\nb = 'c'\n", "`dependency-groups.b` is not a list", 3),
+        ("pyproject.toml", "[tool.poetry]\ndependencies = []\n", "`tool.poetry.dependencies` is not a table", 2),
+        ("Pipfile", "packages = ['redis']\n", "`packages` is not a table", 1),
+        ("gradle/libs.versions.toml", "libraries = []\n", "`libraries` is not a table", 1),
+        ("compose.yml", "name: a\nservices: [a]\n", "`services` is not a mapping", 2),
+        ("compose.yml", "services: a\n", "`services` is not a mapping", 1),
+        ("compose.yml", "services:\n  a: {image: b}\n  c: postgres\n", "the service `c` is not a mapping", 3),
+        ("compose.yml", "- services\n", "it is not a mapping", 1),
+        ("compose.yml", "services\n", "it is not a mapping", 1),
+        (".lando.yml", "- a\n", "it is not a mapping", 1),
+    ] {
+        assert_eq!(told(name, text), (format!("`{name}` is malformed: {message}"), line), "{text}");
+    }
+    let files = [("package.json", "{}"), ("pnpm-workspace.yaml", "a: 1\npackages: b\n")];
+    let warnings = tree(&files).detect().warnings;
+    assert_eq!(warnings[0].what, "`pnpm-workspace.yaml` is malformed: `packages` is not a list");
+    assert_eq!(warnings[0].place.as_ref().unwrap().line, 2);
+}
+
+#[test]
+fn what_the_tools_take_is_no_wrong_type() {
+    for (name, text) in [
+        ("package.json", r#"{"dependencies": [], "devDependencies": null}"#),
+        ("composer.json", r#"{"require": null}"#),
+        ("pyproject.toml", "[dependency-groups]\na = [{include-group = 'b'}]\nb = []\n"),
+        ("Cargo.toml", "[target.'cfg(unix)'.dependencies]\na = '1'\n"),
+        ("compose.yml", "# nothing yet\n"),
+        ("compose.yml", "services:\n"),
+        ("compose.yml", "services:\n  a:\n  b: !reset null\n"),
+        ("compose.yml", "include: [a.yml]\n"),
+    ] {
+        fine(name, text);
+    }
 }
 
 #[test]

@@ -38,6 +38,22 @@ pub(super) enum Kind {
     Said,
 }
 
+/// What pyproject.toml and a Pipfile have as tables.
+const TABLES: [&str; 9] = [
+    "project",
+    "project.optional-dependencies",
+    "dependency-groups",
+    "tool.poetry.dependencies",
+    "tool.poetry.dev-dependencies",
+    "tool.poetry.group",
+    "tool.poetry.group.*.dependencies",
+    "packages",
+    "dev-packages",
+];
+
+/// What they have as lists.
+const LISTS: [&str; 3] = ["project.dependencies", "project.optional-dependencies.*", "dependency-groups.*"];
+
 impl PythonManifest {
     /// Tells whether kilter installs the app by this manifest.
     fn installs(&self) -> bool {
@@ -95,7 +111,9 @@ pub(super) fn declared(manifests: &[PythonManifest]) -> Vec<Declared> {
 
 fn read_toml(files: &Files<'_>, path: &str) -> Option<Toml> {
     let text = files.read(path)?;
-    Toml::parse(files, path, &text)
+    let toml = Toml::parse(files, path, &text)?;
+    toml.expect(files, path, &text, &TABLES, &LISTS);
+    Some(toml)
 }
 
 /// Returns the extras of the project itself that the requirements files for its app ask for.
