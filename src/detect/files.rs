@@ -125,16 +125,26 @@ impl<'a> Files<'a> {
     }
 }
 
-/// Parses a YAML document that is a mapping, or empty, with `<<: *default` merged. The error is line, column and message.
-pub(super) fn yaml(text: &str) -> Result<Value, (usize, usize, String)> {
+/// Line, column and message of what is wrong with a text.
+pub(super) type Fault = (usize, usize, String);
+
+/// Parses a YAML document, whatever it is.
+pub(super) fn document(text: &str) -> Result<Value, Fault> {
     if let Some((line, column)) = too_deep(text) {
         return Err((line, column, "brackets are nested too deeply".into()));
     }
-    let parsed = serde_yaml::from_str::<Value>(text).and_then(|mut value| value.apply_merge().map(|()| value));
-    let value = parsed.map_err(|error| {
-        let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
-        (line, column, error.to_string())
-    })?;
+    serde_yaml::from_str(text).map_err(|error| fault(&error))
+}
+
+fn fault(error: &serde_yaml::Error) -> Fault {
+    let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
+    (line, column, error.to_string())
+}
+
+/// Parses a YAML document that is a mapping, or empty, with `<<: *default` merged.
+pub(super) fn yaml(text: &str) -> Result<Value, Fault> {
+    let mut value = document(text)?;
+    value.apply_merge().map_err(|error| fault(&error))?;
     let is_one = |value: &Value| value.is_mapping() || value.is_null();
     match &value {
         Value::Tagged(tagged) if is_one(&tagged.value) => Ok(value),

@@ -110,3 +110,49 @@ fn a_document_that_is_cut_off_is_wrong_at_its_end() {
     assert_eq!(told("A.csproj", "<Project>\n<ItemGroup>\n<PackageReference Include=\"Npg").1, 3);
     assert_eq!(told("pom.xml", "").1, 1);
 }
+
+#[test]
+fn what_cannot_be_read_as_its_format_is_told_and_lines_of_it_count() {
+    let before = "a line stands before the first section";
+    let neither = "a line is neither a section nor a key with its value";
+    for (text, message, line) in [
+        ("# a\ninstall_requires =\n  redis\n", before, 2),
+        ("[options]\ninstall_requires\n  redis\n", neither, 2),
+        ("[metadata]\nname = a\n[options\ninstall_requires =\n  redis\n", neither, 3),
+        ("[options]\n= redis\n", neither, 2),
+    ] {
+        assert_eq!(told("setup.cfg", text), (format!("`setup.cfg` is malformed: {message}"), line), "{text}");
+    }
+    let conda = "name: a\ndependencies:\n  - redis-py\n - psycopg2: [\n";
+    assert_eq!(told("environment.yml", conda).1, 4);
+    let (what, line) = told("environment.yml", "name: a\ndependencies: redis\n");
+    assert_eq!((what.as_str(), line), ("`environment.yml` is malformed: `dependencies` is not a list", 2));
+    let rails = "a: &a\n  adapter: postgresql\n  pool: <%= ENV.fetch('X') { 5 } %>\n bad: [\nb:\n  <<: *a\n";
+    assert_eq!(told("config/database.yml", rails).1, 4);
+    assert_eq!(found(&tree(&[("config/database.yml", rails)]).detect()), ["postgres"]);
+    assert_eq!(told("config/database.yml", "development\n").1, 1);
+}
+
+#[test]
+fn what_their_own_tools_take_is_no_fault_of_a_format() {
+    let cfg = "# a\n[metadata]\nname: a\n\n[options]\ninstall_requires =\n    redis\n\n# c\n    psycopg\n[tool:pytest] ; x\naddopts = -v\n";
+    fine("setup.cfg", cfg);
+    assert_eq!(found(&tree(&[("setup.cfg", cfg)]).detect()), ["postgres", "redis"]);
+    fine("environment.yml", "a: 1\n---\nb: [\n");
+    fine("environment.yml", "name: {{ a }}\ndependencies:\n{% if x %}\n - a\n{% endif %}\n");
+    fine("environment.yml", "dependencies:\n  - python=3.12\n  - pip:\n    - redis\n");
+    let default = "a: &a\n  adapter: <%= ENV['A'] || 'pg' %>\n  url: \"<%= x %>?pool=<%= y %>\"\n\n<%# note %>\nb:\n  <<: *a\n  <%= more %>\n";
+    for text in [
+        default,
+        "<% if x %>\n a: [\n<% end %>\nb: 1\n",
+        "a: <%=\n  x\n%>\n",
+        "a:\n  adapter: x\n  adapter: y\n",
+        "<%= x %>: 1\n<%= x %>: 2\n",
+        "a: &a\nb:\n  <<: *a\n",
+        "a: 1\n---\nb: 2\n",
+        "# nothing\n",
+    ] {
+        fine("config/database.yml", text);
+    }
+    fine("config/database.yml.example", "a: @HERE@\n b\n");
+}

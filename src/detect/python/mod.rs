@@ -14,7 +14,7 @@ use super::places::{join, split};
 use super::rules::Declared;
 use super::toml::Toml;
 use crate::catalog::Ecosystem;
-use requirements::{Requirement, requirement};
+use requirements::{Fault, Requirement, requirement};
 
 /// What one Python manifest declares.
 pub(super) struct PythonManifest {
@@ -72,11 +72,18 @@ pub(super) fn read(files: &Files<'_>) -> Vec<PythonManifest> {
                 (pyproject(files, dir, &toml, &asked), Kind::Pyproject(toml))
             }),
             "setup.py" => files.read(path).map(|text| (setup_py::setup_py(&text), Kind::Said)),
-            "environment.yml" | "environment.yaml" => {
-                files.read(path).map(|text| (setup_py::environment(&text), Kind::Said))
-            }
+            "environment.yml" | "environment.yaml" => files.read(path).map(|text| {
+                if let Some((line, column, message)) = setup_py::fault_of_environment(&text) {
+                    files.malformed(path, &text, line, column, &message);
+                }
+                (setup_py::environment(&text), Kind::Said)
+            }),
             "Pipfile" => read_toml(files, path).map(|toml| (pipfile(&toml), Kind::Pipfile(toml))),
-            "setup.cfg" => files.read(path).map(|text| (requirements::setup_cfg(&text), Kind::SetupCfg)),
+            "setup.cfg" => files.read(path).map(|text| {
+                let (packages, fault) = requirements::setup_cfg(&text);
+                told(files, path, &text, fault);
+                (packages, Kind::SetupCfg)
+            }),
             _ if requirements::is_requirements(path) && !requirements::is_compiled(files, path) => {
                 requirements::read(files, path)
                     .map(|(packages, needs_sources)| (packages, Kind::Requirements { needs_sources }))
@@ -91,6 +98,13 @@ pub(super) fn read(files: &Files<'_>) -> Vec<PythonManifest> {
         manifests.push(PythonManifest { dir: dir.into(), file: path.into(), kind, packages });
     }
     manifests
+}
+
+/// Warns of a fault, if there is one.
+fn told(files: &Files<'_>, path: &str, text: &str, fault: Option<Fault>) {
+    if let Some((line, message)) = fault {
+        files.malformed(path, text, line, 1, message);
+    }
 }
 
 /// Returns what the manifests declare.
