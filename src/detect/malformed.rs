@@ -156,3 +156,50 @@ fn what_their_own_tools_take_is_no_fault_of_a_format() {
     }
     fine("config/database.yml.example", "a: @HERE@\n b\n");
 }
+
+#[test]
+fn what_is_never_closed_is_told_where_it_begins() {
+    let bracket = "a bracket has no partner";
+    for (name, text, message, line) in [
+        ("go.mod", "module a\n\nrequire (\n\tgithub.com/lib/pq v1.0.0\n", "the block that begins here has no `)`", 3),
+        (
+            "a.prisma",
+            "datasource db {\n  provider = \"postgresql\"\n\nmodel A {\n  id Int\n}\n",
+            "the block that begins here has no `}`",
+            1,
+        ),
+        (
+            "a.prisma",
+            "datasource db { provider = \"postgresql\" }\nmodel A {\n  id Json @default(\"}\") // }\n",
+            "the block that begins here has no `}`",
+            2,
+        ),
+        ("setup.py", "import x\nsetup(\n  install_requires=['psycopg'],\n", bracket, 2),
+        ("setup.py", "setup(\n  install_requires=['psycopg',\n)\n", bracket, 2),
+        ("setup.py", "setup(\n  name='a,\n  install_requires=['psycopg'])\n", "a string has no end", 2),
+        ("build.gradle", "dependencies {\n  implementation('org.postgresql:postgresql:1'\n}\n", bracket, 2),
+        (
+            "build.gradle.kts",
+            "dependencies {\n  api(\"org.postgresql:postgresql:1\")\n}\nval a = listOf(\n",
+            bracket,
+            4,
+        ),
+        ("Gemfile", "source 'x'\ngem('pg'\ngem 'a'\n", bracket, 2),
+        (
+            "mix.exs",
+            "defmodule A do\n  defp deps do\n    [{:postgrex, \"~> 1\"}]\n  end\n",
+            "the block that begins here has no `end`",
+            1,
+        ),
+        ("mix.exs", "defmodule A do\n  [{:postgrex, \"~> 1\"}]\nend\nend\n", "an `end` too many", 4),
+    ] {
+        assert_eq!(told(name, text), (format!("`{name}` is malformed: {message}"), line), "{text}");
+        assert_eq!(found(&tree(&[(name, text)]).detect_by_catalog()), ["postgres"], "{text}");
+    }
+}
+
+#[test]
+fn a_block_that_is_never_closed_takes_no_provider_of_the_next() {
+    let schema = "datasource db {\n  url = \"x\"\n\ngenerator client {\n  provider = \"postgresql\"\n}\n";
+    assert!(found(&tree(&[("a.prisma", schema)]).detect()).is_empty());
+}

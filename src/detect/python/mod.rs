@@ -2,6 +2,7 @@
 //! conda's environments.
 
 mod app;
+mod brackets;
 mod requirements;
 mod setup_py;
 
@@ -71,7 +72,10 @@ pub(super) fn read(files: &Files<'_>) -> Vec<PythonManifest> {
                 let asked = own_extras(files, dir);
                 (pyproject(files, dir, &toml, &asked), Kind::Pyproject(toml))
             }),
-            "setup.py" => files.read(path).map(|text| (setup_py::setup_py(&text), Kind::Said)),
+            "setup.py" => files.read(path).map(|text| {
+                told(files, path, &text, brackets::fault(&text));
+                (setup_py::setup_py(&text), Kind::Said)
+            }),
             "environment.yml" | "environment.yaml" => files.read(path).map(|text| {
                 if let Some((line, column, message)) = setup_py::fault_of_environment(&text) {
                     files.malformed(path, &text, line, column, &message);
