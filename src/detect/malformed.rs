@@ -203,3 +203,33 @@ fn a_block_that_is_never_closed_takes_no_provider_of_the_next() {
     let schema = "datasource db {\n  url = \"x\"\n\ngenerator client {\n  provider = \"postgresql\"\n}\n";
     assert!(found(&tree(&[("a.prisma", schema)]).detect()).is_empty());
 }
+
+/// Manifests that are whole, and where in them something begins that only their end closes.
+const WHOLE: [(&str, &str, &str); 10] = [
+    ("package.json", "{", "{\"name\": \"a\", \"dependencies\": {\"pg\": \"8\"}}"),
+    ("deno.json", "{", "{ // x\n\"imports\": {\"pg\": \"npm:pg@8\",}, /* y */\n}"),
+    ("go.mod", "require (", "module a\nrequire (\n\tgithub.com/lib/pq v1.0.0\n)"),
+    ("a.prisma", "db {", "datasource db {\n  provider = \"postgresql\"\n  url = \"postgres://a\"\n}"),
+    ("setup.py", "setup(", "import a\nsetup(\n  b=\"\"\"c\"\"\",\n  install_requires=[ # x\n    'psycopg', ],\n)"),
+    ("build.gradle", "dependencies {", "a\ndependencies {\n  api('org.postgresql:postgresql:1') { x }\n}"),
+    ("Gemfile", "group :b do", "source 'a'\ngroup :b do\n  gem 'pg', group: %w[x]\nend"),
+    ("mix.exs", "A do", "defmodule A do\n  defp deps do\n    [{:postgrex, \"~> 1\"}]\n  end\nend"),
+    (
+        "pom.xml",
+        "<project>",
+        "<project><dependencies>\n<dependency><groupId>org.postgresql</groupId><artifactId>postgresql</artifactId></dependency></dependencies></project>",
+    ),
+    ("A.csproj", "<Project", "<Project>\n<ItemGroup><PackageReference Include=\"Npgsql\" /></ItemGroup></Project>"),
+];
+
+#[test]
+fn wherever_a_manifest_is_cut_off_one_warning_says_so() {
+    for (name, begins, text) in WHOLE {
+        let whole = tree(&[(name, text)]).detect_by_catalog();
+        assert_eq!((found(&whole), whole.warnings.len()), (vec!["postgres"], 0), "{name}");
+        let start = text.find(begins).unwrap() + begins.len();
+        for (at, _) in text.char_indices().filter(|(at, _)| *at >= start) {
+            assert!(told(name, &text[..at]).1 >= 1, "{name}: {}", &text[..at]);
+        }
+    }
+}

@@ -148,7 +148,9 @@ otel:
 }
 
 /// Pieces that manifests are made of, so that random texts get past the first check of each reader.
-const PIECES: [&str; 64] = [
+const PIECES: [&str; 66] = [
+    "\n<<<<<<< a\n",
+    "\n>>>>>>> b\n",
     "{",
     "}",
     "[",
