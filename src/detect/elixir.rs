@@ -4,7 +4,7 @@ use super::app::Candidate;
 use super::command;
 use super::confidence::Scope;
 use super::files::Files;
-use super::lex::{Kind, Token, tokens};
+use super::lex::{Kind, NO_END, NO_PARTNER, Token, tokens, unbalanced};
 use super::model::{Found, Stack};
 use super::places::{join, split};
 use super::rules::Declared;
@@ -75,10 +75,10 @@ pub(super) fn declared(projects: &[MixProject]) -> Vec<Declared> {
 
 fn parse(files: &Files<'_>, path: &str, text: &str) -> MixProject {
     let (tokens, unclosed) = tokens(text);
-    if let Some(line) = unclosed {
-        files.malformed(path, text, line, 1, "a string has no end");
-    } else if let Some(line) = unbalanced(&tokens) {
-        files.malformed(path, text, line, 1, "a bracket has no partner");
+    let string = unclosed.map(|line| (line, NO_END));
+    let bracket = || unbalanced(&tokens).map(|line| (line, NO_PARTNER));
+    if let Some((line, message)) = string.or_else(bracket).or_else(|| unended(&tokens)) {
+        files.malformed(path, text, line, 1, message);
     }
     let tokens: Vec<Token> = tokens.into_iter().filter(|token| token.kind != Kind::Newline).collect();
     let symbol = |label: &str| {
@@ -99,21 +99,17 @@ fn parse(files: &Files<'_>, path: &str, text: &str) -> MixProject {
     }
 }
 
-/// Returns the line of the first bracket that does not fit.
-fn unbalanced(tokens: &[Token]) -> Option<usize> {
-    let mut open: Vec<(char, usize)> = Vec::new();
+/// Returns line and message of the first block that does not fit: what `do` or `fn` begins has an `end`.
+fn unended(tokens: &[Token]) -> Option<(usize, &'static str)> {
+    let mut open = Vec::new();
     for token in tokens {
-        match token.kind {
-            Kind::Punct(c @ ('(' | '[' | '{')) => open.push((c, token.line)),
-            Kind::Punct(c @ (')' | ']' | '}')) => match open.pop() {
-                Some((opened, _)) if matches!((opened, c), ('(', ')') | ('[', ']') | ('{', '}')) => {}
-                Some((_, line)) => return Some(line),
-                None => return Some(token.line),
-            },
+        match token.word() {
+            Some("do" | "fn") => open.push(token.line),
+            Some("end") if open.pop().is_none() => return Some((token.line, "an `end` too many")),
             _ => {}
         }
     }
-    open.first().map(|(_, line)| *line)
+    open.first().map(|line| (*line, "the block that begins here has no `end`"))
 }
 
 /// Reads `{:postgrex, ">= 0.0.0", only: :test}` at the start of these tokens. A tuple of an atom and anything but a version or

@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 
+use indexmap::IndexMap;
 use serde_yaml::Value;
 
-use super::model::Tree;
+use super::model::{Tree, Unreadable};
 use super::places::{split, without_side};
 use crate::diag::{Place, Problem};
 
@@ -12,11 +13,16 @@ use crate::diag::{Place, Problem};
 /// a file of 40 KiB takes it many seconds.
 const DEEPEST: usize = 500;
 
+/// What begins the lines that git puts around the sides of a conflict: ours, their common past, theirs; and what is between them
+/// (<https://git-scm.com/docs/git-merge#_how_conflicts_are_presented>).
+const MARKS: [&str; 4] = ["<<<<<<< ", "||||||| ", ">>>>>>> ", "======="];
+
 /// The manifests of a project that count.
 pub(super) struct Files<'a> {
     tree: &'a dyn Tree,
     paths: Vec<&'a str>,
-    warnings: RefCell<Vec<Problem>>,
+    /// One for a file: what else is wrong with it often follows from the first.
+    warnings: RefCell<IndexMap<String, Problem>>,
 }
 
 impl<'a> Files<'a> {
@@ -44,16 +50,21 @@ impl<'a> Files<'a> {
 
     /// Reads a file without its byte order mark; one that cannot be read is a warning.
     pub(super) fn read(&self, path: &str) -> Option<String> {
-        let Some(mut text) = self.tree.read(path) else {
-            self.warn(Problem::new(format!("cannot read `{path}`")).help(
-                "It is left out: a manifest is a text file in UTF-8 (or UTF-16 with its mark) of at most 1 MiB.",
-            ));
-            return None;
-        };
+        let mut text = self.tree.read(path).map_err(|why| self.unreadable(path, &why)).ok()?;
         if text.starts_with('\u{feff}') {
             text.drain(..'\u{feff}'.len_utf8());
         }
-        Some(text)
+        Some(self.unmarked(path, text))
+    }
+
+    fn unreadable(&self, path: &str, why: &Unreadable) {
+        let (why, help) = match why {
+            Unreadable::Access(why) => (why, "It is left out until it can be read."),
+            Unreadable::Content(why) => {
+                (why, "It is left out: a manifest is a text file in UTF-8 (or UTF-16 with its mark) of at most 1 MiB.")
+            }
+        };
+        self.warn(path, Problem::new(format!("cannot read `{path}`: {why}")).help(help));
     }
 
     /// Reads a file if it is there.
@@ -66,49 +77,92 @@ impl<'a> Files<'a> {
         self.tree.can_be_named(path).then(|| self.read(path)).flatten()
     }
 
-    /// Parses a manifest, with `<<: *default` merged; one that is malformed is a warning.
+    /// Parses a manifest that is to be a mapping, with `<<: *default` merged; what is malformed or none is a warning. Without a
+    /// content it is nothing.
     pub(super) fn yaml(&self, path: &str, text: &str) -> Option<Value> {
-        if let Some((line, column)) = too_deep(text) {
-            self.malformed(path, text, line, column, "brackets are nested too deeply");
-            return None;
-        }
-        let parsed = serde_yaml::from_str::<Value>(text).and_then(|mut value| value.apply_merge().map(|()| value));
-        let told = |error: serde_yaml::Error| {
-            let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
-            self.malformed(path, text, line, column, &error.to_string());
+        let (line, column, message) = match yaml(text) {
+            Ok(value) => return Some(value),
+            Err(fault) => fault,
         };
-        parsed.map_err(told).ok()
+        self.malformed(path, text, line, column, &message);
+        None
     }
 
     /// Remembers that a manifest is malformed at a place (line and column from 1).
     pub(super) fn malformed(&self, path: &str, text: &str, line: usize, column: usize, message: &str) {
-        let line = line.max(1);
-        let place = Place {
-            file: path.into(),
-            line,
-            column: column.max(1),
-            text: text.lines().nth(line - 1).unwrap_or_default().into(),
-            width: 1,
-        };
         let message = message.lines().next().unwrap_or_default();
         self.warn(
+            path,
             Problem::new(format!("`{path}` is malformed: {message}"))
-                .at(place)
+                .at(place(path, text, line, column))
                 .help("It is left out of the proposal until it is repaired."),
         );
     }
 
-    fn warn(&self, problem: Problem) {
-        let mut warnings = self.warnings.borrow_mut();
-        if !warnings.contains(&problem) {
-            warnings.push(problem);
+    /// Puts blank lines in place of the conflict markers of a merge, and remembers that there are any: both sides count.
+    fn unmarked(&self, path: &str, text: String) -> String {
+        // Nearly every file ends here, after one look at its bytes.
+        if !text.contains(MARKS[0]) && !text.contains(MARKS[2]) {
+            return text;
         }
+        let sides = |line: &str| line.starts_with(MARKS[0]) || line.starts_with(MARKS[2]);
+        let Some(first) = text.lines().position(sides) else { return text };
+        let what = format!("`{path}` has the conflict markers of a merge");
+        let help = "Settle the merge in your editor; until then what can be read of both sides counts.";
+        self.warn(path, Problem::new(what).at(Place { width: 7, ..place(path, &text, first + 1, 1) }).help(help));
+        let is_mark = |line: &str| sides(line) || line.starts_with(MARKS[1]) || line.trim_end() == MARKS[3];
+        let line = |line: &'_ str| if is_mark(line) { String::new() } else { line.to_owned() };
+        text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    fn warn(&self, path: &str, problem: Problem) {
+        self.warnings.borrow_mut().entry(path.to_owned()).or_insert(problem);
     }
 
     /// Returns the warnings, in the order they came up.
     pub(super) fn into_warnings(self) -> Vec<Problem> {
-        self.warnings.into_inner()
+        self.warnings.into_inner().into_values().collect()
     }
+}
+
+/// Line, column and message of what is wrong with a text.
+pub(super) type Fault = (usize, usize, String);
+
+/// Parses a YAML document, whatever it is.
+pub(super) fn document(text: &str) -> Result<Value, Fault> {
+    if let Some((line, column)) = too_deep(text) {
+        return Err((line, column, "brackets are nested too deeply".into()));
+    }
+    serde_yaml::from_str(text).map_err(|error| fault(&error))
+}
+
+fn fault(error: &serde_yaml::Error) -> Fault {
+    let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
+    (line, column, error.to_string())
+}
+
+/// Parses a YAML document that is a mapping, or empty, with `<<: *default` merged.
+pub(super) fn yaml(text: &str) -> Result<Value, Fault> {
+    let mut value = document(text)?;
+    value.apply_merge().map_err(|error| fault(&error))?;
+    let is_one = |value: &Value| value.is_mapping() || value.is_null();
+    match &value {
+        Value::Tagged(tagged) if is_one(&tagged.value) => Ok(value),
+        plain if is_one(plain) => Ok(value),
+        _ => Err((1, 1, "it is not a mapping".into())),
+    }
+}
+
+/// Returns the line, from 1, on which a key of the outermost mapping stands; 1 where it is not seen.
+pub(super) fn key_line(text: &str, key: &str) -> usize {
+    let is_it = |line: &str| line.trim_matches(['"', '\'']).strip_prefix(key).is_some_and(|rest| rest.contains(':'));
+    text.lines().position(is_it).map_or(1, |at| at + 1)
+}
+
+fn place(path: &str, text: &str, line: usize, column: usize) -> Place {
+    let line = line.max(1);
+    let shown = text.lines().nth(line - 1).unwrap_or_default();
+    Place { file: path.into(), line, column: column.max(1), text: shown.into(), width: 1 }
 }
 
 /// Returns line and column (in characters), from 1, of a byte offset.

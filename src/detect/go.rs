@@ -44,7 +44,7 @@ pub(super) fn declared(modules: &[GoModule]) -> Vec<Declared> {
 fn parse(files: &Files<'_>, path: &str, text: &str) -> GoModule {
     let mut module =
         GoModule { dir: split(path).0.into(), file: path.into(), module: None, go: None, requires: Vec::new() };
-    let mut block: Option<String> = None;
+    let mut block: Option<(String, usize)> = None;
     for (number, line) in text.lines().enumerate().map(|(i, line)| (i + 1, line)) {
         let (code, comment) = line.split_once("//").unwrap_or((line, ""));
         let mut words = code.split_whitespace().map(|word| word.trim_matches(['"', '`']));
@@ -54,12 +54,12 @@ fn parse(files: &Files<'_>, path: &str, text: &str) -> GoModule {
                 block = None;
                 continue;
             }
-            (Some(directive), _) => directive.clone(),
+            (Some((directive, _)), _) => directive.clone(),
             (None, directive) => directive.trim_end_matches('(').to_owned(),
         };
         let argument = if block.is_some() { Some(first) } else { words.next() };
         if block.is_none() && (argument == Some("(") || first.ends_with('(')) {
-            block = Some(directive);
+            block = Some((directive, number));
             continue;
         }
         let Some(argument) = argument else {
@@ -77,6 +77,9 @@ fn parse(files: &Files<'_>, path: &str, text: &str) -> GoModule {
             }
             _ => {}
         }
+    }
+    if let Some((_, line)) = block {
+        files.malformed(path, text, line, 1, "the block that begins here has no `)`");
     }
     module
 }

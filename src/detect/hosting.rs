@@ -10,7 +10,7 @@ use serde_yaml::Value;
 
 use super::confidence::Scope;
 use super::files::Files;
-use super::json::Json;
+use super::json::{Json, Objects};
 use super::rules::Declared;
 use crate::catalog::Ecosystem;
 
@@ -60,7 +60,8 @@ fn heroku(files: &Files<'_>, path: &str, text: &str) -> Vec<String> {
     if !text.contains("\"addons\"") {
         return Vec::new();
     }
-    let Some(json) = Json::object(files, path, str::to_owned) else { return Vec::new() };
+    let any = Objects { names: &[], or_empty_list: false };
+    let Some(json) = Json::object(files, path, str::to_owned, &any) else { return Vec::new() };
     let addons = json.value["addons"].as_array().into_iter().flatten();
     let plans = addons.filter_map(|addon| addon.as_str().or_else(|| addon["plan"].as_str()));
     plans.filter_map(|plan| plan.split(':').next()).map(str::to_owned).collect()

@@ -15,6 +15,20 @@ pub(super) struct Json {
     lines: HashMap<String, usize>,
 }
 
+/// Which values of a manifest are to be objects.
+pub(super) struct Objects<'a> {
+    pub names: &'a [&'a str],
+    /// Whether the manifest's own tool takes an empty list for one without entries.
+    pub or_empty_list: bool,
+}
+
+impl Objects<'_> {
+    fn takes(&self, value: &Value) -> bool {
+        let is_empty_list = value.as_array().is_some_and(Vec::is_empty);
+        value.is_object() || value.is_null() || (self.or_empty_list && is_empty_list)
+    }
+}
+
 impl Json {
     /// Reads a document. The error is line, column and message.
     pub(super) fn parse(text: &str) -> Result<Self, (usize, usize, String)> {
@@ -26,12 +40,22 @@ impl Json {
         Ok(Self { value, lines: key_lines(text) })
     }
 
-    /// Reads a manifest that is to be a JSON object; what is none is a warning. `plain` makes JSON of the text, every line where
-    /// it was.
-    pub(super) fn object(files: &Files<'_>, path: &str, plain: impl Fn(&str) -> String) -> Option<Self> {
+    /// Reads a manifest that is to be a JSON object; what is none is a warning, and so is a value that is none where it is to be
+    /// one. `plain` makes JSON of the text, every line where it was.
+    pub(super) fn object(
+        files: &Files<'_>,
+        path: &str,
+        plain: impl Fn(&str) -> String,
+        inner: &Objects<'_>,
+    ) -> Option<Self> {
         let text = files.read(path)?;
         let (line, column, message) = match Self::parse(&plain(&text)) {
-            Ok(json) if json.value.is_object() => return Some(json),
+            Ok(json) if json.value.is_object() => {
+                if let Some(name) = inner.names.iter().find(|name| !inner.takes(&json.value[**name])) {
+                    files.malformed(path, &text, json.line(&[name]), 1, &format!("`{name}` is not an object"));
+                }
+                return Some(json);
+            }
             Ok(_) => (1, 1, "it is not a JSON object".to_owned()),
             Err(error) => error,
         };

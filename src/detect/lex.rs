@@ -59,6 +59,48 @@ pub(super) fn tokens(text: &str) -> (Vec<Token>, Option<usize>) {
     (lexer.tokens, lexer.unclosed)
 }
 
+/// What is said of a string without an end, and of a bracket that does not fit.
+pub(super) const NO_END: &str = "a string has no end";
+pub(super) const NO_PARTNER: &str = "a bracket has no partner";
+
+/// Brackets that are open, with their lines.
+#[derive(Debug, Default)]
+pub(super) struct Brackets(Vec<(char, usize)>);
+
+impl Brackets {
+    /// Takes up a character; the line of the bracket that does not fit, if it shows one.
+    pub(super) fn take(&mut self, c: char, line: usize) -> Option<usize> {
+        match c {
+            '(' | '[' | '{' => self.0.push((c, line)),
+            ')' | ']' | '}' => match self.0.pop() {
+                Some((open, _)) if closing(open) == c => {}
+                Some((_, opened)) => return Some(opened),
+                None => return Some(line),
+            },
+            _ => {}
+        }
+        None
+    }
+
+    /// Returns the line of the first bracket that is still open.
+    pub(super) fn end(self) -> Option<usize> {
+        self.0.first().map(|(_, line)| *line)
+    }
+}
+
+/// Returns the line of the first bracket that does not fit.
+pub(super) fn unbalanced(tokens: &[Token]) -> Option<usize> {
+    let mut brackets = Brackets::default();
+    for token in tokens {
+        if let Kind::Punct(c) = token.kind
+            && let Some(line) = brackets.take(c, token.line)
+        {
+            return Some(line);
+        }
+    }
+    brackets.end()
+}
+
 struct Lexer {
     chars: Vec<char>,
     at: usize,

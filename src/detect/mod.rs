@@ -48,6 +48,8 @@ mod versions;
 mod xml;
 
 #[cfg(test)]
+mod malformed;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
@@ -57,7 +59,7 @@ pub(crate) use command::port as port_of_command;
 pub(crate) use command::reloads_as;
 pub use confidence::SELECT;
 pub use disk::DiskTree;
-pub use model::{Detection, Evidence, Finding, Found, Production, Stack, Tree};
+pub use model::{Detection, Evidence, Finding, Found, Production, Stack, Tree, Unreadable};
 pub use moved::moved;
 pub use production::GO_PROGRAM;
 pub use rules::{ServiceRules, catalog_rules};
@@ -99,7 +101,8 @@ pub fn detect(tree: &dyn Tree, rules: &[ServiceRules<'_>]) -> Detection {
     take_back_what_is_beside(&files, &mut declared);
     take_back_what_is_added(&mut declared);
     detection.findings = findings::find(&declared, rules);
-    detection.warnings = files.into_warnings();
+    detection.warnings = tree.problems().to_vec();
+    detection.warnings.extend(files.into_warnings());
     detection
 }
 

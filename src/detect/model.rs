@@ -13,8 +13,25 @@ pub trait Tree {
     fn can_be_named(&self, path: &str) -> bool {
         self.paths().binary_search_by(|known| known.as_str().cmp(path)).is_ok()
     }
-    /// Reads one of them; `None` when it is not readable as text or too large (1 MiB).
-    fn read(&self, path: &str) -> Option<String>;
+    /// Reads one of them.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is no text of at most 1 MiB.
+    fn read(&self, path: &str) -> Result<String, Unreadable>;
+
+    /// Returns what the search for the files met that belongs to none of them.
+    fn problems(&self) -> &[Problem] {
+        &[]
+    }
+}
+
+/// Why a file is not read, in a few words that go on where "cannot read `x`: " ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It cannot be opened, or is nothing that has a content.
+    Access(String),
+    /// What stands in it is no manifest, whichever it is.
+    Content(String),
 }
 
 /// Why kilter believes something: one line of one file.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::app::Candidate;
 use super::confidence::Scope;
 use super::files::Files;
-use super::json::Json;
+use super::json::{Json, Objects};
 use super::model::Found;
 use super::places::{join, split};
 use super::rules::{Declared, canonical};
@@ -41,7 +41,8 @@ pub(super) fn read(files: &Files<'_>) -> Vec<PhpPackage> {
 }
 
 fn one(files: &Files<'_>, path: &str) -> Option<PhpPackage> {
-    let json = Json::object(files, path, str::to_owned)?;
+    let objects = Objects { names: &SECTIONS.map(|(section, _)| section), or_empty_list: false };
+    let json = Json::object(files, path, str::to_owned, &objects)?;
     Some(PhpPackage { dir: split(path).0.into(), file: path.into(), json })
 }
 
@@ -188,9 +189,13 @@ mod tests {
         let what: Vec<_> = detection.warnings.iter().map(|warning| warning.what.as_str()).collect();
         assert_eq!(
             what,
-            ["`b/composer.json` is malformed: it is not a JSON object", "`composer.json` is malformed: expected value"]
+            [
+                "`a/composer.json` is malformed: `require` is not an object",
+                "`b/composer.json` is malformed: it is not a JSON object",
+                "`composer.json` is malformed: expected value"
+            ]
         );
-        assert_eq!(detection.warnings[1].place.as_ref().unwrap().line, 3);
+        assert_eq!(detection.warnings[2].place.as_ref().unwrap().line, 3);
     }
 
     #[test]

@@ -96,7 +96,7 @@ pub(super) const MANIFESTS: [&str; 19] = [
 ];
 
 /// Tells whether a file is one of the manifests that declare what an app needs.
-fn declares(path: &str) -> bool {
+pub(super) fn declares(path: &str) -> bool {
     let name = split(path).1;
     MANIFESTS.contains(&name) || name.ends_with(".csproj") || name.ends_with(".fsproj")
 }

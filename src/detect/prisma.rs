@@ -13,7 +13,12 @@ pub(super) fn declared(files: &Files<'_>) -> Vec<Declared> {
     let schemas = files.all().filter(|path| path.ends_with(".prisma"));
     let mut found: Vec<Declared> = schemas
         .filter_map(|path| files.read(path).map(|text| (path, text)))
-        .flat_map(|(path, text)| providers(path, &text))
+        .flat_map(|(path, text)| {
+            if let Some(line) = unclosed(&text) {
+                files.malformed(path, &text, line, 1, "the block that begins here has no `}`");
+            }
+            providers(path, &text)
+        })
         .collect();
     // A schema in a place named after a database is one of several that the unnamed one above it can be swapped for.
     let plain: Vec<String> =
@@ -40,8 +45,8 @@ fn providers(path: &str, text: &str) -> Vec<Declared> {
     let mut in_datasource = false;
     for (number, line) in text.lines().enumerate() {
         let code = line.split("//").next().unwrap_or_default().trim();
-        if code.starts_with("datasource ") {
-            in_datasource = true;
+        if begins_block(code) {
+            in_datasource = code.starts_with("datasource ");
         }
         if !in_datasource {
             continue;
@@ -61,6 +66,47 @@ fn providers(path: &str, text: &str) -> Vec<Declared> {
         }
     }
     found
+}
+
+/// Tells whether a line begins a block (<https://www.prisma.io/docs/orm/reference/prisma-schema-reference>).
+fn begins_block(code: &str) -> bool {
+    const KINDS: [&str; 6] = ["datasource", "enum", "generator", "model", "type", "view"];
+    let mut words = code.split([' ', '\t', '{']).filter(|word| !word.is_empty());
+    words.next().is_some_and(|word| KINDS.contains(&word)) && words.next().is_some() && code.contains('{')
+}
+
+/// Returns the line of the first block without an end: another one begins before it, or the text ends.
+fn unclosed(text: &str) -> Option<usize> {
+    let mut open = None;
+    for (number, line) in text.lines().enumerate() {
+        let code = plain(line);
+        if begins_block(code.trim()) {
+            if open.is_some() {
+                return open;
+            }
+            open = Some(number + 1);
+        }
+        if code.contains('}') {
+            open = None;
+        }
+    }
+    open
+}
+
+/// Returns a line without its strings and its comment.
+fn plain(line: &str) -> String {
+    let mut out = String::new();
+    let (mut quoted, mut escaped) = (false, false);
+    for c in line.chars() {
+        match c {
+            '"' if !escaped => quoted = !quoted,
+            c if !quoted => out.push(c),
+            _ => {}
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    out.truncate(out.find("//").unwrap_or(out.len()));
+    out
 }
 
 /// Reads `provider = "postgresql"`, also behind the opening brace.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
-use super::model::{Detection, Tree};
+use super::model::{Detection, Tree, Unreadable};
 use super::rules::ServiceRules;
 use crate::catalog::{Ecosystem, OneOf, Rules};
 
@@ -18,8 +18,9 @@ impl Tree for MemoryTree {
         &self.paths
     }
 
-    fn read(&self, path: &str) -> Option<String> {
-        self.files.get(path).filter(|text| !text.contains('\0')).cloned()
+    fn read(&self, path: &str) -> Result<String, Unreadable> {
+        let text = self.files.get(path).filter(|text| !text.contains('\0'));
+        text.cloned().ok_or_else(|| Unreadable::Content("it is no text".into()))
     }
 }
 
@@ -147,7 +148,9 @@ otel:
 }
 
 /// Pieces that manifests are made of, so that random texts get past the first check of each reader.
-const PIECES: [&str; 64] = [
+const PIECES: [&str; 66] = [
+    "\n<<<<<<< a\n",
+    "\n>>>>>>> b\n",
     "{",
     "}",
     "[",

@@ -38,6 +38,27 @@ impl Toml {
         }
     }
 
+    /// Warns of the first value that is no table, or no list, where it is to be one. `*` in a path is any key.
+    pub(super) fn expect(&self, files: &Files<'_>, path: &str, text: &str, tables: &[&str], lists: &[&str]) {
+        let other = |keys: &&str, is_it: fn(&Kind) -> bool, what: &str| {
+            let all = self.all(&keys.split('.').collect::<Vec<_>>(), "");
+            let (name, value) = all.into_iter().find(|(_, value)| !is_it(&value.kind))?;
+            Some((value.line, format!("`{}` is not a {what}", name.trim_start_matches('.'))))
+        };
+        let table = tables.iter().find_map(|keys| other(keys, |kind| matches!(kind, Kind::Table(_)), "table"));
+        let list = || lists.iter().find_map(|keys| other(keys, |kind| matches!(kind, Kind::List(_)), "list"));
+        if let Some((line, message)) = table.or_else(list) {
+            files.malformed(path, text, line, 1, &message);
+        }
+    }
+
+    /// Returns the values at a path of keys, of which `*` is any, with the keys that led there behind `above`.
+    fn all(&self, path: &[&str], above: &str) -> Vec<(String, &Self)> {
+        let Some((key, rest)) = path.split_first() else { return vec![(above.to_owned(), self)] };
+        let values = self.entries().iter().filter(|(name, _, _)| *key == "*" || name == key);
+        values.flat_map(|(name, _, value)| value.all(rest, &format!("{above}.{name}"))).collect()
+    }
+
     /// Returns the value at this path of keys.
     pub(super) fn get(&self, path: &[&str]) -> Option<&Self> {
         path.iter().try_fold(self, |value, key| {

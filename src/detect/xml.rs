@@ -1,8 +1,8 @@
 //! XML with the line of every element.
 
-use roxmltree::{Document, Node, ParsingOptions};
+use roxmltree::{Document, Error, Node, ParsingOptions};
 
-use super::files::{Files, Lines};
+use super::files::{Files, Lines, position};
 
 /// The most nodes of a document that is read: a manifest of 1 MiB, the largest there may be, has no use for more.
 const MAX_NODES: u32 = 400_000;
@@ -20,10 +20,9 @@ impl<'t> Xml<'t> {
         match Document::parse_with_options(text, options) {
             Ok(document) => Some(Self { document, lines: Lines::new(text) }),
             Err(error) => {
-                let at = error.pos();
-                let (line, column) = (at.row as usize, at.col as usize);
                 let message = error.to_string();
-                let message = message.strip_suffix(&format!(" at {at}")).unwrap_or(&message);
+                let message = message.strip_suffix(&format!(" at {}", error.pos())).unwrap_or(&message);
+                let (line, column) = place(&error, text);
                 files.malformed(path, text, line, column, message);
                 None
             }
@@ -38,6 +37,16 @@ impl<'t> Xml<'t> {
     /// Returns the line of an element, from 1.
     pub(super) fn line(&self, node: Node<'_, '_>) -> usize {
         self.lines.of(node.range().start)
+    }
+}
+
+/// Returns line and column of an error. For a document that ends too soon the parser has none: it is wrong at its end.
+fn place(error: &Error, text: &str) -> (usize, usize) {
+    match error {
+        Error::UnclosedRootNode | Error::UnexpectedEndOfStream | Error::NoRootNode => {
+            position(text, text.trim_end().len())
+        }
+        error => (error.pos().row as usize, error.pos().col as usize),
     }
 }
 

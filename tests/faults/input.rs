@@ -183,10 +183,28 @@ fn a_link_that_leads_to_itself() {
 #[test]
 fn a_directory_in_its_place() {
     let project = Project::new("shop").file("kilter.yaml/x", "");
-    insta::assert_snapshot!(refused(&project, &["render"], 3), @r"
-    error: cannot read `[PROJECT]/kilter.yaml`: is a directory.
-      = Check the path, then run the same command again.
+    insta::assert_snapshot!(refused(&project, &["render"], 1), @r"
+    error: `[PROJECT]/kilter.yaml` is a directory.
+      = A file of this name says what the project needs: move what is there elsewhere.
     ");
+}
+
+#[test]
+fn a_pipe_in_its_place_is_not_waited_for() {
+    let project = Project::new("shop");
+    let pipe = project.root().join("kilter.yaml");
+    kilter::exec::Invocation::new("/usr/bin/mkfifo").arg(pipe.to_str().unwrap()).capture().unwrap();
+    insta::assert_snapshot!(project.kilter(&["render"]).fails(1), @r"
+    error: `[PROJECT]/kilter.yaml` is no ordinary file.
+      = A file of this name says what the project needs: move what is there elsewhere.
+    ");
+}
+
+#[test]
+fn above_a_project_only_a_file_counts() {
+    let project = Project::new("shop").file("kilter.yaml/x", "").file("web/go.mod", "module shop\n");
+    let found = project.kilter(&["init", "--dry-run"]).cwd(&project.root().join("web")).succeeds();
+    assert!(found.stdout.starts_with("name    web\n"), "{}", found.stdout);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Finding and reading a project: its root, kilter.yaml, kilter.lock, name and instance.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -299,7 +300,14 @@ pub(crate) fn load(text: &str, lock: Option<&Lock>) -> Result<Loaded> {
 
 /// Reads kilter.yaml; `None` when there is none.
 pub(crate) fn read_config(root: &Path) -> Result<Option<String>> {
-    let Some(bytes) = fsx::read(&root.join(KILTER_YAML), 64 * 1024 * 1024)? else { return Ok(None) };
+    let path = root.join(KILTER_YAML);
+    // A pipe would be waited for without an end.
+    if let Some(about) = std::fs::metadata(&path).ok().filter(|about| !about.is_file()) {
+        let what = if about.is_dir() { "a directory" } else { "no ordinary file" };
+        return Err(Error::project(format!("`{}` is {what}", path.display()))
+            .help("A file of this name says what the project needs: move what is there elsewhere."));
+    }
+    let Some(bytes) = fsx::read(&path, 64 * 1024 * 1024)? else { return Ok(None) };
     config::text_of(KILTER_YAML, &bytes).map(|text| Some(text.to_owned()))
 }
 
@@ -310,7 +318,7 @@ pub(crate) fn detect_in(root: &Path) -> Result<Detection> {
 }
 
 /// The project's root: the nearest directory with a kilter.yaml, no further up than the git repository and below the
-/// home directory; else the directory itself. A file above it that is another user's is none of ours.
+/// home directory; else the directory itself. Above it, what is another user's is none of ours, and what is no file is no project's.
 pub(crate) fn find_root(dir: &Path, home: Option<&Path>) -> PathBuf {
     for above in dir.ancestors() {
         if above != dir && Some(above) == home {
@@ -318,7 +326,7 @@ pub(crate) fn find_root(dir: &Path, home: Option<&Path>) -> PathBuf {
         }
         match std::fs::metadata(above.join(KILTER_YAML)) {
             Ok(_) if above == dir => return above.to_path_buf(),
-            Ok(meta) if std::os::unix::fs::MetadataExt::uid(&meta) == rustix::process::geteuid().as_raw() => {
+            Ok(about) if about.is_file() && about.uid() == rustix::process::geteuid().as_raw() => {
                 return above.to_path_buf();
             }
             _ => {}

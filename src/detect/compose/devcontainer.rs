@@ -4,7 +4,7 @@ use super::{image, place};
 use crate::catalog::Ecosystem;
 use crate::detect::confidence::Scope;
 use crate::detect::files::Files;
-use crate::detect::json::Json;
+use crate::detect::json::{Json, Objects};
 use crate::detect::places::split;
 use crate::detect::rules::Declared;
 
@@ -37,14 +37,8 @@ pub(super) fn read(files: &Files<'_>) -> Vec<Devcontainer> {
 }
 
 fn parse(files: &Files<'_>, path: &str, scope: &Scope) -> Option<Devcontainer> {
-    let text = files.read(path)?;
-    let json = match Json::parse(&without_comments(&text)) {
-        Ok(json) => json,
-        Err((line, column, message)) => {
-            files.malformed(path, &text, line, column, &message);
-            return None;
-        }
-    };
+    let objects = Objects { names: &["features"], or_empty_list: false };
+    let json = Json::object(files, path, without_comments, &objects)?;
     let directory = split(path).0;
     let said = &json.value["dockerComposeFile"];
     let names = said.as_str().into_iter().chain(said.as_array().into_iter().flatten().filter_map(|v| v.as_str()));

@@ -14,7 +14,7 @@ use serde_yaml::{Mapping, Value};
 
 use super::confidence::Scope;
 use super::dockerfile;
-use super::files::Files;
+use super::files::{Files, key_line};
 use super::places::{join, split};
 use super::rules::Declared;
 use crate::catalog::Ecosystem;
@@ -26,7 +26,12 @@ pub(super) const PACKAGED: &str = "beside the packaged product";
 /// Tells whether a path is a file that is read here.
 pub(super) fn is_manifest(path: &str) -> bool {
     let name = split(path).1;
-    devcontainer::is_one(path) || local::is_one(path) || role::words(name).is_some() || name.starts_with("Dockerfile.")
+    devcontainer::is_one(path) || local::is_one(path) || is_compose(name) || name.starts_with("Dockerfile.")
+}
+
+/// Tells whether a file of this name is a compose file.
+pub(super) fn is_compose(name: &str) -> bool {
+    role::words(name).is_some()
 }
 
 /// Tells whether the walk goes into this hidden directory.
@@ -41,7 +46,7 @@ pub(super) fn declared(files: &Files<'_>, own: &[String]) -> Vec<Declared> {
     declared.extend(containers.iter().flat_map(|container| container.declared.clone()));
     let started: BTreeMap<String, Scope> =
         containers.into_iter().flat_map(|container| container.compose_files).collect();
-    let paths = files.all().filter(|path| role::words(split(path).1).is_some());
+    let paths = files.all().filter(|path| is_compose(split(path).1));
     for path in paths {
         let Some(compose) = Compose::read(files, path) else { continue };
         let role = match started.get(path) {
@@ -69,14 +74,19 @@ impl Compose {
     /// Reads a file; one that is malformed is a warning.
     fn read(files: &Files<'_>, path: &str) -> Option<Self> {
         let (text, value) = parse(files, path)?;
-        let services = plain(&value).get("services").map(plain).and_then(Value::as_mapping).cloned();
+        let lines = service_lines(&text);
+        let said = plain(&value).get("services").map(plain);
+        if let Some((line, message)) = said.and_then(|said| fault(&text, said, &lines)) {
+            files.malformed(path, &text, line, 1, &message);
+        }
+        let services = said.and_then(Value::as_mapping).cloned();
         let paths = included(path, plain(&value).get("include"));
-        let line = text.lines().position(|line| line.starts_with("include:")).map_or(1, |at| at + 1);
+        let line = key_line(&text, "include");
         if services.is_none() && paths.is_empty() {
             return None;
         }
         let services = services.unwrap_or_default();
-        Some(Self { path: path.into(), services, lines: service_lines(&text), includes: (paths, line) })
+        Some(Self { path: path.into(), services, lines, includes: (paths, line) })
     }
 
     fn services(&self) -> impl Iterator<Item = (&str, &Mapping)> {
@@ -247,6 +257,17 @@ fn service_lines(text: &str) -> HashMap<String, usize> {
         around.push((indent, key));
     }
     lines
+}
+
+/// Returns line and message where the services, or one of them, are no mapping. One of which nothing is said yet is none to warn of.
+fn fault(text: &str, services: &Value, lines: &HashMap<String, usize>) -> Option<(usize, String)> {
+    let is_one = |value: &Value| value.is_mapping() || value.is_null();
+    if !is_one(services) {
+        return Some((key_line(text, "services"), "`services` is not a mapping".into()));
+    }
+    let mut all = services.as_mapping().into_iter().flatten();
+    let name = all.find_map(|(name, service)| name.as_str().filter(|_| !is_one(plain(service))))?;
+    Some((lines.get(name).copied().unwrap_or(1), format!("the service `{name}` is not a mapping")))
 }
 
 /// A value without its tag (`!reset`, `!override`).

@@ -138,9 +138,10 @@ fn malformed_files_are_warnings_with_a_line_and_the_rest_counts() {
     assert_eq!(selected(&detection), ["redis"]);
     let places: Vec<_> =
         detection.warnings.iter().map(|w| w.place.as_ref().map(|at| (at.file.as_str(), at.line)).unwrap()).collect();
-    assert_eq!(places.len(), 2, "{:?}", detection.warnings);
+    assert_eq!(places.len(), 4, "{:?}", detection.warnings);
     assert_eq!(places[0], (".devcontainer/devcontainer.json", 2));
-    assert_eq!(places[1].0, "compose.yml");
+    assert_eq!(places[1..3], [("a/docker-compose.dev.yml", 2), ("b/docker-compose.dev.yml", 1)]);
+    assert_eq!(places[3].0, "compose.yml");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::app::{Candidate, Ready};
 use super::command;
 use super::confidence::Scope;
 use super::files::Files;
-use super::json::Json;
+use super::json::{Json, Objects};
 use super::model::{Found, Stack};
 use super::node;
 use super::places::{join, split};
@@ -57,7 +57,8 @@ pub(super) fn read(files: &Files<'_>) -> Vec<DenoManifest> {
 }
 
 fn one(files: &Files<'_>, path: &str) -> Option<DenoManifest> {
-    let json = Json::object(files, path, jsonc::plain)?;
+    let objects = Objects { names: &["imports", "scopes"], or_empty_list: false };
+    let json = Json::object(files, path, jsonc::plain, &objects)?;
     Some(DenoManifest { dir: split(path).0.into(), file: path.into(), json })
 }
 

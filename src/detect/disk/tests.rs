@@ -8,6 +8,16 @@ fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
     dir
 }
 
+fn pipe(path: &Path) {
+    crate::exec::Invocation::new("/usr/bin/mkfifo").arg(path.to_str().unwrap()).capture().unwrap();
+}
+
+/// What detection warns of.
+fn told(root: &Path) -> Vec<String> {
+    let tree = DiskTree::open(root).unwrap();
+    crate::detect::detect(&tree, &[]).warnings.into_iter().map(|warning| warning.what).collect()
+}
+
 #[test]
 fn only_manifests_are_noted_and_ignored_places_not_entered() {
     let dir = project(&[
@@ -33,7 +43,7 @@ fn only_manifests_are_noted_and_ignored_places_not_entered() {
         tree.paths(),
         [".nvmrc", "apps/web/package.json", "db/schema.prisma", "package.json", "requirements/base.txt"]
     );
-    assert_eq!(tree.read(".nvmrc").as_deref(), Some("22"));
+    assert_eq!(tree.read(".nvmrc").as_deref(), Ok("22"));
 }
 
 #[test]
@@ -122,17 +132,80 @@ fn links_are_not_followed() {
     std::os::unix::fs::symlink(dir.path(), dir.path().join("a/loop")).unwrap();
     std::os::unix::fs::symlink(outside.path(), dir.path().join("out")).unwrap();
     std::os::unix::fs::symlink(outside.path().join("package.json"), dir.path().join("package.json")).unwrap();
-    assert_eq!(DiskTree::open(dir.path()).unwrap().paths(), ["a/package.json"]);
+    let tree = DiskTree::open(dir.path()).unwrap();
+    assert_eq!(tree.paths(), ["a/package.json", "package.json"]);
+    assert_eq!(tree.read("package.json"), Err(Unreadable::Access("it is a link out of the project".into())));
 }
 
 #[test]
-fn binary_and_huge_files_are_warnings() {
-    let dir = project(&[("go.mod", &"// x\n".repeat(300_000))]);
-    std::fs::create_dir(dir.path().join("a")).unwrap();
-    fsx::write(&dir.path().join("a/package.json"), &[0x80, 0xfe, 0]).unwrap();
+fn a_name_of_a_manifest_that_is_no_file_is_told_of() {
+    let dir = project(&[("b/package.json", "{}"), ("compose.yml/x", ""), ("env-example/x", ""), ("Pipfile.d/x", "")]);
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, dir.path().join(name)).unwrap();
+    link("gone", "go.mod");
+    link("Gemfile", "Gemfile");
+    link("b/package.json", "package.json");
+    pipe(&dir.path().join("setup.py"));
+    let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("Cargo.toml")).unwrap();
+    assert_eq!(
+        told(dir.path()),
+        [
+            "cannot read `setup.py`: it is no ordinary file",
+            "cannot read `go.mod`: it is a link to nothing",
+            "cannot read `Cargo.toml`: it is no ordinary file",
+            "cannot read `Gemfile`: too many levels of symbolic links",
+            "cannot read `compose.yml`: it is a directory",
+        ]
+    );
+}
+
+#[test]
+fn rules_that_never_end_stop_no_walk() {
+    let dir = project(&[("package.json", "{}"), ("a/package.json", "{}"), ("b/package.json", "{}")]);
+    pipe(&dir.path().join("a/.gitignore"));
     let tree = DiskTree::open(dir.path()).unwrap();
-    let what: Vec<_> = crate::detect::detect(&tree, &[]).warnings.into_iter().map(|w| w.what).collect();
-    assert_eq!(what, ["cannot read `a/package.json`", "cannot read `go.mod`"]);
+    assert_eq!(tree.paths(), ["b/package.json", "package.json"]);
+    assert_eq!(told(dir.path()), ["cannot read `a/.gitignore`: it is no ordinary file"]);
+    pipe(&dir.path().join(".gitignore"));
+    assert_eq!(DiskTree::open(dir.path()).unwrap().paths().len(), 3);
+    assert_eq!(told(dir.path()), ["cannot read `.gitignore`: it is no ordinary file"]);
+}
+
+#[test]
+fn what_is_no_text_or_too_large_or_closed_is_a_warning_with_the_reason() {
+    let dir = project(&[("go.mod", &"// x\n".repeat(4_000_000)), ("Gemfile", "gem 'x'\n\0\n"), ("composer.json", "")]);
+    fsx::write(&dir.path().join("a/package.json"), &[b'{', b'\n', 0x80, 0xfe]).unwrap();
+    fsx::write(&dir.path().join("setup.py"), &[0xff, 0xfe, 0]).unwrap();
+    let closed = dir.path().join("composer.json");
+    std::fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
+    let mut told = told(dir.path());
+    if File::open(&closed).is_err() {
+        // The system's own user may read everything.
+        assert_eq!(told.pop().unwrap(), "cannot read `composer.json`: permission denied");
+    } else {
+        told.pop();
+    }
+    assert_eq!(
+        told,
+        [
+            "cannot read `a/package.json`: line 2 is not UTF-8",
+            "cannot read `setup.py`: it is not UTF-16, though its first bytes say so",
+            "cannot read `go.mod`: it is larger than 1 MiB",
+            "cannot read `Gemfile`: line 2 holds the control character U+0000",
+        ]
+    );
+}
+
+#[test]
+fn a_mark_in_front_is_no_part_of_the_text_and_an_empty_file_says_nothing() {
+    let dir = project(&[("go.mod", "\u{feff}module shop\nrequire github.com/lib/pq v1.0.0\n")]);
+    let names =
+        ["requirements.txt", "setup.py", "setup.cfg", "pyproject.toml", "Pipfile", "Cargo.toml", "Gemfile", "mix.exs"];
+    let more = ["compose.yml", "build.gradle", "a.prisma", ".env.example", "environment.yml", "config/database.yml"];
+    names.iter().chain(&more).for_each(|name| fsx::write(&dir.path().join(name), b"").unwrap());
+    let tree = DiskTree::open(dir.path()).unwrap();
+    let detection = crate::detect::detect(&tree, &crate::detect::catalog_rules());
+    assert_eq!((detection.findings[0].name.as_str(), detection.warnings), ("postgres", Vec::new()));
+    assert_eq!(detection.name.unwrap().value, "shop");
 }
 
 #[test]
@@ -175,8 +248,8 @@ fn texts_in_utf16_are_read_by_their_mark() {
     let encoded = |mark: [u8; 2], bytes: fn(u16) -> [u8; 2]| {
         mark.into_iter().chain("é=1".encode_utf16().flat_map(bytes)).collect::<Vec<u8>>()
     };
-    assert_eq!(text(encoded([0xff, 0xfe], u16::to_le_bytes)).as_deref(), Some("é=1"));
-    assert_eq!(text(encoded([0xfe, 0xff], u16::to_be_bytes)).as_deref(), Some("é=1"));
-    assert_eq!(text("é=1".into()).as_deref(), Some("é=1"));
-    assert_eq!((text(vec![0xff, 0xfe, 0x00, 0xd8]), text(vec![0xff])), (None, None));
+    assert_eq!(text(encoded([0xff, 0xfe], u16::to_le_bytes)).as_deref(), Ok("é=1"));
+    assert_eq!(text(encoded([0xfe, 0xff], u16::to_be_bytes)).as_deref(), Ok("é=1"));
+    assert_eq!(text("é=1".into()).as_deref(), Ok("é=1"));
+    assert!(text(vec![0xff, 0xfe, 0x00, 0xd8]).is_err() && text(vec![0xff]).is_err());
 }

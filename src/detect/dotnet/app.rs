@@ -5,7 +5,7 @@ use crate::catalog::Ecosystem;
 use crate::detect::app::{Candidate, Ready};
 use crate::detect::command;
 use crate::detect::files::Files;
-use crate::detect::json::Json;
+use crate::detect::json::{Json, Objects};
 use crate::detect::model::{Found, Stack};
 use crate::detect::places::{join, split};
 
@@ -93,14 +93,8 @@ fn image(project: &DotnetProject, facts: &Facts) -> Found<String> {
 /// (<https://learn.microsoft.com/en-us/aspnet/core/fundamentals/environments#lsj>).
 fn launch_port(files: &Files<'_>, dir: &str) -> Option<Found<u16>> {
     let path = join(dir, "Properties/launchSettings.json");
-    let text = files.read_if_there(&path)?;
-    let json = match Json::parse(&text) {
-        Ok(json) => json,
-        Err((line, column, message)) => {
-            files.malformed(&path, &text, line, column, &message);
-            return None;
-        }
-    };
+    let objects = Objects { names: &["profiles"], or_empty_list: false };
+    let json = files.has(&path).then(|| Json::object(files, &path, str::to_owned, &objects))??;
     let profiles = json.value["profiles"].as_object()?;
     profiles.iter().filter(|(_, profile)| profile["commandName"] == "Project").find_map(|(name, profile)| {
         let port = profile["applicationUrl"].as_str()?.split(';').find_map(http_port)?;

@@ -150,6 +150,7 @@ fn short(coordinate: &str) -> String {
 fn from_toml(files: &Files<'_>, path: &str) -> Option<Catalog> {
     let text = files.read(path)?;
     let toml = Toml::parse(files, path, &text)?;
+    toml.expect(files, path, &text, &["libraries", "bundles", "plugins"], &["bundles.*"]);
     let (dir, file) = split(path);
     let mut catalog = Catalog {
         dir: dir.strip_suffix("gradle").unwrap_or(dir).trim_end_matches('/').to_owned(),

@@ -1,6 +1,8 @@
 //! The text of a Gradle script, Groovy or Kotlin, as words, strings and blocks. It is code and never run: what is built at
 //! run time is not seen.
 
+use crate::detect::lex::{Brackets, NO_PARTNER};
+
 /// A piece of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token {
@@ -79,6 +81,7 @@ pub(super) fn parse(text: &str) -> (Vec<Statement>, Option<Fault>) {
     if open > closed && fault.is_none() {
         fault = Some((text.lines().count().max(1), 1, "a block is not closed"));
     }
+    let fault = fault.or_else(|| unbalanced(&tokens).map(|line| (line, 1, NO_PARTNER)));
     (statements, fault)
 }
 
@@ -87,6 +90,19 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
     let mut lexer = Lexer { rest: text, line: 1, column: 1, tokens: Vec::new(), fault: None };
     lexer.run();
     lexer.tokens
+}
+
+/// Returns the line of the first bracket that does not fit.
+fn unbalanced(tokens: &[Token]) -> Option<usize> {
+    let mut brackets = Brackets::default();
+    for token in tokens {
+        if let TokenKind::Mark(mark) = token.kind
+            && let Some(line) = brackets.take(mark, token.line)
+        {
+            return Some(line);
+        }
+    }
+    brackets.end()
 }
 
 /// Reads statements up to the `}` that ends the block, or to the end.

@@ -15,8 +15,8 @@ pub(super) use frameworks::starts_dev_server;
 pub(super) use production::{production, start};
 
 use super::confidence::Scope;
-use super::files::Files;
-use super::json::Json;
+use super::files::{Files, key_line};
+use super::json::{Json, Objects};
 use super::places::split;
 use super::rules::Declared;
 use crate::catalog::Ecosystem;
@@ -59,7 +59,9 @@ pub(super) fn read(files: &Files<'_>) -> Vec<NodePackage> {
 }
 
 fn one(files: &Files<'_>, path: &str) -> Option<NodePackage> {
-    let json = Json::object(files, path, str::to_owned)?;
+    // npm itself takes an empty list, as PHP writes it, and calls it a package without dependencies.
+    let objects = Objects { names: &SECTIONS.map(|(section, _)| section), or_empty_list: true };
+    let json = Json::object(files, path, str::to_owned, &objects)?;
     Some(NodePackage { dir: split(path).0.into(), file: path.into(), json })
 }
 
@@ -74,7 +76,12 @@ fn excluded(files: &Files<'_>, packages: &[NodePackage]) -> Option<Gitignore> {
     }
     if let Some(text) = files.read_if_there("pnpm-workspace.yaml") {
         let workspace = files.yaml("pnpm-workspace.yaml", &text).unwrap_or_default();
-        let list = workspace["packages"].as_sequence();
+        let packages = &workspace["packages"];
+        if !packages.is_sequence() && !packages.is_null() {
+            let line = key_line(&text, "packages");
+            files.malformed("pnpm-workspace.yaml", &text, line, 1, "`packages` is not a list");
+        }
+        let list = packages.as_sequence();
         patterns.extend(list.into_iter().flatten().filter_map(|item| item.as_str()).map(str::to_owned));
     }
     let mut builder = GitignoreBuilder::new("");

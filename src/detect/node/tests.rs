@@ -116,7 +116,7 @@ fn malformed_manifests_are_warnings_and_the_rest_counts() {
     assert_eq!(selected(&detection), ["postgres", "redis"]);
     let what: Vec<_> = detection.warnings.iter().map(|w| w.what.as_str()).collect();
     assert_eq!(what[0], "`b/package.json` is malformed: it is not a JSON object");
-    assert_eq!(what[1], "cannot read `c/package.json`");
+    assert_eq!(what[1], "cannot read `c/package.json`: it is no text");
     assert_eq!(what[2], "`package.json` is malformed: expected value");
     assert!(what[3].starts_with("`pnpm-workspace.yaml` is malformed"), "{what:?}");
     let place = detection.warnings[2].place.as_ref().unwrap();

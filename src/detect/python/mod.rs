@@ -2,6 +2,7 @@
 //! setup.cfg, setup.py, conda's environments.
 
 mod app;
+mod brackets;
 mod requirements;
 mod setup_py;
 
@@ -14,7 +15,7 @@ use super::places::{join, split};
 use super::rules::Declared;
 use super::toml::Toml;
 use crate::catalog::Ecosystem;
-use requirements::{Requirement, requirement};
+use requirements::{Fault, Requirement, requirement};
 
 /// What one Python manifest declares.
 pub(super) struct PythonManifest {
@@ -38,6 +39,22 @@ pub(super) enum Kind {
     Said,
 }
 
+/// What pyproject.toml and a Pipfile have as tables.
+const TABLES: [&str; 9] = [
+    "project",
+    "project.optional-dependencies",
+    "dependency-groups",
+    "tool.poetry.dependencies",
+    "tool.poetry.dev-dependencies",
+    "tool.poetry.group",
+    "tool.poetry.group.*.dependencies",
+    "packages",
+    "dev-packages",
+];
+
+/// What they have as lists.
+const LISTS: [&str; 3] = ["project.dependencies", "project.optional-dependencies.*", "dependency-groups.*"];
+
 impl PythonManifest {
     /// Tells whether kilter installs the app by this manifest.
     fn installs(&self) -> bool {
@@ -55,17 +72,27 @@ pub(super) fn read(files: &Files<'_>) -> Vec<PythonManifest> {
                 let asked = own_extras(files, dir);
                 (pyproject(files, dir, &toml, &asked), Kind::Pyproject(toml))
             }),
-            "setup.py" => files.read(path).map(|text| (setup_py::setup_py(&text), Kind::Said)),
-            "environment.yml" | "environment.yaml" => {
-                files.read(path).map(|text| (setup_py::environment(&text), Kind::Said))
-            }
+            "setup.py" => files.read(path).map(|text| {
+                told(files, path, &text, brackets::fault(&text));
+                (setup_py::setup_py(&text), Kind::Said)
+            }),
+            "environment.yml" | "environment.yaml" => files.read(path).map(|text| {
+                if let Some((line, column, message)) = setup_py::fault_of_environment(&text) {
+                    files.malformed(path, &text, line, column, &message);
+                }
+                (setup_py::environment(&text), Kind::Said)
+            }),
             "pixi.toml" => read_toml(files, path).map(|toml| {
                 let mut found = Vec::new();
                 pixi(&toml, &mut found);
                 (found, Kind::Said)
             }),
             "Pipfile" => read_toml(files, path).map(|toml| (pipfile(&toml), Kind::Pipfile(toml))),
-            "setup.cfg" => files.read(path).map(|text| (requirements::setup_cfg(&text), Kind::SetupCfg)),
+            "setup.cfg" => files.read(path).map(|text| {
+                let (packages, fault) = requirements::setup_cfg(&text);
+                told(files, path, &text, fault);
+                (packages, Kind::SetupCfg)
+            }),
             _ if requirements::is_requirements(path) && !requirements::is_compiled(files, path) => {
                 requirements::read(files, path)
                     .map(|(packages, needs_sources)| (packages, Kind::Requirements { needs_sources }))
@@ -80,6 +107,13 @@ pub(super) fn read(files: &Files<'_>) -> Vec<PythonManifest> {
         manifests.push(PythonManifest { dir: dir.into(), file: path.into(), kind, packages });
     }
     manifests
+}
+
+/// Warns of a fault, if there is one.
+fn told(files: &Files<'_>, path: &str, text: &str, fault: Option<Fault>) {
+    if let Some((line, message)) = fault {
+        files.malformed(path, text, line, 1, message);
+    }
 }
 
 /// Returns what the manifests declare.
@@ -100,7 +134,9 @@ pub(super) fn declared(manifests: &[PythonManifest]) -> Vec<Declared> {
 
 fn read_toml(files: &Files<'_>, path: &str) -> Option<Toml> {
     let text = files.read(path)?;
-    Toml::parse(files, path, &text)
+    let toml = Toml::parse(files, path, &text)?;
+    toml.expect(files, path, &text, &TABLES, &LISTS);
+    Some(toml)
 }
 
 /// Returns the extras of the project itself that the requirements files for its app ask for.

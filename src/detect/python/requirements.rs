@@ -13,6 +13,12 @@ pub(in crate::detect) struct Requirement {
     pub line: usize,
 }
 
+/// Declared packages and what they are for.
+pub(super) type Packages = Vec<(Requirement, Scope)>;
+
+/// Line and message of what is wrong with a manifest.
+pub(super) type Fault = (usize, &'static str);
+
 /// Reads the name and extras of a requirement (<https://packaging.python.org/en/latest/specifications/dependency-specifiers>);
 /// `None` when it is not one.
 pub(super) fn requirement(text: &str, line: usize) -> Option<Requirement> {
@@ -174,23 +180,37 @@ fn is_direct(line: &str, after: &[&str]) -> bool {
 }
 
 /// Reads `install_requires` and `[options.extras_require]` of setup.cfg
-/// (<https://setuptools.pypa.io/en/latest/userguide/declarative_config.html>).
-pub(super) fn setup_cfg(text: &str) -> Vec<(Requirement, Scope)> {
-    let mut found = Vec::new();
-    let mut section = "";
+/// (<https://setuptools.pypa.io/en/latest/userguide/declarative_config.html>), which is taken apart as Python does
+/// (<https://docs.python.org/3/library/configparser.html#supported-ini-file-structure>). Beside it, line and reason where that
+/// cannot be done first.
+pub(super) fn setup_cfg(text: &str) -> (Packages, Option<Fault>) {
+    let (mut found, mut fault) = (Vec::new(), None);
+    let mut section = None;
     let mut scope: Option<Scope> = None;
+    // How far the last key is indented: what is further belongs to its value.
+    let mut key_at: Option<usize> = None;
     for (number, line) in text.lines().enumerate().map(|(i, line)| (i + 1, line)) {
         let code = line.trim();
         if code.starts_with(['#', ';']) || code.is_empty() {
             continue;
         }
-        if let Some(name) = code.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            (section, scope) = (name.trim(), None);
-            continue;
-        }
+        let indent = line.len() - line.trim_start().len();
         let mut value = code;
-        if !line.starts_with([' ', '\t']) {
-            let Some((key, rest)) = code.split_once('=') else { continue };
+        if key_at.is_none_or(|key_at| indent <= key_at) {
+            if let Some((name, _)) = code.strip_prefix('[').and_then(|rest| rest.rsplit_once(']')) {
+                (section, scope, key_at) = (Some(name.trim()), None, None);
+                continue;
+            }
+            let Some(section) = section else {
+                fault = fault.or(Some((number, "a line stands before the first section")));
+                continue;
+            };
+            let Some((key, rest)) = code.split_once(['=', ':']).filter(|(key, _)| !key.is_empty()) else {
+                fault = fault.or(Some((number, "a line is neither a section nor a key with its value")));
+                scope = None;
+                continue;
+            };
+            key_at = Some(indent);
             scope = match (section, key.trim()) {
                 ("options", "install_requires") => Some(Scope::Runtime),
                 ("options", "tests_require") => Some(Scope::Dev),
@@ -202,7 +222,7 @@ pub(super) fn setup_cfg(text: &str) -> Vec<(Requirement, Scope)> {
         let Some(scope) = &scope else { continue };
         found.extend(requirement(value, number).map(|package| (package, scope.clone())));
     }
-    found
+    (found, fault)
 }
 
 #[cfg(test)]

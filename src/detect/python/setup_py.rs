@@ -2,7 +2,7 @@
 
 use super::requirements::{Requirement, requirement};
 use crate::detect::confidence::Scope;
-use crate::detect::files::Lines;
+use crate::detect::files::{Fault, Lines, key_line, yaml};
 
 /// Reads the lists that setup.py writes out: `install_requires=["psycopg"]`, also one that is named before
 /// (`REQUIRES = […]`, `install_requires=REQUIRES`). Nothing is evaluated: what is computed says nothing
@@ -90,6 +90,21 @@ pub(super) fn environment(text: &str) -> Vec<(Requirement, Scope)> {
         found.extend(requirement(entry, number + 1).map(|package| (package, Scope::Runtime)));
     }
     found
+}
+
+/// Says why conda cannot read an environment. Of a template nothing is known before it is filled in, and a file of that name
+/// without dependencies is another tool's.
+pub(super) fn fault_of_environment(text: &str) -> Option<Fault> {
+    let is_template = ["{{", "{%", "<%"].iter().any(|mark| text.contains(mark));
+    if is_template || !text.lines().any(|line| line.starts_with("dependencies:")) {
+        return None;
+    }
+    let dependencies = match yaml(text) {
+        Ok(value) => value["dependencies"].clone(),
+        Err(fault) => return Some(fault),
+    };
+    let is_one = dependencies.is_sequence() || dependencies.is_null();
+    (!is_one).then(|| (key_line(text, "dependencies"), 1, "`dependencies` is not a list".into()))
 }
 
 #[cfg(test)]

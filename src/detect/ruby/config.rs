@@ -3,7 +3,7 @@
 
 use crate::catalog::Ecosystem;
 use crate::detect::confidence::Scope;
-use crate::detect::files::Files;
+use crate::detect::files::{Fault, Files, document};
 use crate::detect::places::split;
 use crate::detect::rules::Declared;
 
@@ -42,6 +42,11 @@ pub(super) fn is_config(path: &str) -> bool {
 /// Returns the adapters that a file names.
 pub(super) fn declared(files: &Files<'_>, path: &str) -> Vec<Declared> {
     let Some((kind, text)) = kind(path).and_then(|kind| Some((kind, files.read(path)?))) else { return Vec::new() };
+    // An example may be a template of whatever kind.
+    let is_example = !matches!(split(path).1.split_once('.'), Some((_, "yml" | "yaml")));
+    if let Some((line, column, message)) = fault(&text).filter(|_| !is_example) {
+        files.malformed(path, &text, line, column, &message);
+    }
     let mut section = String::new();
     let mut found = Vec::new();
     for (number, line) in text.lines().enumerate() {
@@ -65,6 +70,47 @@ pub(super) fn declared(files: &Files<'_>, path: &str) -> Vec<Declared> {
         });
     }
     found
+}
+
+/// Says why the file is no YAML, whatever ERB makes of it. Ruby's reader takes what others do not: a key twice, of several documents
+/// the first.
+fn fault(text: &str) -> Option<Fault> {
+    let taken = |message: &str| message.contains("duplicate entry") || message.contains("more than one document");
+    match document(&without_erb(text)?) {
+        Ok(value) if value.is_mapping() || value.is_null() => None,
+        Ok(_) => Some((1, 1, "it is not a mapping".into())),
+        Err(fault) => Some(fault).filter(|(_, _, message)| !taken(message)),
+    }
+}
+
+/// Puts a word of the same length in place of every `<%= … %>`, and blanks in place of one that is a line. `None` where ERB can
+/// make anything of the text: with conditions and loops, or with code over several lines.
+fn without_erb(text: &str) -> Option<String> {
+    if text.contains("{{") {
+        return None;
+    }
+    let mut out = String::with_capacity(text.len());
+    for (number, line) in text.lines().enumerate() {
+        let code = line.trim();
+        let is_whole = code.starts_with("<%") && code.find("%>").is_some_and(|end| end + 2 == code.len());
+        let mut rest = line;
+        while let Some((before, tag)) = rest.split_once("<%") {
+            let (code, after) = tag.split_once("%>")?;
+            let length = code.chars().count() + "<%%>".len();
+            out += before;
+            out += &match code.chars().next() {
+                Some('#') => " ".repeat(length),
+                Some('=') if is_whole => " ".repeat(length),
+                // No two are the same: they may be keys.
+                Some('=') => format!("{:e<length$}", format!("e{number}e{}", out.len())),
+                _ => return None,
+            };
+            rest = after;
+        }
+        out += rest;
+        out.push('\n');
+    }
+    Some(out)
 }
 
 /// What a section of the file is worth. Rails itself writes `adapter: redis` into the production of every cable.yml.

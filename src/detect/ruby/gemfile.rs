@@ -4,7 +4,7 @@
 use super::{Gem, RubyManifest};
 use crate::detect::confidence::Scope;
 use crate::detect::files::Files;
-use crate::detect::lex::{Kind, Token, tokens};
+use crate::detect::lex::{Kind, NO_END, NO_PARTNER, Token, tokens, unbalanced};
 use crate::detect::places::split;
 
 /// Words that begin what an `end` closes, at the start of a statement.
@@ -45,10 +45,15 @@ pub(super) fn parse(files: &Files<'_>, path: &str, text: &str) -> RubyManifest {
     let mut reader = Reader { files, text, manifest, open: Vec::new() };
     let (tokens, unclosed) = tokens(text);
     if let Some(line) = unclosed {
-        reader.malformed(line, "a string has no end");
+        reader.malformed(line, NO_END);
     }
     for statement in statements(&tokens) {
         reader.statement(statement);
+    }
+    // A pattern (`/\(/`) is not told from a division.
+    let has_patterns = tokens.iter().any(|token| token.is('/'));
+    if let Some(line) = unbalanced(&tokens).filter(|_| reader.manifest.is_gemfile && !has_patterns) {
+        reader.malformed(line, NO_PARTNER);
     }
     // A gemspec is code; only a Gemfile is plain enough to say that its blocks do not fit.
     if let Some(line) = reader.open.first().map(|block| block.line).filter(|_| reader.manifest.is_gemfile) {

@@ -144,7 +144,8 @@ fn the_configuration_decides_between_adapters() {
 fn malformed_files_are_warnings_with_a_line_and_the_rest_counts() {
     for (text, line, what) in [
         ("gem 'redis\ngem 'pg'\n", 1, "a string has no end"),
-        ("gem 'x', [\ngem 'pg'\n", 0, ""),
+        ("gem 'x', [\ngem 'pg'\n", 1, "a bracket has no partner"),
+        ("if RUBY_VERSION =~ /\\(/\n  gem 'pg'\nend\n", 0, ""),
         ("group :x do\ngem 'pg'\n", 1, "the block that begins here has no `end`"),
         ("gem 'pg'\nend\n", 2, "an `end` too many"),
     ] {

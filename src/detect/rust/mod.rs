@@ -42,6 +42,19 @@ struct Dependency {
 const TABLES: [(&str, Scope); 3] =
     [("dependencies", Scope::Runtime), ("dev-dependencies", Scope::Dev), ("build-dependencies", Scope::Dev)];
 
+/// What Cargo takes as tables only.
+const EXPECTED: [&str; 9] = [
+    "package",
+    "dependencies",
+    "dev-dependencies",
+    "build-dependencies",
+    "target",
+    "target.*.dependencies",
+    "workspace",
+    "workspace.dependencies",
+    "features",
+];
+
 /// Tells whether a file is Cargo's, or the entry of a program.
 pub(super) fn is_manifest(path: &str, name: &str) -> bool {
     name == "Cargo.toml"
@@ -53,7 +66,9 @@ pub(super) fn is_manifest(path: &str, name: &str) -> bool {
 pub(super) fn read(files: &Files<'_>) -> Vec<Crate> {
     let read = |path: &str| {
         let text = files.read(path)?;
-        Some((path.to_owned(), Toml::parse(files, path, &text)?))
+        let toml = Toml::parse(files, path, &text)?;
+        toml.expect(files, path, &text, &EXPECTED, &["features.*"]);
+        Some((path.to_owned(), toml))
     };
     let manifests: Vec<(String, Toml)> = files.named("Cargo.toml").filter_map(read).collect();
     let shared = workspaces(&manifests);
