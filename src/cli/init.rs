@@ -131,12 +131,12 @@ fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, befo
     if ctx.ui.interactive && !args.yes && !args.dry_run && args.wanted().is_none() {
         return ask(args, ctx, project, &End { found, covered: &covered, dry_run: false, before_up }, &news);
     }
-    let drafted = Drafted { services: unasked(args, ctx, &news)?, ..args.drafted() };
+    let drafted = Drafted { services: unasked(args, ctx, &news), ..args.drafted() };
     let end = End { found, covered: &covered, dry_run: args.dry_run, before_up };
     let text = text(&project, &drafted, found)?;
-    if !end.is_nothing(&project, &text) && !args.dry_run && !args.yes && !ctx.global.no_input {
+    if !end.is_nothing(&project, &text) && !args.dry_run && !args.yes {
         if !ctx.ui.interactive {
-            return Err(nobody_to_ask());
+            return Err(nobody_to_ask(before_up));
         }
         let lines = proposed(ctx, &project, text.clone(), found)?.lines(ctx, &drafted.services)?;
         lines.iter().for_each(|line| ctx.ui.talk(line));
@@ -246,13 +246,14 @@ pub(crate) fn first_run(ctx: &Context, yes: bool) -> Result<()> {
     if found.findings.iter().all(|finding| !finding.selected) {
         return Ok(());
     }
-    let args = Args { yes: yes || !ctx.ui.interactive && ctx.global.no_input, ..Args::default() };
+    let args = Args { yes, ..Args::default() };
     propose(&args, ctx, project, &found, true)
 }
 
-fn nobody_to_ask() -> Error {
-    Error::usage("`kilter init` asks before it writes, and nobody can be asked here")
-        .help("Take what is selected: `kilter init --yes`. Only look: `kilter init --dry-run`.")
+fn nobody_to_ask(before_up: bool) -> Error {
+    let command = if before_up { "kilter up" } else { "kilter init" };
+    Error::usage(format!("`{command}` asks before it writes kilter.yaml, and nobody can be asked here"))
+        .help(format!("Take what is selected: `{command} --yes`. Only look: `kilter init --dry-run`."))
 }
 
 /// Which findings kilter.yaml lacks, and why others are left out: what is written there beats what is found.
@@ -286,14 +287,10 @@ fn news<'a>(project: &Project, found: &'a Detection) -> (Vec<&'a Finding>, BTree
 }
 
 /// Which services are taken without a question: those that are named, else those that are selected.
-fn unasked(args: &Args, ctx: &Context, news: &[&Finding]) -> Result<Vec<String>> {
-    if let Some(wanted) = args.wanted() {
-        return Ok(wanted);
-    }
-    if !args.yes && !args.dry_run && !ctx.global.no_input && !news.is_empty() {
-        return Err(nobody_to_ask());
-    }
-    Ok(selected(news, |left_out| ctx.ui.talk(left_out)).iter().map(|finding| finding.name.clone()).collect())
+fn unasked(args: &Args, ctx: &Context, news: &[&Finding]) -> Vec<String> {
+    args.wanted().unwrap_or_else(|| {
+        selected(news, |left_out| ctx.ui.talk(left_out)).iter().map(|finding| finding.name.clone()).collect()
+    })
 }
 
 /// Which of the findings are taken when nobody is asked; told of each that is left out as another gives the same variable.

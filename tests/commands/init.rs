@@ -40,20 +40,31 @@ fn what_is_wrong_with_a_manifest_is_said_once() {
 #[test]
 fn consent_is_a_flag_and_an_existing_file_keeps_what_it_has() {
     let project = shop();
-    insta::assert_snapshot!(project.kilter(&["init"]).run().stderr, @r"
-    looking at the project
-    error: `kilter init` asks before it writes, and nobody can be asked here.
-      = Take what is selected: `kilter init --yes`. Only look: `kilter init --dry-run`.
-    ");
-    project.kilter(&["init", "--no-input"]).succeeds();
+    for args in [&["init"][..], &["init", "--no-input"], &["init", "--no-input", "--json"]] {
+        let refused = project.kilter(args).run();
+        assert_eq!((refused.code, project.root().join("kilter.yaml").exists()), (2, false), "{args:?}");
+        insta::allow_duplicates! { insta::assert_snapshot!(refused.stderr, @r"
+        looking at the project
+        error: `kilter init` asks before it writes kilter.yaml, and nobody can be asked here.
+          = Take what is selected: `kilter init --yes`. Only look: `kilter init --dry-run`.
+        "); }
+    }
+    project.kilter(&["init", "--no-input", "--dry-run"]).succeeds();
+    let refused = project.kilter(&["up", "--no-input"]).fails(2);
+    assert!(refused.contains("`kilter up --yes`"), "{refused}");
+    assert!(!project.root().join("kilter.yaml").exists());
+    project.kilter(&["init", "--no-input", "--yes"]).succeeds();
     insta::assert_snapshot!(project.read("kilter.yaml"), @r"
     # What this project needs to run. Everything is optional; `kilter schema` describes every field.
     services:
       - postgres
       - redis
     ");
-    let again = project.kilter(&["init", "--yes"]).succeeds();
-    assert!(again.stderr.ends_with("kilter.yaml has all of that already; nothing to write.\n"), "{}", again.stderr);
+    // What writes nothing needs no consent.
+    for args in [&["init", "--yes"][..], &["init", "--no-input"]] {
+        let again = project.kilter(args).succeeds();
+        assert!(again.stderr.ends_with("kilter.yaml has all of that already; nothing to write.\n"), "{}", again.stderr);
+    }
 
     project.write("kilter.yaml", "# mine\nname: mine\nservices:\n  - redis   # cache\n");
     project.kilter(&["init", "--yes"]).succeeds();

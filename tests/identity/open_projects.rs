@@ -33,7 +33,7 @@ fn slow_real_projects_render_or_say_why_not() {
 
 /// Runs both commands; returns what was selected and how it ended.
 fn one(project: &Project, renders: &mut usize) -> String {
-    let init = project.kilter(&["init", "--no-input"]).run();
+    let init = project.kilter(&["init", "--yes"]).run();
     let file = project.root().join("kilter.yaml");
     if init.code != 0 {
         assert!(!file.exists(), "init failed and left a kilter.yaml");
@@ -69,7 +69,7 @@ fn an_init_that_fails_leaves_no_kilter_yaml() {
     let package = r#"{"scripts": {"dev": "node ."}, "dependencies": {"ioredis": "5"}}"#;
     let message = |name: &str| {
         let project = Project::new(name).file("package.json", package);
-        let said = project.kilter(&["init", "--no-input"]).run();
+        let said = project.kilter(&["init", "--yes"]).run();
         assert_eq!(said.code, 1, "{}", said.stderr);
         assert!(!project.root().join("kilter.yaml").exists(), "{name}");
         said.stderr
