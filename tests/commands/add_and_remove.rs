@@ -109,6 +109,43 @@ fn nothing_is_written_when_what_is_added_does_not_render() {
 }
 
 #[test]
+fn what_no_cluster_would_take_is_no_image_and_no_size() {
+    let project = Project::new("shop");
+    insta::assert_snapshot!(project.kilter(&["add", "postgres", "--image", "POSTGRES:16"]).fails(1), @r"
+    error: `POSTGRES:16` is not the name of an image.
+      --> kilter.yaml:3:12
+       |
+    3  |     image: POSTGRES:16
+       |            ^^^^^^^^^^^
+      = Write it as it is pulled, its path in lower case: for example `registry.example.com/team/name:1.2`.
+      = kilter.yaml is as it was: these lines would have been written.
+    ");
+    for size in ["abc", "5", "500m", "5GB"] {
+        let refused = project.kilter(&["add", "postgres", "--storage", size]).fails(1);
+        assert!(refused.contains(&format!("`{size}` is not the size of a volume")), "{refused}");
+        assert!(
+            refused.contains(&format!("        size: {size}")) || refused.contains(&format!("size: \"{size}\"")),
+            "{refused}"
+        );
+    }
+    let refused = project.kilter(&["init", "--yes", "--dev", "x", "--image", "NODE:20"]).fails(1);
+    assert!(
+        refused.contains("`NODE:20` is not the name of an image") && refused.contains("kilter.yaml:3:8"),
+        "{refused}"
+    );
+    assert!(!project.root().join("kilter.yaml").exists());
+    project.write("kilter.yaml", "services:\n  - {name: db, from: postgres, values: {storage: {size: lots}}}\n");
+    insta::assert_snapshot!(project.kilter(&["render"]).fails(1), @r"
+    error: `lots` is not the size of a volume.
+      --> kilter.yaml:2:57
+       |
+    2  |   - {name: db, from: postgres, values: {storage: {size: lots}}}
+       |                                                         ^^^^
+      = Write a number with its unit, for example `5Gi` or `500Mi`.
+    ");
+}
+
+#[test]
 fn json_of_add_and_remove() {
     let Some(_) = helm() else { return };
     let project = Project::new("shop");
