@@ -28,6 +28,9 @@ use shown::{as_json, shown};
 /// What to do when nothing was rendered.
 const NEXT: &str = " Next: `kilter add SERVICE`, or write `dev:`, the command that starts the app, into it.";
 
+/// What a project is called that nothing gives a name, until a person does.
+const STAND_IN: &str = "my-project";
+
 /// First lines of a new kilter.yaml.
 const HEADER: &str = "\
 # What this project needs to run. Everything is optional; `kilter schema` describes every field.
@@ -69,7 +72,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     // Manifests may be many, and this is said before anything is read.
     let work = ctx.ui.work("looking at the project");
-    let project = Project::open(ctx)?;
+    let project = args.open(ctx)?;
     args.check(&project)?;
     let found = project.detect()?;
     drop(work);
@@ -88,13 +91,26 @@ impl Args {
         }
     }
 
+    /// Opens the project under the name that it is to get: its directory may have none for it. Who is asked for one may go on
+    /// without.
+    fn open(&self, ctx: &Context) -> Result<Project> {
+        let name = self.name.as_ref().map(Name::new).transpose();
+        let name = name.map_err(|wrong| Error::usage(wrong).help("Write for example `--name shop`."))?;
+        match Project::open_named(ctx, name.as_ref()) {
+            Err(_) if name.is_none() && self.asks(ctx) => Project::open_named(ctx, Name::new(STAND_IN).ok().as_ref()),
+            opened => opened,
+        }
+    }
+
+    /// Whether a person is asked, question by question.
+    fn asks(&self, ctx: &Context) -> bool {
+        ctx.ui.interactive && !self.yes && !self.dry_run && self.services.is_none()
+    }
+
     /// Checks them before anything is looked for.
     fn check(&self, project: &Project) -> Result<()> {
         if let Some(unknown) = self.wanted().into_iter().flatten().find(|name| catalog::service(name).is_none()) {
             return Err(unknown_catalog_service(&unknown));
-        }
-        if let Some(wrong) = self.name.as_ref().and_then(|name| Name::new(name).err()) {
-            return Err(Error::usage(wrong).help("Write for example `--name shop`."));
         }
         match project.text {
             Some(_) if self.drafted() != Drafted::default() => {
@@ -128,7 +144,7 @@ fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, befo
         }
         covered.values().for_each(|why| ctx.ui.talk(why));
     }
-    if ctx.ui.interactive && !args.yes && !args.dry_run && args.wanted().is_none() {
+    if args.asks(ctx) {
         return ask(args, ctx, project, &End { found, covered: &covered, dry_run: false, before_up }, &news);
     }
     let drafted = Drafted { services: unasked(args, ctx, &news), ..args.drafted() };
@@ -236,7 +252,8 @@ fn write(ctx: &Context, project: &Project, text: &str, next: &str) -> Result<()>
 /// # Errors
 /// When consent is needed and nobody can be asked.
 pub(crate) fn first_run(ctx: &Context, yes: bool) -> Result<()> {
-    let project = Project::open(ctx)?;
+    let args = Args { yes, ..Args::default() };
+    let project = args.open(ctx)?;
     if project.text.is_some() {
         return Ok(());
     }
@@ -246,7 +263,6 @@ pub(crate) fn first_run(ctx: &Context, yes: bool) -> Result<()> {
     if found.findings.iter().all(|finding| !finding.selected) {
         return Ok(());
     }
-    let args = Args { yes, ..Args::default() };
     propose(&args, ctx, project, &found, true)
 }
 

@@ -72,6 +72,34 @@ fn consent_is_a_flag_and_an_existing_file_keeps_what_it_has() {
 }
 
 #[test]
+fn a_name_is_given_where_the_directory_has_none() {
+    for directory in ["日本", "tools"] {
+        let project = Project::new(directory).file("package.json", PACKAGE);
+        let refused = project.kilter(&["init", "--yes"]).fails(1);
+        assert!(refused.contains("`kilter init --name "), "{refused}");
+        let found = parsed(&project, &["init", "--dry-run", "--json", "--name", "shop"]);
+        assert_eq!(found["name"], "shop");
+        project.kilter(&["init", "--yes", "--name", "shop"]).succeeds();
+        assert!(project.read("kilter.yaml").contains("\nname: shop\n"), "{}", project.read("kilter.yaml"));
+        assert!(project.read("kilter.lock").contains("name: shop\n"), "{}", project.read("kilter.lock"));
+    }
+}
+
+#[test]
+fn another_directory_of_one_name_is_told_of_with_what_mends_it() {
+    let (first, project) = (shop(), shop());
+    let taken = json!({"instances": {"shop": {"dir": first.root(), "blocks": [20000]}}}).to_string();
+    kilter::fsx::write(&project.state().join("kilter/machine.json"), taken.as_bytes()).unwrap();
+    let refused = project.kilter(&["init", "--yes"]).fails(1);
+    assert!(refused.contains("already is the project `shop` on this machine"), "{refused}");
+    assert!(
+        refused.contains("  = If it is another project, give it another name: `kilter init --name NAME`.\n"),
+        "{refused}"
+    );
+    project.kilter(&["init", "--yes", "--name", "store"]).succeeds();
+}
+
+#[test]
 fn an_image_that_the_project_runs_and_that_holds_more_is_written_too() {
     let project = shop();
     project.write("compose.yml", "services:\n  db:\n    image: pgvector/pgvector:pg16\n  cache: {image: redis}\n");

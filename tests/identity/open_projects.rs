@@ -81,17 +81,17 @@ fn an_init_that_fails_leaves_no_kilter_yaml() {
        |
     3  |   - redis
        |     ^^^^^
-      = Give the service another name, or the project: `name:` in kilter.yaml.
+      = Give the service another name, or the project: `kilter init --name NAME`.
       = Nothing was written: a line shown here is one of the proposed kilter.yaml.
     "#);
     insta::assert_snapshot!(message("___"), @r#"
     looking at the project
     error: the directory name `___` has nothing to make a project name of.
-      = Write `name: my-project` into kilter.yaml.
+      = Name it: `kilter init --name my-project`.
     "#);
     insta::assert_snapshot!(message("tools"), @r#"
     looking at the project
     error: a project cannot be named `tools`: kilter keeps its tools under that name.
-      = Write another `name:` into kilter.yaml.
+      = Give it another name: `kilter init --name NAME`.
     "#);
 }

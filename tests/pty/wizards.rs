@@ -308,6 +308,26 @@ fn init_to_its_end_and_the_same_by_flags() {
 }
 
 #[test]
+fn a_name_is_asked_for_where_the_directory_has_none() {
+    let project = Project::new("日本").fixture("shop").helm_script(&fake_helm("cat >/dev/null; printf 'kind: X\\n'"));
+    let mut terminal = Terminal::start(&project, kilter(&project, &["init"]));
+    terminal.sees("Which services?");
+    terminal.press(ENTER);
+    let screen = terminal.sees("What is the project called?");
+    assert!(screen.contains("> my-project"), "{screen}");
+    terminal.press("shop");
+    terminal.press(ENTER);
+    terminal.sees("Which command starts the app?");
+    terminal.press(RIGHT);
+    terminal.sees("+name: shop");
+    terminal.press(ENTER);
+    let ended = terminal.end();
+    assert_eq!(ended.code, 0, "{}", ended.screen);
+    assert!(ended.heard.contains("`kilter init --yes --name shop`"), "{}", ended.screen);
+    assert!(project.read("kilter.yaml").contains("\nname: shop\n"));
+}
+
+#[test]
 fn init_proposes_additions_to_what_is_there() {
     let project = shop().file("kilter.yaml", "# ours\nservices:\n  - postgres # the shop's\n");
     let mut terminal = Terminal::start(&project, kilter(&project, &["init"]));

@@ -36,6 +36,8 @@ pub(super) fn ask(args: &Args, ctx: &Context, project: Project, end: &End<'_>, n
     let flow = InitFlow {
         news: &news,
         facts: &facts,
+        stand_in: (args.name.is_none() && project.text.is_none() && project.is_nameless())
+            .then_some(project.name.as_str()),
         page: &page,
         clash: &|drafted| proposal(drafted).err().map(|error| in_a_line(&error)),
         watch: &|drafted| ahead.render(drafted.services.iter().map(|name| entry(name, end.found)).collect()),

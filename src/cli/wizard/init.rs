@@ -34,6 +34,8 @@ pub(crate) struct InitFlow<'a> {
     pub(crate) news: &'a [&'a Finding],
     /// The facts to ask for, with their defaults: only where there is no kilter.yaml yet.
     pub(crate) facts: &'a [(Fact, String)],
+    /// The name to write when no other is given: nothing else gives the project one.
+    pub(crate) stand_in: Option<&'a str>,
     /// What is to be consented to; nothing when there is nothing to write.
     pub(crate) page: &'a dyn Fn(&Drafted) -> Result<Vec<String>>,
     /// What clashes with what the project and this machine have, in one line.
@@ -143,7 +145,7 @@ impl InitFlow<'_> {
         };
         Drafted {
             services: answers.items(SERVICES).to_vec(),
-            name: other(Fact::Name),
+            name: other(Fact::Name).or_else(|| self.stand_in.map(str::to_owned)),
             port: other(Fact::Port),
             dev: other(Fact::Dev),
             image: other(Fact::Image),
@@ -197,7 +199,7 @@ mod tests {
             [(Fact::Name, "shop".to_owned()), (Fact::Port, "3000".to_owned()), (Fact::Dev, "npm run dev".into())];
         let clash = |drafted: &Drafted| (drafted.name.as_deref() == Some("taken")).then(|| "it is".to_owned());
         let page = |_: &Drafted| Ok(vec!["x".into()]);
-        let flow = InitFlow { news: &[], facts: &facts, page: &page, clash: &clash, watch: &|_| () };
+        let flow = InitFlow { news: &[], facts: &facts, stand_in: None, page: &page, clash: &clash, watch: &|_| () };
         let mut machine = Machine::new(&flow).unwrap();
         assert!(machine.answer(Answer::Text(Some("Not A Name".into()))).unwrap().is_some());
         assert_eq!(machine.answer(Answer::Text(Some("taken".into()))).unwrap(), Some("it is".into()));
