@@ -150,7 +150,7 @@ fn json_of_add_and_remove() {
     let Some(_) = helm() else { return };
     let project = Project::new("shop");
     let dry = parsed(&project, &["add", "redis", "--dry-run", "--json"]);
-    assert_eq!(keys(&dry), ["services", "kilterYaml", "dryRun", "renders", "removes", "env"]);
+    assert_eq!(keys(&dry), ["services", "kilterYaml", "dryRun", "renders", "removes", "env", "clashes"]);
     assert_eq!((&dry["kilterYaml"], &dry["dryRun"]), (&json!("services:\n  - redis\n"), &json!(true)));
     assert_eq!((&dry["renders"][0]["name"], &dry["removes"]), (&json!("redis"), &json!([])));
     assert!(!project.root().join("kilter.yaml").exists());

@@ -8,7 +8,20 @@ fn a_dry_run_has_the_documented_shape_and_writes_nothing() {
     let found = parsed(&project, &["init", "--dry-run", "--json"]);
     assert_eq!(
         keys(&found),
-        ["name", "port", "dev", "image", "health", "services", "kilterYaml", "dryRun", "renders", "removes", "env"]
+        [
+            "name",
+            "port",
+            "dev",
+            "image",
+            "health",
+            "services",
+            "kilterYaml",
+            "dryRun",
+            "renders",
+            "removes",
+            "env",
+            "clashes"
+        ]
     );
     assert_eq!(
         (&found["name"], &found["dev"], &found["image"]),
@@ -90,6 +103,12 @@ fn another_directory_of_one_name_is_told_of_with_what_mends_it() {
     let (first, project) = (shop(), shop());
     let taken = json!({"instances": {"shop": {"dir": first.root(), "blocks": [20000]}}}).to_string();
     kilter::fsx::write(&project.state().join("kilter/machine.json"), taken.as_bytes()).unwrap();
+    let dry = parsed(&project, &["init", "--dry-run", "--json"]);
+    let clash = dry["clashes"][0].as_str().unwrap_or_default();
+    assert!(clash.contains("already is the project `shop` on this machine. "), "{dry}");
+    assert!(project.kilter(&["init", "--dry-run"]).succeeds().stderr.contains(&format!("Clash: {clash}\n")));
+    let dry = parsed(&project, &["init", "--dry-run", "--json", "--name", "store"]);
+    assert_eq!(dry["clashes"], json!([]));
     let refused = project.kilter(&["init", "--yes"]).fails(1);
     assert!(refused.contains("already is the project `shop` on this machine"), "{refused}");
     assert!(
