@@ -28,6 +28,10 @@ use shown::{as_json, shown};
 /// What to do when nothing was rendered.
 const NEXT: &str = " Next: `kilter add SERVICE`, or write `dev:`, the command that starts the app, into it.";
 
+/// What to do when services were rendered, and no command starts an app.
+const NEXT_WITHOUT_APP: &str =
+    "Next: `kilter up`. The app runs, too, once `dev:` in kilter.yaml names the command that starts it.";
+
 /// What a project is called that nothing gives a name, until a person does.
 const STAND_IN: &str = "my-project";
 
@@ -206,7 +210,7 @@ impl End<'_> {
             dry_run: self.dry_run,
             verb: "Wrote kilter.yaml with",
             guide: true,
-            advice: "Next: `kilter up`.",
+            advice: if proposal.runs_app() { "Next: `kilter up`." } else { NEXT_WITHOUT_APP },
             lesson,
             report,
         };

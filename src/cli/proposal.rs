@@ -58,6 +58,11 @@ impl Proposal {
         !drafts(&self.after).is_empty()
     }
 
+    /// Whether the app is among it.
+    pub(super) fn runs_app(&self) -> bool {
+        self.after.app.is_some()
+    }
+
     /// All of it for a person: the lines of kilter.yaml, then the rest. `services` are those that it is about.
     ///
     /// # Errors

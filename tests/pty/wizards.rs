@@ -328,6 +328,33 @@ fn a_name_is_asked_for_where_the_directory_has_none() {
 }
 
 #[test]
+fn a_command_that_was_not_found_is_asked_for() {
+    let package = r#"{"name": "cache", "dependencies": {"ioredis": "^5"}}"#;
+    for typed in ["", "node server.js"] {
+        let project = cache().file("package.json", package);
+        let mut terminal = Terminal::start(&project, kilter(&project, &["init"]));
+        terminal.sees("Which services?");
+        terminal.press(ENTER);
+        terminal.sees("What is the project called?");
+        terminal.press(ENTER);
+        let screen = terminal.sees("Which command starts the app?");
+        assert!(screen.contains("None was found.") && screen.contains("> left open"), "{screen}");
+        terminal.press(typed);
+        terminal.press(ENTER);
+        if !typed.is_empty() {
+            terminal.sees("Which port does the app listen on?");
+            terminal.press(RIGHT);
+        }
+        terminal.sees("Write kilter.yaml?");
+        terminal.press(ENTER);
+        let ended = terminal.end();
+        assert_eq!(ended.code, 0, "{}", ended.screen);
+        assert_eq!(project.read("kilter.yaml").contains("\ndev: node server.js\n"), !typed.is_empty());
+        assert_eq!(ended.heard.contains("once `dev:` in kilter.yaml"), typed.is_empty(), "{}", ended.screen);
+    }
+}
+
+#[test]
 fn init_proposes_additions_to_what_is_there() {
     let project = shop().file("kilter.yaml", "# ours\nservices:\n  - postgres # the shop's\n");
     let mut terminal = Terminal::start(&project, kilter(&project, &["init"]));
