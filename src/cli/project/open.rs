@@ -22,6 +22,9 @@ use crate::toolchain::Pins;
 /// The user's file.
 pub(crate) const KILTER_YAML: &str = "kilter.yaml";
 
+/// What it is named by mistake.
+const OTHER_ENDING: &str = "kilter.yml";
+
 /// What every machine renders from.
 pub(crate) const KILTER_LOCK: &str = "kilter.lock";
 
@@ -329,8 +332,19 @@ fn directory_name(root: &Path) -> String {
 }
 
 /// Reads kilter.yaml; `None` when there is none.
+///
+/// # Errors
+/// When it cannot be read, or has the other ending that files of YAML have: as good as not there, and surely not meant so.
 pub(crate) fn read_config(root: &Path) -> Result<Option<String>> {
-    let Some(bytes) = fsx::read(&root.join(KILTER_YAML), 64 * 1024 * 1024)? else { return Ok(None) };
+    let Some(bytes) = fsx::read(&root.join(KILTER_YAML), 64 * 1024 * 1024)? else {
+        return match root.join(OTHER_ENDING).is_file() {
+            false => Ok(None),
+            true => {
+                Err(Error::project(format!("the file is named `{OTHER_ENDING}`, and kilter reads `{KILTER_YAML}`"))
+                    .help(format!("Rename it to {KILTER_YAML}: `mv {OTHER_ENDING} {KILTER_YAML}`.")))
+            }
+        };
+    };
     config::text_of(KILTER_YAML, &bytes).map(|text| Some(text.to_owned()))
 }
 
@@ -347,7 +361,8 @@ pub(crate) fn find_root(dir: &Path, home: Option<&Path>) -> PathBuf {
         if above != dir && Some(above) == home {
             break;
         }
-        match std::fs::metadata(above.join(KILTER_YAML)) {
+        let there = std::fs::metadata(above.join(KILTER_YAML));
+        match there.or_else(|_| std::fs::metadata(above.join(OTHER_ENDING))) {
             Ok(_) if above == dir => return above.to_path_buf(),
             Ok(meta) if std::os::unix::fs::MetadataExt::uid(&meta) == rustix::process::geteuid().as_raw() => {
                 return above.to_path_buf();
