@@ -34,7 +34,13 @@ fn every_option_ends_up_in_the_entry() {
     let project = Project::new("shop");
     project.kilter(&["add", "postgres"]).succeeds();
     let refused = project.kilter(&["add", "reports-db", "--from", "postgres"]).fails(1);
-    assert!(refused.contains("`DATABASE_URL` is provided by both `postgres` and `reports-db`"), "{refused}");
+    insta::assert_snapshot!(refused, @r"
+    error: `DATABASE_URL` is provided by both `postgres` and `reports-db`.
+      = Leave it to `postgres`: `kilter add reports-db --from postgres --provides DATABASE_URL=null`.
+      = Nothing was written; kilter.yaml is as it was.
+    ");
+    let refused = project.kilter(&["add", "redis", "valkey"]).fails(1);
+    assert!(refused.contains("`kilter add redis && kilter add valkey --provides REDIS_URL=null`"), "{refused}");
     assert_eq!(project.read("kilter.yaml"), "services:\n  - postgres\n");
     project
         .kilter(&[
