@@ -66,7 +66,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let (entries, lesson) = match args.services.as_slice() {
         [] => ask(args, ctx)?,
-        names => (entries(args, names)?, Vec::new()),
+        names => (entries(args, &each_once(names))?, Vec::new()),
     };
     let (project, _lock) = Project::open_locked(ctx)?;
     let twice = given_twice(args, ctx, &project, &entries);
@@ -96,6 +96,17 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
         Some(twice) if said(&twice) == said(&error) => twice.help("Nothing was written; kilter.yaml is as it was."),
         _ => error,
     })
+}
+
+/// The names, each where it comes first.
+fn each_once(names: &[String]) -> Vec<String> {
+    let mut once: Vec<String> = Vec::new();
+    for name in names {
+        if !once.contains(name) {
+            once.push(name.clone());
+        }
+    }
+    once
 }
 
 /// What is wrong first of all.

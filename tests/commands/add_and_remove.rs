@@ -17,6 +17,8 @@ fn the_result_is_what_the_app_gets_and_the_rest_is_talk() {
     assert_eq!(project.read("kilter.yaml"), "# ours\nservices: # needed\n  - redis # cache\n  - mailpit\n");
     assert!(project.cache().join("shop/manifests/mailpit.yaml").is_file());
 
+    let twice = project.kilter(&["add", "nats", "nats", "--dry-run"]).succeeds();
+    assert!(!twice.stderr.contains("already") && twice.stdout.matches("+  - nats\n").count() == 1, "{}", twice.stderr);
     let again = project.kilter(&["add", "mailpit"]).succeeds();
     assert_eq!((again.stdout.as_str(), again.stderr.as_str()), ("", "`mailpit` is in kilter.yaml already.\n"));
     let removed = project.kilter(&["remove", "mailpit"]).succeeds();
