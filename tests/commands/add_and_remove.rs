@@ -28,6 +28,9 @@ fn the_result_is_what_the_app_gets_and_the_rest_is_talk() {
     assert!(!project.read("kilter.lock").contains("mailpit"));
     let quiet = project.kilter(&["add", "mailpit", "-q"]).succeeds();
     assert_eq!((quiet.stdout, quiet.stderr), (done.stdout, String::new()));
+    assert!(removed.stderr.ends_with("Removed mailpit. Its data in a cluster, if there is any, stays.\n"));
+    let both = project.kilter(&["remove", "redis", "mailpit"]).succeeds().stderr;
+    assert!(both.ends_with("Removed redis, mailpit. Their data in a cluster, if there is any, stays.\n"), "{both}");
 }
 
 #[test]
