@@ -195,7 +195,9 @@ fn what_clashes_is_said_before_consent() {
     terminal.press(ENTER);
     terminal.sees("What is the project called?");
     terminal.press(ENTER);
-    terminal.sees("already is the project `cache`");
+    let screen = terminal.sees("already is the project `cache`");
+    let words = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("give it another name: `kilter init --name NAME`."), "to its end: {screen}");
     // The app's objects have the project's name in the cluster, and so no service can.
     terminal.press("redis");
     terminal.press(ENTER);
