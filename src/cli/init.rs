@@ -98,7 +98,7 @@ impl Args {
     /// Opens the project under the name that it is to get: its directory may have none for it. Who is asked for one may go on
     /// without.
     fn open(&self, ctx: &Context) -> Result<Project> {
-        let name = self.name.as_ref().map(Name::new).transpose();
+        let name = self.name.as_deref().map(Name::new).transpose();
         let name = name.map_err(|wrong| Error::usage(wrong).help("Write for example `--name shop`."))?;
         match Project::open_named(ctx, name.as_ref()) {
             Err(_) if name.is_none() && self.asks(ctx) => Project::open_named(ctx, Name::new(STAND_IN).ok().as_ref()),
