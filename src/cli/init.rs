@@ -140,7 +140,7 @@ fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, befo
     }
     let (news, covered) = news(&project, found);
     if !ctx.ui.json {
-        let shown = shown(ctx, &project, found);
+        let shown = shown(ctx, &project, found, args.asks(ctx) && project.text.is_none() && args.name.is_none());
         if before_up {
             ctx.ui.talk(&shown)
         } else {

@@ -326,6 +326,8 @@ fn a_name_is_asked_for_where_the_directory_has_none() {
     let ended = terminal.end();
     assert_eq!(ended.code, 0, "{}", ended.screen);
     assert!(ended.heard.contains("`kilter init --yes --name shop`"), "{}", ended.screen);
+    // What was found stays on the screen, and the name is another now.
+    assert!(ended.screen.contains("dev     ") && !ended.screen.contains("name    my-project"), "{}", ended.screen);
     assert!(project.read("kilter.yaml").contains("\nname: shop\n"));
 }
 

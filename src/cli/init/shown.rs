@@ -30,11 +30,14 @@ pub(super) fn as_json(project: &Project, found: &Detection, covered: &BTreeMap<&
     })
 }
 
-/// Says what was found: the app, then the services with their evidence.
-pub(super) fn shown(ctx: &Context, project: &Project, found: &Detection) -> String {
+/// Says what was found: the app, then the services with their evidence. `renames`: whether a person is asked for the name next,
+/// so that it is not known yet.
+pub(super) fn shown(ctx: &Context, project: &Project, found: &Detection, renames: bool) -> String {
     let ui = &ctx.ui;
     let mut lines = Vec::new();
-    lines.push(format!("{}  {}", ui.strong("name  "), project.name));
+    if !renames {
+        lines.push(format!("{}  {}", ui.strong("name  "), project.name));
+    }
     let config = &project.loaded.config;
     let facts = [
         ("dev   ", config.dev.clone(), found.dev.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note))),
