@@ -41,6 +41,17 @@ fn a_dry_run_has_the_documented_shape_and_writes_nothing() {
 }
 
 #[test]
+fn what_is_known_of_an_app_without_a_command_is_said_as_in_the_json() {
+    let project = Project::new("shop").file("requirements.txt", "flask==3\nredis==5\n");
+    let found = parsed(&project, &["init", "--dry-run", "--json"]);
+    assert_eq!((&found["dev"], &found["port"]), (&json!(null), &json!(5000)), "{found}");
+    let said = project.kilter(&["init", "--dry-run"]).succeeds().stdout;
+    let image = found["image"].as_str().unwrap();
+    let lines = ["dev     none found; ", "port    5000  requirements.txt:1, ", &format!("image   {image}  ")];
+    assert!(lines.iter().all(|line| said.contains(&format!("\n{line}"))), "{said}");
+}
+
+#[test]
 fn what_is_wrong_with_a_manifest_is_said_once() {
     let project = shop();
     project.write("compose.yml", "services: [\n");

@@ -49,18 +49,18 @@ pub(super) fn shown(ctx: &Context, project: &Project, found: &Detection, renames
         ("image ", config.image.clone(), found.image.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note))),
         ("health", config.health.clone(), found.health.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note))),
     ];
-    let app = config.dev.is_some() || config.image.is_some() || found.dev.is_some();
-    for (what, said, fact) in facts.into_iter().filter(|_| app) {
+    for (what, said, fact) in facts {
         match (said, fact) {
             (Some(value), _) => lines.push(format!("{}  {value}  kilter.yaml", ui.strong(what))),
             (None, Some((value, file, line, note))) => {
                 lines.push(format!("{}  {value}  {file}:{line}, {note}", ui.strong(what)));
             }
+            // An image alone is run, too.
+            (None, None) if what.starts_with("dev") && config.image.is_none() => {
+                lines.push(format!("{}  none found; with `dev:` in kilter.yaml the app runs, too", ui.strong(what)));
+            }
             (None, None) => {}
         }
-    }
-    if !app {
-        lines.push(format!("{}  none found; with `dev:` in kilter.yaml the app runs, too", ui.strong("dev   ")));
     }
     for finding in &found.findings {
         let sure = format!("{:.0} %", finding.confidence * 100.0);
