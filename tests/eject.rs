@@ -154,7 +154,7 @@ fn what_is_ejected_is_never_overwritten() {
     project.write("kilter/values/redis.yaml", "image: redis:7\n");
     insta::assert_snapshot!(project.kilter(&["eject", "values/redis"]).fails(5), @r"
     error: `kilter/values/redis.yaml` is there already, and it is yours.
-      = See what kilter's default has that it does not: `kilter eject --diff THING`.
+      = See what kilter's default has that it does not: `kilter eject --diff values/redis`.
       = To start over from the default, delete it first.
     ");
     for command in [&["render"][..], &["upgrade", "--yes"], &["add", "mailpit"], &["remove", "mailpit"]] {
@@ -320,8 +320,8 @@ fn improvements_of_the_default_are_merged_into_the_copy() {
     exit 1
     dockerfile               yours, kilter/Dockerfile.dev; kilter's default has moved since
     values/redis             yours, kilter/values/redis.yaml
-    error: some ejected copies are behind kilter's default.
-      = See what is new: `kilter eject --diff THING`. Take it: `kilter eject --merge THING`.
+    error: an ejected copy is behind kilter's default.
+      = See what is new: `kilter eject --diff dockerfile`. Take it: `kilter eject --merge dockerfile`.
     ");
     let doctor = project.kilter(&["doctor", "--json"]).succeeds();
     assert!(

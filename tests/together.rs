@@ -86,7 +86,9 @@ fn files_that_helm_did_not_make_are_not_replaced() {
     let words = project.kilter(&["render", "--out", "out", "-q"]).fails(5);
     assert!(words.contains("is there already and was not rendered by helm"), "{words}");
     assert_eq!(project.read("out/redis.yaml"), "mine\n");
-    project.kilter(&["render", "--out", "fresh"]).succeeds();
+    let paths = project.kilter(&["render", "--out", "./fresh"]).succeeds().stdout;
+    let below = format!("{}/", project.root().join("fresh").display());
+    assert!(paths.lines().count() > 0 && paths.lines().all(|path| path.starts_with(&below)), "{paths}");
     project.kilter(&["render", "--out", "fresh"]).succeeds();
 }
 

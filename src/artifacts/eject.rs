@@ -36,6 +36,7 @@ pub enum State {
 pub struct Copy {
     own: PathBuf,
     base: PathBuf,
+    thing: String,
     /// The user's path, relative to the project.
     pub shown: String,
 }
@@ -56,6 +57,7 @@ impl Copy {
         Self {
             own: project.join(DIR).join(&path),
             base: project.join(BASE_DIR).join(&path),
+            thing: thing.to_string(),
             shown: format!("{DIR}/{path}"),
         }
     }
@@ -96,7 +98,7 @@ impl Copy {
     pub fn eject(&self, default: &Contents) -> Result<()> {
         if self.own.exists() {
             return Err(Error::refused(format!("`{}` is there already, and it is yours", self.shown))
-                .help("See what kilter's default has that it does not: `kilter eject --diff THING`.")
+                .help(format!("See what kilter's default has that it does not: `kilter eject --diff {}`.", self.thing))
                 .help("To start over from the default, delete it first."));
         }
         replace(&self.base, default)?;
@@ -121,7 +123,8 @@ impl Copy {
         let own = self.own()?.ok_or_else(|| self.not_ejected("merge"))?;
         let base = self.base()?.ok_or_else(|| {
             Error::project(format!("`{}` has no base under {BASE_DIR}, so there is no three-way merge", self.shown))
-                .help("Compare by hand: `kilter eject --diff THING`, then take the default as the base: `--resolved`.")
+                .help(format!("Compare by hand: `kilter eject --diff {}`.", self.thing))
+                .help(format!("Then take the default as the base: `kilter eject --merge --resolved {}`.", self.thing))
         })?;
         let paths: BTreeSet<&String> = own.keys().chain(base.keys()).chain(default.keys()).collect();
         let (mut merged, mut conflicts) = (Contents::new(), Contents::new());

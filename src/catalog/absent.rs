@@ -55,4 +55,20 @@ mod tests {
         assert!(said.ends_with("Take `garage` or `rustfs`."), "{said}");
         assert_eq!(absent("postgres"), None);
     }
+
+    #[test]
+    fn everyday_names_lead_to_what_is_meant() {
+        for (name, meant) in [
+            ("mongo", "mongodb"),
+            ("elastic", "elasticsearch"),
+            ("maria", "mariadb"),
+            ("pg", "postgres"),
+            ("pgvector", "postgres"),
+            ("sqlserver", "mssql"),
+            ("smtp", "mailpit"),
+        ] {
+            let said = absent(name).unwrap();
+            assert!(said.ends_with(&format!("Take `{meant}`.")), "{name}: {said}");
+        }
+    }
 }

@@ -66,9 +66,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let (entries, lesson) = match args.services.as_slice() {
         [] => ask(args, ctx)?,
-        names => (entries(args, names)?, Vec::new()),
+        names => (entries(args, &each_once(names))?, Vec::new()),
     };
     let (project, _lock) = Project::open_locked(ctx)?;
+    let twice = given_twice(args, ctx, &project, &entries);
     let old = project.text.clone();
     let mut text = old.clone();
     let mut added = Vec::new();
@@ -91,10 +92,52 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
         advice: "`kilter env` shows every address.",
         lesson,
     };
-    finish(ctx, project, text.unwrap_or_default(), &ending)
+    finish(ctx, project, text.unwrap_or_default(), &ending).map_err(|error| match twice {
+        Some(twice) if said(&twice) == said(&error) => twice.help("Nothing was written; kilter.yaml is as it was."),
+        _ => error,
+    })
+}
+
+/// The names, each where it comes first.
+fn each_once(names: &[String]) -> Vec<String> {
+    let mut once: Vec<String> = Vec::new();
+    for name in names {
+        if !once.contains(name) {
+            once.push(name.clone());
+        }
+    }
+    once
+}
+
+/// What is wrong first of all.
+fn said(error: &Error) -> Option<&str> {
+    error.problems().first().map(|problem| problem.what.as_str())
 }
 
 impl Args {
+    /// The command that adds this service with the same options and these `--provides` besides, as its words.
+    fn command(&self, service: &str, provides: &[String]) -> Vec<String> {
+        let one = |flag: &'static str, value: &Option<String>| value.clone().map(|value| (flag, value));
+        let many = |flag: &'static str, values: &[String]| values.iter().map(|value| (flag, value.clone())).collect();
+        let options = [
+            one("--from", &self.from),
+            one("--image", &self.image),
+            one("--port", &self.port.map(|port| port.to_string())),
+            one("--chart", &self.chart),
+            one("--chart-version", &self.chart_version),
+            one("--storage", &self.storage),
+        ];
+        let lists: [Vec<(&str, String)>; 4] = [
+            many("--set", &self.values),
+            many("--env", &self.env),
+            many("--provides", &self.provides),
+            many("--provides", provides),
+        ];
+        let words = options.into_iter().flatten().chain(lists.into_iter().flatten());
+        let words = words.flat_map(|(flag, value)| [flag.to_owned(), value]);
+        ["kilter", "add", service].map(str::to_owned).into_iter().chain(words).collect()
+    }
+
     /// Tells whether there are options that describe one service.
     fn describe(&self) -> bool {
         self.from.is_some()
@@ -239,15 +282,44 @@ fn ask(args: &Args, ctx: &Context) -> Result<(Vec<ServiceEntry>, Vec<String>)> {
     Ok((chosen_entries(&chosen)?, lesson(&found, chosen.iter().map(|one| one.name.as_str()))))
 }
 
+/// The error for a service that gives what another one gives already. Its lines are in no file yet, so that what decides is an
+/// option; for a file that has them, the plan says it.
+fn given_twice(args: &Args, ctx: &Context, project: &Project, entries: &[ServiceEntry]) -> Option<Error> {
+    let mut there: Vec<ServiceSpec> = project.loaded.config.services.iter().flatten().map(ServiceEntry::spec).collect();
+    for new in entries.iter().map(ServiceEntry::spec) {
+        if there.iter().any(|spec| spec.name == new.name) {
+            continue;
+        }
+        let given = given(&there, project);
+        let twice: Vec<_> = variables(&new).filter_map(|variable| given.get_key_value(variable)).collect();
+        if let Some((variable, first)) = twice.first() {
+            let without: Vec<String> = twice.iter().map(|(variable, _)| format!("{variable}=null")).collect();
+            let others = entries.iter().map(ServiceEntry::name).filter(|name| *name != new.name);
+            let others: Vec<String> = ["kilter", "add"].into_iter().chain(others).map(str::to_owned).collect();
+            let commands = [others, args.command(&new.name, &without)];
+            let commands = ctx.pasteable(if entries.len() > 1 { &commands } else { &commands[1..] });
+            let error = Error::project(format!("`{variable}` is provided by both `{first}` and `{}`", new.name));
+            return Some(error.help(format!("Leave it to `{first}`: `{commands}`.")));
+        }
+        there.push(new);
+    }
+    None
+}
+
+/// The variables that a service gives the app.
+fn variables(spec: &ServiceSpec) -> impl Iterator<Item = &String> {
+    let about = catalog::service(spec.from.as_deref().unwrap_or(&spec.name)).filter(|_| spec.chart.is_none());
+    let of_catalog = about.into_iter().flat_map(|about| about.provides.keys());
+    let of_catalog = of_catalog.filter(|variable| !spec.provides.contains_key(*variable));
+    let own = spec.provides.iter().filter(|(_, template)| template.is_some()).map(|(variable, _)| variable);
+    of_catalog.chain(own)
+}
+
 /// The variables that services of kilter.yaml give the app, each with who gives it.
 fn given(specs: &[ServiceSpec], project: &Project) -> BTreeMap<String, String> {
     let mut given = BTreeMap::new();
     for spec in specs {
-        let about = catalog::service(spec.from.as_deref().unwrap_or(&spec.name));
-        let of_catalog = about.into_iter().flat_map(|about| about.provides.keys());
-        let of_catalog = of_catalog.filter(|variable| !spec.provides.contains_key(*variable));
-        let own = spec.provides.iter().filter(|(_, template)| template.is_some()).map(|(variable, _)| variable);
-        given.extend(of_catalog.chain(own).map(|variable| (variable.clone(), spec.name.clone())));
+        given.extend(variables(spec).map(|variable| (variable.clone(), spec.name.clone())));
     }
     // What `env` says decides.
     given.retain(|variable, _| !project.loaded.config.env.contains_key(variable));

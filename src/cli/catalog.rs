@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::project::unknown_catalog_service;
 use crate::catalog::{self, CatalogService, EmbeddedChart, Resources};
-use crate::diag::Result;
+use crate::diag::{Error, Result};
+use crate::ids::did_you_mean;
 
 /// Lists the services kilter knows, or shows one of them.
 #[derive(Debug, clap::Args)]
@@ -25,6 +26,9 @@ enum Action {
         #[arg(value_name = "SERVICE", add = clap_complete::ArgValueCandidates::new(super::candidates::catalog))]
         service: String,
     },
+    /// Anything else: most likely a service.
+    #[command(external_subcommand)]
+    Other(Vec<String>),
 }
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
@@ -34,8 +38,18 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
             let about = catalog::service(service).ok_or_else(|| unknown_catalog_service(service))?;
             show(ctx, service, about);
         }
+        Some(Action::Other(words)) => return Err(no_action(words.first().map_or("", String::as_str))),
     }
     Ok(())
+}
+
+fn no_action(word: &str) -> Error {
+    let error = Error::usage(format!("`kilter catalog` has no command `{word}`"));
+    match (catalog::service(word), did_you_mean(word, ["show"])) {
+        (Some(_), _) => error.help(format!("Show the service: `kilter catalog show {word}`.")),
+        (None, Some(near)) => error.help(format!("Did you mean `kilter catalog {near}`?")),
+        (None, None) => error.help("Show a service: `kilter catalog show SERVICE`. List them: `kilter catalog`."),
+    }
 }
 
 fn list(ctx: &Context) {
@@ -45,6 +59,7 @@ fn list(ctx: &Context) {
         ctx.ui.json(&Value::Array(rows));
         return;
     }
+    let width = services.keys().map(|name| name.len()).max().unwrap_or_default();
     let mut categories: Vec<&str> = services.values().map(|about| about.category.as_str()).collect();
     categories.sort_unstable();
     categories.dedup();
@@ -52,8 +67,8 @@ fn list(ctx: &Context) {
         ctx.ui.result(&ctx.ui.strong(category));
         for (name, about) in services.iter().filter(|(_, about)| about.category == category) {
             let gives: Vec<&str> = about.provides.keys().map(String::as_str).collect();
-            ctx.ui.result(&format!("  {name:12} {}", about.description));
-            ctx.ui.result(&format!("  {:12} {}", "", gives.join(", ")));
+            ctx.ui.result(&format!("  {name:width$} {}", about.description));
+            ctx.ui.result(&format!("  {:width$} {}", "", gives.join(", ")));
         }
     }
 }

@@ -224,9 +224,13 @@ fn list(args: &Args, ctx: &Context, prepared: Prepared) -> Result<()> {
     if rows.is_empty() {
         ctx.ui.talk("Nothing is ejected: `kilter eject --list` shows what can be.");
     }
-    match args.status && rows.iter().any(|(.., state)| *state == State::Behind) {
-        true => Err(behind("some ejected copies are")),
-        false => Ok(()),
+    let moved: Vec<&Thing> =
+        rows.iter().filter(|(.., state)| *state == State::Behind).map(|(thing, ..)| thing).collect();
+    match moved.as_slice() {
+        _ if !args.status => Ok(()),
+        [] => Ok(()),
+        [one] => Err(behind("an ejected copy is", &one.to_string())),
+        _ => Err(behind("some ejected copies are", "THING")),
     }
 }
 
@@ -239,9 +243,9 @@ fn words(state: State, copy: &Copy) -> String {
     }
 }
 
-fn behind(what: &str) -> Error {
+fn behind(what: &str, thing: &str) -> Error {
     Error::project(format!("{what} behind kilter's default"))
-        .help("See what is new: `kilter eject --diff THING`. Take it: `kilter eject --merge THING`.")
+        .help(format!("See what is new: `kilter eject --diff {thing}`. Take it: `kilter eject --merge {thing}`."))
 }
 
 fn status(ctx: &Context, thing: &Thing, copy: &Copy, default: &Contents) -> Result<()> {
@@ -250,7 +254,7 @@ fn status(ctx: &Context, thing: &Thing, copy: &Copy, default: &Contents) -> Resu
         true => ctx.ui.json(&json!({"thing": thing.to_string(), "path": copy.shown, "state": state})),
         false => ctx.ui.result(&format!("{thing}  {}", words(state, copy))),
     }
-    if state == State::Behind { Err(behind(&format!("`{}` is", copy.shown))) } else { Ok(()) }
+    if state == State::Behind { Err(behind(&format!("`{}` is", copy.shown), &thing.to_string())) } else { Ok(()) }
 }
 
 fn merge(args: &Args, ctx: &Context, thing: &Thing, copy: &Copy, default: &Contents) -> Result<()> {

@@ -104,7 +104,7 @@ fn shown(ctx: &Context, project: &Project, text: &str, ending: &Ending) -> Resul
     let proposal = Proposal::new(ctx, project, text.to_owned(), &facts, ending.guide && old != text)
         .map_err(|error| as_shown(error, old == text))?;
     if ctx.ui.json {
-        ctx.ui.json(&ending.result(text, proposal.as_json()?));
+        ctx.ui.json(&ending.result(text, proposal.as_json(ctx, &ending.services)?));
         return Ok(());
     }
     ctx.ui.result(&unified_diff("kilter.yaml", old.as_bytes(), text.as_bytes()));

@@ -28,6 +28,13 @@ use shown::{as_json, shown};
 /// What to do when nothing was rendered.
 const NEXT: &str = " Next: `kilter add SERVICE`, or write `dev:`, the command that starts the app, into it.";
 
+/// What to do when services were rendered, and no command starts an app.
+const NEXT_WITHOUT_APP: &str =
+    "Next: `kilter up`. The app runs, too, once `dev:` in kilter.yaml names the command that starts it.";
+
+/// What a project is called that nothing gives a name, until a person does.
+const STAND_IN: &str = "my-project";
+
 /// First lines of a new kilter.yaml.
 const HEADER: &str = "\
 # What this project needs to run. Everything is optional; `kilter schema` describes every field.
@@ -69,7 +76,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     // Manifests may be many, and this is said before anything is read.
     let work = ctx.ui.work("looking at the project");
-    let project = Project::open(ctx)?;
+    let project = args.open(ctx)?;
     args.check(&project)?;
     let found = project.detect()?;
     drop(work);
@@ -88,13 +95,26 @@ impl Args {
         }
     }
 
+    /// Opens the project under the name that it is to get: its directory may have none for it. Who is asked for one may go on
+    /// without.
+    fn open(&self, ctx: &Context) -> Result<Project> {
+        let name = self.name.as_deref().map(Name::new).transpose();
+        let name = name.map_err(|wrong| Error::usage(wrong).help("Write for example `--name shop`."))?;
+        match Project::open_named(ctx, name.as_ref()) {
+            Err(_) if name.is_none() && self.asks(ctx) => Project::open_named(ctx, Name::new(STAND_IN).ok().as_ref()),
+            opened => opened,
+        }
+    }
+
+    /// Whether a person is asked, question by question.
+    fn asks(&self, ctx: &Context) -> bool {
+        ctx.ui.interactive && !self.yes && !self.dry_run && self.services.is_none()
+    }
+
     /// Checks them before anything is looked for.
     fn check(&self, project: &Project) -> Result<()> {
         if let Some(unknown) = self.wanted().into_iter().flatten().find(|name| catalog::service(name).is_none()) {
             return Err(unknown_catalog_service(&unknown));
-        }
-        if let Some(wrong) = self.name.as_ref().and_then(|name| Name::new(name).err()) {
-            return Err(Error::usage(wrong).help("Write for example `--name shop`."));
         }
         match project.text {
             Some(_) if self.drafted() != Drafted::default() => {
@@ -120,7 +140,7 @@ fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, befo
     }
     let (news, covered) = news(&project, found);
     if !ctx.ui.json {
-        let shown = shown(ctx, &project, found);
+        let shown = shown(ctx, &project, found, args.asks(ctx) && project.text.is_none() && args.name.is_none());
         if before_up {
             ctx.ui.talk(&shown)
         } else {
@@ -128,15 +148,15 @@ fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, befo
         }
         covered.values().for_each(|why| ctx.ui.talk(why));
     }
-    if ctx.ui.interactive && !args.yes && !args.dry_run && args.wanted().is_none() {
+    if args.asks(ctx) {
         return ask(args, ctx, project, &End { found, covered: &covered, dry_run: false, before_up }, &news);
     }
-    let drafted = Drafted { services: unasked(args, ctx, &news)?, ..args.drafted() };
+    let drafted = Drafted { services: unasked(args, &news), ..args.drafted() };
     let end = End { found, covered: &covered, dry_run: args.dry_run, before_up };
     let text = text(&project, &drafted, found)?;
-    if !end.is_nothing(&project, &text) && !args.dry_run && !args.yes && !ctx.global.no_input {
+    if !end.is_nothing(&project, &text) && !args.dry_run && !args.yes {
         if !ctx.ui.interactive {
-            return Err(nobody_to_ask());
+            return Err(nobody_to_ask(before_up));
         }
         let lines = proposed(ctx, &project, text.clone(), found)?.lines(ctx, &drafted.services)?;
         lines.iter().for_each(|line| ctx.ui.talk(line));
@@ -190,7 +210,7 @@ impl End<'_> {
             dry_run: self.dry_run,
             verb: "Wrote kilter.yaml with",
             guide: true,
-            advice: "Next: `kilter up`.",
+            advice: if proposal.runs_app() { "Next: `kilter up`." } else { NEXT_WITHOUT_APP },
             lesson,
             report,
         };
@@ -236,7 +256,8 @@ fn write(ctx: &Context, project: &Project, text: &str, next: &str) -> Result<()>
 /// # Errors
 /// When consent is needed and nobody can be asked.
 pub(crate) fn first_run(ctx: &Context, yes: bool) -> Result<()> {
-    let project = Project::open(ctx)?;
+    let args = Args { yes, ..Args::default() };
+    let project = args.open(ctx)?;
     if project.text.is_some() {
         return Ok(());
     }
@@ -246,13 +267,13 @@ pub(crate) fn first_run(ctx: &Context, yes: bool) -> Result<()> {
     if found.findings.iter().all(|finding| !finding.selected) {
         return Ok(());
     }
-    let args = Args { yes: yes || !ctx.ui.interactive && ctx.global.no_input, ..Args::default() };
     propose(&args, ctx, project, &found, true)
 }
 
-fn nobody_to_ask() -> Error {
-    Error::usage("`kilter init` asks before it writes, and nobody can be asked here")
-        .help("Take what is selected: `kilter init --yes`. Only look: `kilter init --dry-run`.")
+fn nobody_to_ask(before_up: bool) -> Error {
+    let command = if before_up { "kilter up" } else { "kilter init" };
+    Error::usage(format!("`{command}` asks before it writes kilter.yaml, and nobody can be asked here"))
+        .help(format!("Take what is selected: `{command} --yes`. Only look: `kilter init --dry-run`."))
 }
 
 /// Which findings kilter.yaml lacks, and why others are left out: what is written there beats what is found.
@@ -298,14 +319,8 @@ fn gives(spec: &ServiceSpec, variable: &str) -> bool {
 }
 
 /// Which services are taken without a question: those that are named, else those that are selected.
-fn unasked(args: &Args, ctx: &Context, news: &[&Finding]) -> Result<Vec<String>> {
-    if let Some(wanted) = args.wanted() {
-        return Ok(wanted);
-    }
-    if !args.yes && !args.dry_run && !ctx.global.no_input && !news.is_empty() {
-        return Err(nobody_to_ask());
-    }
-    Ok(selected(news).map(|finding| finding.name.clone()).collect())
+fn unasked(args: &Args, news: &[&Finding]) -> Vec<String> {
+    args.wanted().unwrap_or_else(|| selected(news).map(|finding| finding.name.clone()).collect())
 }
 
 /// Which of the findings are taken when nobody is asked. No two of them give the same variable.

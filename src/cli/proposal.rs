@@ -58,6 +58,11 @@ impl Proposal {
         !drafts(&self.after).is_empty()
     }
 
+    /// Whether the app is among it.
+    pub(super) fn runs_app(&self) -> bool {
+        self.after.app.is_some()
+    }
+
     /// All of it for a person: the lines of kilter.yaml, then the rest. `services` are those that it is about.
     ///
     /// # Errors
@@ -93,20 +98,21 @@ impl Proposal {
         lines.extend(gone.iter().map(|service| format!("The rendered files of {service} are removed.")));
         lines.extend(self.variables());
         lines.extend(self.ports(services).into_iter().map(|(name, ports)| format!("On this machine: {name} {ports}")));
-        lines.extend(self.trouble(ctx, services));
+        lines.extend(self.clashes(ctx, services).into_iter().map(|clash| format!("Clash: {clash}")));
         Ok(lines)
     }
 
-    /// What will be rendered, for programs.
+    /// What will be rendered, and what clashes, for programs. `services` are those that it is about.
     ///
     /// # Errors
     /// As [`Proposal::lines`].
-    pub(super) fn as_json(&self) -> Result<Value> {
+    pub(super) fn as_json(&self, ctx: &Context, services: &[String]) -> Result<Value> {
         let (rendered, gone) = self.rendered()?;
         let rows = rendered.iter().map(|row| json!({"name": row.service, "chart": row.chart, "image": row.image}));
         let env: serde_json::Map<String, Value> =
             self.after.env.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
-        Ok(json!({"renders": rows.collect::<Vec<_>>(), "removes": gone, "env": env}))
+        let clashes = self.clashes(ctx, services);
+        Ok(json!({"renders": rows.collect::<Vec<_>>(), "removes": gone, "env": env, "clashes": clashes}))
     }
 
     /// What is rendered that was not, or otherwise; and what is no longer.
@@ -153,17 +159,17 @@ impl Proposal {
     }
 
     /// Which other directory is the project, or who has one of these ports: nothing that stops an edit, but `kilter up` will not start before that is settled.
-    fn trouble(&self, ctx: &Context, services: &[String]) -> Vec<String> {
+    fn clashes(&self, ctx: &Context, services: &[String]) -> Vec<String> {
         let instance = match &self.instance {
             Ok(instance) => instance,
-            Err(error) => return vec![format!("Clash: {}", in_a_line(error))],
+            Err(error) => return vec![in_a_line(error)],
         };
         let slots = services.iter().filter_map(|name| self.after.service(name)).flat_map(|service| &service.ports);
         let ports: Vec<u16> = slots.map(|port| instance.host_port(port.slot)).collect();
         let tilt = sessions(ctx).ok().and_then(|sessions| tilt_of(&sessions.join(self.project.key())));
         let others = cluster::others(&ports, instance, tilt.as_ref(), &|| published(ctx));
         let taken = cluster::taken(&others).into_iter();
-        taken.map(|(what, fix)| format!("Clash: {what}. {fix} `kilter up` waits for that.")).collect()
+        taken.map(|(what, fix)| format!("{what}. {fix} `kilter up` waits for that.")).collect()
     }
 }
 

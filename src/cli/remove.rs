@@ -122,7 +122,11 @@ fn remove(args: &Args, ctx: &Context) -> Result<()> {
         let claims = data.claims.join(", ");
         ctx.ui.confirm(&format!("Delete the data for good ({claims} in {})?", data.kubectl.namespace), "--yes")?;
     }
-    let advice = if args.data { "" } else { "Its data in a cluster, if there is any, stays." };
+    let advice = match args.services.as_slice() {
+        _ if args.data => "",
+        [_] => "Its data in a cluster, if there is any, stays.",
+        _ => "Their data in a cluster, if there is any, stays.",
+    };
     let ending = Ending {
         old: Some(old),
         report: Ending::names(&args.services),
@@ -189,7 +193,7 @@ impl Data {
             .delete(&self.claims.iter().map(|claim| format!("persistentvolumeclaim/{claim}")).collect::<Vec<_>>())?;
         drop(work);
         match self.claims.as_slice() {
-            [] => ctx.ui.talk("There was no data of it in the cluster."),
+            [] => ctx.ui.talk("There was no data to delete in the cluster."),
             claims => ctx.ui.talk(&format!("Deleted {} in {}.", claims.join(", "), self.kubectl.namespace)),
         }
         Ok(())

@@ -133,7 +133,8 @@ fn stale(what: &str) -> Error {
 }
 
 fn write_out(args: &Args, ctx: &Context, outcome: &Outcome, out: &std::path::Path) -> Result<()> {
-    let out = ctx.directory()?.join(out);
+    // As it is written, but for the dots of `./out`.
+    let out: PathBuf = ctx.directory()?.join(out).components().collect();
     let mut written = Vec::new();
     for (service, manifest) in wanted(args, outcome) {
         let path = out.join(format!("{service}.yaml"));

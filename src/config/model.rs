@@ -22,7 +22,7 @@ pub struct Config {
     #[schemars(pattern(patterns::HTTP_PATH))]
     pub health: Option<String>,
     /// Base image of the dev container, for example `node:22-alpine`.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), pattern(patterns::IMAGE))]
     pub image: Option<String>,
     /// Command that starts the app in dev.
     #[schemars(length(min = 1))]
@@ -77,7 +77,7 @@ pub struct ServiceSpec {
     /// The catalog service this is an instance of; the name when left out.
     pub from: Option<String>,
     /// Image to use in place of the default, or the image of an inline service.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), pattern(patterns::IMAGE))]
     pub image: Option<String>,
     /// Port of an inline service, or the main port of a catalog service in place of its default.
     #[schemars(range(min = 1))]
@@ -135,6 +135,7 @@ pub struct Component {
     /// Command that starts it; the image's own when left out.
     pub command: Option<String>,
     /// Image, when it is not the app's.
+    #[schemars(length(min = 1), pattern(patterns::IMAGE))]
     pub image: Option<String>,
     /// Port it listens on.
     #[schemars(range(min = 1))]

@@ -11,6 +11,14 @@ pub(super) const HTTP_PATH: &str = "^/";
 pub(super) const AGE: &str = "^age1[0-9a-z]{58,}$";
 /// A Kubernetes version, a vendor's suffix included.
 pub(super) const KUBERNETES: &str = r"^v?1\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$";
+/// The name of an image: a host, a path in lower case, a tag, a digest (the grammar of the package `reference` of
+/// github.com/distribution/reference, which container runtimes go by).
+pub(super) const IMAGE: &str = concat!(
+    r"^(([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[a-fA-F0-9:]+\])(:[0-9]+)?/)?",
+    r"[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*)*",
+    r"(:[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127})?",
+    r"(@[a-zA-Z][a-zA-Z0-9]*([-_+.][a-zA-Z][a-zA-Z0-9]*)*:[a-fA-F0-9]{32,})?$",
+);
 
 /// Says what is wrong with a text and how to write it right; `None` when it matches the pattern.
 pub(super) fn complaint(pattern: &str, key: &str, text: &str) -> Option<(String, &'static str)> {
@@ -28,8 +36,69 @@ pub(super) fn complaint(pattern: &str, key: &str, text: &str) -> Option<(String,
         KUBERNETES => (!is_kubernetes(text)).then(|| {
             (format!("`{text}` is not a Kubernetes version"), "Write all three numbers, for example `v1.37.0`.")
         }),
+        IMAGE => (!is_image(text)).then(|| {
+            (
+                format!("`{text}` is not the name of an image"),
+                "Write it as it is pulled, its path in lower case: for example `registry.example.com/team/name:1.2`.",
+            )
+        }),
         _ => None,
     }
+}
+
+fn is_image(text: &str) -> bool {
+    let (rest, digest) = text.split_once('@').map_or((text, None), |(rest, digest)| (rest, Some(digest)));
+    let (path, tag) = match rest.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')) {
+        Some((path, tag)) => (path, Some(tag)),
+        None => (rest, None),
+    };
+    let (first, others) = path.split_once('/').map_or((path, None), |(first, others)| (first, Some(others)));
+    let begins = is_image_part(first) || others.is_some() && is_image_host(first);
+    begins
+        && others.is_none_or(|others| others.split('/').all(is_image_part))
+        && tag.is_none_or(is_image_tag)
+        && digest.is_none_or(is_image_digest)
+}
+
+/// Letters and digits, with one of `.`, `_`, `__` or any number of `-` between them.
+fn is_image_part(part: &str) -> bool {
+    let is_in_a_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    part.starts_with(is_in_a_word)
+        && part.ends_with(is_in_a_word)
+        && part
+            .split(is_in_a_word)
+            .all(|between| matches!(between, "." | "_" | "__") || between.bytes().all(|b| b == b'-'))
+}
+
+fn is_image_host(host: &str) -> bool {
+    let number = |port: &str| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+    if let Some((address, port)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        let address_char = |b: u8| b.is_ascii_hexdigit() || b == b':';
+        return !address.is_empty()
+            && address.bytes().all(address_char)
+            && (port.is_empty() || port.strip_prefix(':').is_some_and(number));
+    }
+    let (name, port) = host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port)));
+    let label = |label: &str| {
+        label.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && label.ends_with(|c: char| c.is_ascii_alphanumeric())
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    name.split('.').all(label) && port.is_none_or(number)
+}
+
+fn is_image_tag(tag: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    tag.len() <= 128 && tag.starts_with(word) && tag.chars().all(|c| word(c) || matches!(c, '.' | '-'))
+}
+
+/// `sha256:` and its digits, or of another algorithm.
+fn is_image_digest(digest: &str) -> bool {
+    let Some((algorithm, hex)) = digest.split_once(':') else { return false };
+    let word = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_alphabetic()) && word.bytes().all(|b| b.is_ascii_alphanumeric())
+    };
+    algorithm.split(['-', '_', '+', '.']).all(word) && hex.len() >= 32 && hex.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 fn is_age(text: &str) -> bool {
@@ -61,6 +130,47 @@ mod tests {
             Value::Object(map) => map.values().for_each(|value| patterns(value, found)),
             Value::Array(items) => items.iter().for_each(|value| patterns(value, found)),
             _ => {}
+        }
+    }
+
+    #[test]
+    fn images_are_named_as_registries_name_them() {
+        let digest = format!("sha256:{}", "4c5ee1e2".repeat(8));
+        let right = [
+            "postgres",
+            "node:22-alpine",
+            "localhost:5000/a/b",
+            "registry.example.com:443/team/name__x.y--z:v1_2",
+            "[::1]:5000/a",
+            "HOST/a:Tag",
+            "host:80",
+            &format!("a@{digest}"),
+            &format!("ghcr.io/a/b:1@{digest}"),
+        ];
+        let wrong = [
+            "POSTGRES:16",
+            "a/B",
+            "a b",
+            "a:",
+            "a:-1",
+            "a/",
+            "/a",
+            "a//b",
+            "a..b",
+            "a___b",
+            "a_",
+            "https://a/b",
+            "a:80x/b",
+            "a@sha256:1",
+            "[::1",
+            &format!("a:{}", "t".repeat(129)),
+            &format!("a@{digest}@{digest}"),
+        ];
+        let validator = jsonschema::draft202012::new(&serde_json::json!({"pattern": IMAGE})).unwrap();
+        for (texts, is) in [(&right[..], true), (&wrong[..], false)] {
+            for text in texts {
+                assert_eq!((is_image(text), validator.is_valid(&Value::from(*text))), (is, is), "{text}");
+            }
         }
     }
 

@@ -23,6 +23,7 @@ pub use app::{app_image, app_image_of, argv};
 pub use build::{Facts, Input, build, namespace, project_name};
 pub(crate) use restart::LINES;
 pub use restart::{SUPERVISOR, restarts, supervised};
+pub use service::is_size;
 pub(crate) use service::not_carried;
 pub use template::{Addresses, Fill};
 

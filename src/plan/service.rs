@@ -65,6 +65,9 @@ pub(super) fn plan(spec: &ServiceSpec, input: &Input<'_>, plan: &Plan) -> Result
             None => service.provides.shift_remove(variable),
         };
     }
+    if service.origin != Origin::Chart {
+        require_size(spec)?;
+    }
     if let Some(values) = &spec.values {
         merge(&mut service.values, &Value::Object(values.clone()));
     }
@@ -76,6 +79,45 @@ pub(super) fn plan(spec: &ServiceSpec, input: &Input<'_>, plan: &Plan) -> Result
         follow_values(&mut service);
     }
     Ok(service)
+}
+
+/// Requires that what kilter.yaml says of the volume is a size: helm's schema takes any text there, and a cluster refuses the
+/// object or makes a volume of a few bytes.
+fn require_size(spec: &ServiceSpec) -> Result<()> {
+    let said = spec.values.as_ref().and_then(|values| values.get("storage")?.get("size")?.as_str());
+    let Some(wrong) = said.filter(|size| !is_size(size)) else { return Ok(()) };
+    Err(Error::project(format!("`{wrong}` is not the size of a volume"))
+        .about(&spec.name, &["values", "storage", "size"])
+        .help("Write a number with its unit, for example `5Gi` or `500Mi`."))
+}
+
+/// Tells whether a text is the size of a volume: a quantity as Kubernetes writes it (`k8s.io/apimachinery`,
+/// `resource.Quantity`) of at least a mebibyte, for less has forgotten its unit.
+pub fn is_size(text: &str) -> bool {
+    const LEAST: f64 = 1024.0 * 1024.0;
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, suffix) = text.split_at(end);
+    let binary = |power: i32| 1024_f64.powi(power);
+    let unit = match suffix {
+        "" => 1.0,
+        "k" => 1e3,
+        "M" => 1e6,
+        "G" => 1e9,
+        "T" => 1e12,
+        "P" => 1e15,
+        "E" => 1e18,
+        "Ki" => binary(1),
+        "Mi" => binary(2),
+        "Gi" => binary(3),
+        "Ti" => binary(4),
+        "Pi" => binary(5),
+        "Ei" => binary(6),
+        _ => match suffix.strip_prefix(['e', 'E']).and_then(|power| power.parse::<i32>().ok()) {
+            Some(power) => 10_f64.powi(power),
+            None => return false,
+        },
+    };
+    number.parse::<f64>().is_ok_and(|number| (LEAST..f64::INFINITY).contains(&(number * unit)))
 }
 
 /// Takes the ports that the complete values say: kilter's own charts listen where `ports` tells them to.
@@ -280,5 +322,22 @@ impl ServicePlan {
                 .map_err(|error| format!("`{variable}` of `{}`: {error}", self.name))
         });
         filled.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_size;
+
+    #[test]
+    fn a_size_is_a_quantity_with_its_unit() {
+        for size in ["5Gi", "1.5Ti", "500M", ".5Gi", "5.Gi", "1Mi", "5368709120", "5e9", "1E"] {
+            assert!(is_size(size), "{size}");
+        }
+        for size in
+            ["", "Gi", "5", "500m", "100k", "5 Gi", "5GB", "5gi", "-5Gi", "1.2.3Gi", "1e999", "5e", "inf", "0Gi"]
+        {
+            assert!(!is_size(size), "{size}");
+        }
     }
 }

@@ -17,6 +17,8 @@ fn the_result_is_what_the_app_gets_and_the_rest_is_talk() {
     assert_eq!(project.read("kilter.yaml"), "# ours\nservices: # needed\n  - redis # cache\n  - mailpit\n");
     assert!(project.cache().join("shop/manifests/mailpit.yaml").is_file());
 
+    let twice = project.kilter(&["add", "nats", "nats", "--dry-run"]).succeeds();
+    assert!(!twice.stderr.contains("already") && twice.stdout.matches("+  - nats\n").count() == 1, "{}", twice.stderr);
     let again = project.kilter(&["add", "mailpit"]).succeeds();
     assert_eq!((again.stdout.as_str(), again.stderr.as_str()), ("", "`mailpit` is in kilter.yaml already.\n"));
     let removed = project.kilter(&["remove", "mailpit"]).succeeds();
@@ -26,6 +28,9 @@ fn the_result_is_what_the_app_gets_and_the_rest_is_talk() {
     assert!(!project.read("kilter.lock").contains("mailpit"));
     let quiet = project.kilter(&["add", "mailpit", "-q"]).succeeds();
     assert_eq!((quiet.stdout, quiet.stderr), (done.stdout, String::new()));
+    assert!(removed.stderr.ends_with("Removed mailpit. Its data in a cluster, if there is any, stays.\n"));
+    let both = project.kilter(&["remove", "redis", "mailpit"]).succeeds().stderr;
+    assert!(both.ends_with("Removed redis, mailpit. Their data in a cluster, if there is any, stays.\n"), "{both}");
 }
 
 #[test]
@@ -34,7 +39,13 @@ fn every_option_ends_up_in_the_entry() {
     let project = Project::new("shop");
     project.kilter(&["add", "postgres"]).succeeds();
     let refused = project.kilter(&["add", "reports-db", "--from", "postgres"]).fails(1);
-    assert!(refused.contains("`DATABASE_URL` is provided by both `postgres` and `reports-db`"), "{refused}");
+    insta::assert_snapshot!(refused, @r"
+    error: `DATABASE_URL` is provided by both `postgres` and `reports-db`.
+      = Leave it to `postgres`: `kilter add reports-db --from postgres --provides DATABASE_URL=null`.
+      = Nothing was written; kilter.yaml is as it was.
+    ");
+    let refused = project.kilter(&["add", "redis", "valkey"]).fails(1);
+    assert!(refused.contains("`kilter add redis && kilter add valkey --provides REDIS_URL=null`"), "{refused}");
     assert_eq!(project.read("kilter.yaml"), "services:\n  - postgres\n");
     project
         .kilter(&[
@@ -109,11 +120,48 @@ fn nothing_is_written_when_what_is_added_does_not_render() {
 }
 
 #[test]
+fn what_no_cluster_would_take_is_no_image_and_no_size() {
+    let project = Project::new("shop");
+    insta::assert_snapshot!(project.kilter(&["add", "postgres", "--image", "POSTGRES:16"]).fails(1), @r"
+    error: `POSTGRES:16` is not the name of an image.
+      --> kilter.yaml:3:12
+       |
+    3  |     image: POSTGRES:16
+       |            ^^^^^^^^^^^
+      = Write it as it is pulled, its path in lower case: for example `registry.example.com/team/name:1.2`.
+      = kilter.yaml is as it was: these lines would have been written.
+    ");
+    for size in ["abc", "5", "500m", "5GB"] {
+        let refused = project.kilter(&["add", "postgres", "--storage", size]).fails(1);
+        assert!(refused.contains(&format!("`{size}` is not the size of a volume")), "{refused}");
+        assert!(
+            refused.contains(&format!("        size: {size}")) || refused.contains(&format!("size: \"{size}\"")),
+            "{refused}"
+        );
+    }
+    let refused = project.kilter(&["init", "--yes", "--dev", "x", "--image", "NODE:20"]).fails(1);
+    assert!(
+        refused.contains("`NODE:20` is not the name of an image") && refused.contains("kilter.yaml:3:8"),
+        "{refused}"
+    );
+    assert!(!project.root().join("kilter.yaml").exists());
+    project.write("kilter.yaml", "services:\n  - {name: db, from: postgres, values: {storage: {size: lots}}}\n");
+    insta::assert_snapshot!(project.kilter(&["render"]).fails(1), @r"
+    error: `lots` is not the size of a volume.
+      --> kilter.yaml:2:57
+       |
+    2  |   - {name: db, from: postgres, values: {storage: {size: lots}}}
+       |                                                         ^^^^
+      = Write a number with its unit, for example `5Gi` or `500Mi`.
+    ");
+}
+
+#[test]
 fn json_of_add_and_remove() {
     let Some(_) = helm() else { return };
     let project = Project::new("shop");
     let dry = parsed(&project, &["add", "redis", "--dry-run", "--json"]);
-    assert_eq!(keys(&dry), ["services", "kilterYaml", "dryRun", "renders", "removes", "env"]);
+    assert_eq!(keys(&dry), ["services", "kilterYaml", "dryRun", "renders", "removes", "env", "clashes"]);
     assert_eq!((&dry["kilterYaml"], &dry["dryRun"]), (&json!("services:\n  - redis\n"), &json!(true)));
     assert_eq!((&dry["renders"][0]["name"], &dry["removes"]), (&json!("redis"), &json!([])));
     assert!(!project.root().join("kilter.yaml").exists());

@@ -9,7 +9,20 @@ fn a_dry_run_has_the_documented_shape_and_writes_nothing() {
     let found = parsed(&project, &["init", "--dry-run", "--json"]);
     assert_eq!(
         keys(&found),
-        ["name", "port", "dev", "image", "health", "services", "kilterYaml", "dryRun", "renders", "removes", "env"]
+        [
+            "name",
+            "port",
+            "dev",
+            "image",
+            "health",
+            "services",
+            "kilterYaml",
+            "dryRun",
+            "renders",
+            "removes",
+            "env",
+            "clashes"
+        ]
     );
     assert_eq!(
         (&found["name"], &found["dev"], &found["image"]),
@@ -29,6 +42,17 @@ fn a_dry_run_has_the_documented_shape_and_writes_nothing() {
 }
 
 #[test]
+fn what_is_known_of_an_app_without_a_command_is_said_as_in_the_json() {
+    let project = Project::new("shop").file("requirements.txt", "flask==3\nredis==5\n");
+    let found = parsed(&project, &["init", "--dry-run", "--json"]);
+    assert_eq!((&found["dev"], &found["port"]), (&json!(null), &json!(5000)), "{found}");
+    let said = project.kilter(&["init", "--dry-run"]).succeeds().stdout;
+    let image = found["image"].as_str().unwrap();
+    let lines = ["dev     none found; ", "port    5000  requirements.txt:1, ", &format!("image   {image}  ")];
+    assert!(lines.iter().all(|line| said.contains(&format!("\n{line}"))), "{said}");
+}
+
+#[test]
 fn what_is_wrong_with_a_manifest_is_said_once() {
     let project = shop();
     project.write("compose.yml", "services: [\n");
@@ -41,24 +65,69 @@ fn what_is_wrong_with_a_manifest_is_said_once() {
 #[test]
 fn consent_is_a_flag_and_an_existing_file_keeps_what_it_has() {
     let project = shop();
-    insta::assert_snapshot!(project.kilter(&["init"]).run().stderr, @r"
-    looking at the project
-    error: `kilter init` asks before it writes, and nobody can be asked here.
-      = Take what is selected: `kilter init --yes`. Only look: `kilter init --dry-run`.
-    ");
-    project.kilter(&["init", "--no-input"]).succeeds();
+    for args in [&["init"][..], &["init", "--no-input"], &["init", "--no-input", "--json"]] {
+        let refused = project.kilter(args).run();
+        assert_eq!((refused.code, project.root().join("kilter.yaml").exists()), (2, false), "{args:?}");
+        insta::allow_duplicates! { insta::assert_snapshot!(refused.stderr, @r"
+        looking at the project
+        error: `kilter init` asks before it writes kilter.yaml, and nobody can be asked here.
+          = Take what is selected: `kilter init --yes`. Only look: `kilter init --dry-run`.
+        "); }
+    }
+    project.kilter(&["init", "--no-input", "--dry-run"]).succeeds();
+    let refused = project.kilter(&["up", "--no-input"]).fails(2);
+    assert!(refused.contains("`kilter up --yes`"), "{refused}");
+    assert!(!project.root().join("kilter.yaml").exists());
+    project.kilter(&["init", "--no-input", "--yes"]).succeeds();
     insta::assert_snapshot!(project.read("kilter.yaml"), @r"
     # What this project needs to run. Everything is optional; `kilter schema` describes every field.
     services:
       - postgres
       - redis
     ");
-    let again = project.kilter(&["init", "--yes"]).succeeds();
-    assert!(again.stderr.ends_with("kilter.yaml has all of that already; nothing to write.\n"), "{}", again.stderr);
+    // What writes nothing needs no consent.
+    for args in [&["init", "--yes"][..], &["init", "--no-input"]] {
+        let again = project.kilter(args).succeeds();
+        assert!(again.stderr.ends_with("kilter.yaml has all of that already; nothing to write.\n"), "{}", again.stderr);
+    }
 
     project.write("kilter.yaml", "# mine\nname: mine\nservices:\n  - redis   # cache\n");
     project.kilter(&["init", "--yes"]).succeeds();
     assert_eq!(project.read("kilter.yaml"), "# mine\nname: mine\nservices:\n  - redis   # cache\n  - postgres\n");
+}
+
+#[test]
+fn a_name_is_given_where_the_directory_has_none() {
+    for directory in ["日本", "tools"] {
+        let project = Project::new(directory).file("package.json", PACKAGE);
+        let refused = project.kilter(&["init", "--yes"]).fails(1);
+        assert!(refused.contains("`kilter init --name "), "{refused}");
+        let found = parsed(&project, &["init", "--dry-run", "--json", "--name", "shop"]);
+        assert_eq!(found["name"], "shop");
+        project.kilter(&["init", "--yes", "--name", "shop"]).succeeds();
+        assert!(project.read("kilter.yaml").contains("\nname: shop\n"), "{}", project.read("kilter.yaml"));
+        assert!(project.read("kilter.lock").contains("name: shop\n"), "{}", project.read("kilter.lock"));
+    }
+}
+
+#[test]
+fn another_directory_of_one_name_is_told_of_with_what_mends_it() {
+    let (first, project) = (shop(), shop());
+    let taken = json!({"instances": {"shop": {"dir": first.root(), "blocks": [20000]}}}).to_string();
+    kilter::fsx::write(&project.state().join("kilter/machine.json"), taken.as_bytes()).unwrap();
+    let dry = parsed(&project, &["init", "--dry-run", "--json"]);
+    let clash = dry["clashes"][0].as_str().unwrap_or_default();
+    assert!(clash.contains("already is the project `shop` on this machine. "), "{dry}");
+    assert!(project.kilter(&["init", "--dry-run"]).succeeds().stderr.contains(&format!("Clash: {clash}\n")));
+    let dry = parsed(&project, &["init", "--dry-run", "--json", "--name", "store"]);
+    assert_eq!(dry["clashes"], json!([]));
+    let refused = project.kilter(&["init", "--yes"]).fails(1);
+    assert!(refused.contains("already is the project `shop` on this machine"), "{refused}");
+    assert!(
+        refused.contains("  = If it is another project, give it another name: `kilter init --name NAME`.\n"),
+        "{refused}"
+    );
+    project.kilter(&["init", "--yes", "--name", "store"]).succeeds();
 }
 
 #[test]

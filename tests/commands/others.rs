@@ -79,6 +79,20 @@ fn the_catalog_shows_every_service() {
         password {{ .Values.auth.password }}
         database {{ .Values.auth.database }}
     ");
+    let columns = list.stdout.lines().filter(|line| line.starts_with("  ")).map(|line| {
+        let name = line[2..].split(' ').next().unwrap_or_default().len();
+        2 + name + line[2 + name..].len() - line[2 + name..].trim_start().len()
+    });
+    assert_eq!(columns.collect::<std::collections::BTreeSet<_>>().len(), 1, "one column: {}", list.stdout);
+    insta::assert_snapshot!(project.kilter(&["catalog", "postgres"]).fails(2), @r"
+    error: `kilter catalog` has no command `postgres`.
+      = Show the service: `kilter catalog show postgres`.
+    ");
+    for (word, hint) in [("shwo", "Did you mean `kilter catalog show`?"), ("nothing", "`kilter catalog show SERVICE`")]
+    {
+        let refused = project.kilter(&["catalog", word, "--json"]).fails(2);
+        assert!(refused.contains(hint), "{refused}");
+    }
     insta::assert_snapshot!(project.kilter(&["catalog", "show", "postgrse"]).fails(2), @r"
     error: kilter's catalog has no service `postgrse`.
       = Did you mean `postgres`?

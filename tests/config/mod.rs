@@ -90,9 +90,9 @@ environments:
 
 #[test]
 fn later_stages_can_point_at_a_value() {
-    let loaded = load("name: shop\nservices:\n  - postgres\n  - {name: redis, image: \"ü:1\"} # x\nenv:\n");
+    let loaded = load("name: shop\nservices:\n  - postgres\n  - {name: redis, env: {A: \"ü:1\"}} # x\nenv:\n");
     let place = |path: &[PathItem]| loaded.place_of(path).map(|place| (place.line, place.column, place.width));
-    assert_eq!(place(&["services".into(), 1.into(), "image".into()]), Some((4, 26, 5)));
+    assert_eq!(place(&["services".into(), 1.into(), "env".into(), "A".into()]), Some((4, 28, 5)));
     assert_eq!(place(&["services".into(), 0.into()]), Some((3, 5, 8)));
     assert_eq!(place(&["env".into()]), Some((5, 1, 3)));
     assert_eq!(place(&["services".into(), 2.into()]), None);

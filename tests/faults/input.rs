@@ -208,6 +208,22 @@ fn above_a_project_only_a_file_counts() {
 }
 
 #[test]
+fn a_file_of_the_other_ending_is_not_passed_over() {
+    let project = Project::new("shop").file("kilter.yml", "services: [redis]\n").file("deep/x", "");
+    for args in [&["render"][..], &["init", "--yes"], &["add", "mailpit"], &["env"]] {
+        for dir in [project.root(), project.root().join("deep")] {
+            let said = project.kilter(args).cwd(&dir).fails(1);
+            let said = said.trim_start_matches("looking at the project\n");
+            insta::allow_duplicates! { insta::assert_snapshot!(said, @r"
+            error: the file is named `kilter.yml`, and kilter reads `kilter.yaml`.
+              = Rename it to kilter.yaml: `mv kilter.yml kilter.yaml`.
+            "); }
+        }
+    }
+    assert_eq!(names(&project.root()), ["deep/x", "kilter.yml"]);
+}
+
+#[test]
 fn a_directory_without_a_name_to_take() {
     insta::assert_snapshot!(refused(&quick("+++"), &["render"], 1), @r"
     error: the directory name `+++` has nothing to make a project name of.

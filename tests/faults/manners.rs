@@ -39,7 +39,7 @@ fn nobody_is_asked_without_a_terminal() {
     assert_eq!(output.code, 2);
     insta::assert_snapshot!(output.stderr, @r"
     looking at the project
-    error: `kilter init` asks before it writes, and nobody can be asked here.
+    error: `kilter init` asks before it writes kilter.yaml, and nobody can be asked here.
       = Take what is selected: `kilter init --yes`. Only look: `kilter init --dry-run`.
     ");
     same(&tree(&project.outside("")), &before, "not confirmed");
@@ -77,9 +77,9 @@ fn an_upgrade_is_not_written_without_an_answer() {
 }
 
 #[test]
-fn init_without_input_takes_what_is_selected() {
+fn init_with_consent_takes_what_is_selected() {
     let project = undecided();
-    project.kilter(&["init", "--no-input"]).succeeds();
+    project.kilter(&["init", "--no-input", "--yes"]).succeeds();
     insta::assert_snapshot!(project.read("kilter.yaml"), @r"
     # What this project needs to run. Everything is optional; `kilter schema` describes every field.
     services:

@@ -33,7 +33,7 @@ fn slow_real_projects_render_or_say_why_not() {
 
 /// Runs both commands; returns what was selected and how it ended.
 fn one(project: &Project, renders: &mut usize) -> String {
-    let init = project.kilter(&["init", "--no-input"]).run();
+    let init = project.kilter(&["init", "--yes"]).run();
     let file = project.root().join("kilter.yaml");
     if init.code != 0 {
         assert!(!file.exists(), "init failed and left a kilter.yaml");
@@ -69,7 +69,7 @@ fn an_init_that_fails_leaves_no_kilter_yaml() {
     let package = r#"{"scripts": {"dev": "node ."}, "dependencies": {"ioredis": "5"}}"#;
     let message = |name: &str| {
         let project = Project::new(name).file("package.json", package);
-        let said = project.kilter(&["init", "--no-input"]).run();
+        let said = project.kilter(&["init", "--yes"]).run();
         assert_eq!(said.code, 1, "{}", said.stderr);
         assert!(!project.root().join("kilter.yaml").exists(), "{name}");
         said.stderr
@@ -81,17 +81,17 @@ fn an_init_that_fails_leaves_no_kilter_yaml() {
        |
     3  |   - redis
        |     ^^^^^
-      = Give the service another name, or the project: `name:` in kilter.yaml.
+      = Give the service another name, or the project: `kilter init --name NAME`.
       = Nothing was written: a line shown here is one of the proposed kilter.yaml.
     "#);
     insta::assert_snapshot!(message("___"), @r#"
     looking at the project
     error: the directory name `___` has nothing to make a project name of.
-      = Write `name: my-project` into kilter.yaml.
+      = Name it: `kilter init --name my-project`.
     "#);
     insta::assert_snapshot!(message("tools"), @r#"
     looking at the project
     error: a project cannot be named `tools`: kilter keeps its tools under that name.
-      = Write another `name:` into kilter.yaml.
+      = Give it another name: `kilter init --name NAME`.
     "#);
 }

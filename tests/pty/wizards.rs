@@ -195,7 +195,9 @@ fn what_clashes_is_said_before_consent() {
     terminal.press(ENTER);
     terminal.sees("What is the project called?");
     terminal.press(ENTER);
-    terminal.sees("already is the project `cache`");
+    let screen = terminal.sees("already is the project `cache`");
+    let words = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("give it another name: `kilter init --name NAME`."), "to its end: {screen}");
     // The app's objects have the project's name in the cluster, and so no service can.
     terminal.press("redis");
     terminal.press(ENTER);
@@ -305,6 +307,55 @@ fn init_to_its_end_and_the_same_by_flags() {
     assert_eq!(files(&project.root()), files(&scripted.root()));
     let artifacts = |project: &Project| files(&project.cache().join("shop"));
     assert_eq!(artifacts(&project), artifacts(&scripted));
+}
+
+#[test]
+fn a_name_is_asked_for_where_the_directory_has_none() {
+    let project = Project::new("日本").fixture("shop").helm_script(&fake_helm("cat >/dev/null; printf 'kind: X\\n'"));
+    let mut terminal = Terminal::start(&project, kilter(&project, &["init"]));
+    terminal.sees("Which services?");
+    terminal.press(ENTER);
+    let screen = terminal.sees("What is the project called?");
+    assert!(screen.contains("> my-project"), "{screen}");
+    terminal.press("shop");
+    terminal.press(ENTER);
+    terminal.sees("Which command starts the app?");
+    terminal.press(RIGHT);
+    terminal.sees("+name: shop");
+    terminal.press(ENTER);
+    let ended = terminal.end();
+    assert_eq!(ended.code, 0, "{}", ended.screen);
+    assert!(ended.heard.contains("`kilter init --yes --name shop`"), "{}", ended.screen);
+    // What was found stays on the screen, and the name is another now.
+    assert!(ended.screen.contains("dev     ") && !ended.screen.contains("name    my-project"), "{}", ended.screen);
+    assert!(project.read("kilter.yaml").contains("\nname: shop\n"));
+}
+
+#[test]
+fn a_command_that_was_not_found_is_asked_for() {
+    let package = r#"{"name": "cache", "dependencies": {"ioredis": "^5"}}"#;
+    for typed in ["", "node server.js"] {
+        let project = cache().file("package.json", package);
+        let mut terminal = Terminal::start(&project, kilter(&project, &["init"]));
+        terminal.sees("Which services?");
+        terminal.press(ENTER);
+        terminal.sees("What is the project called?");
+        terminal.press(ENTER);
+        let screen = terminal.sees("Which command starts the app?");
+        assert!(screen.contains("None was found.") && screen.contains("> left open"), "{screen}");
+        terminal.press(typed);
+        terminal.press(ENTER);
+        if !typed.is_empty() {
+            terminal.sees("Which port does the app listen on?");
+            terminal.press(RIGHT);
+        }
+        terminal.sees("Write kilter.yaml?");
+        terminal.press(ENTER);
+        let ended = terminal.end();
+        assert_eq!(ended.code, 0, "{}", ended.screen);
+        assert_eq!(project.read("kilter.yaml").contains("\ndev: node server.js\n"), !typed.is_empty());
+        assert_eq!(ended.heard.contains("once `dev:` in kilter.yaml"), typed.is_empty(), "{}", ended.screen);
+    }
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub(super) fn ask(args: &Args, ctx: &Context, project: Project, end: &End<'_>, n
     let flow = InitFlow {
         news,
         facts: &facts,
+        stand_in: (args.name.is_none() && project.text.is_none() && project.is_nameless())
+            .then_some(project.name.as_str()),
         page: &page,
         clash: &|drafted| proposal(drafted).err().map(|error| in_a_line(&error)),
         watch: &|drafted| ahead.render(drafted.services.iter().map(|name| entry(name, end.found)).collect()),
@@ -74,14 +76,12 @@ fn commands(args: &Args, drafted: &Drafted, plain: bool, before_up: bool) -> Vec
 fn facts(args: &Args, project: &Project, found: &Detection) -> Vec<(Fact, String)> {
     let mut facts = Vec::new();
     let mut ask = |fact, given: bool, default: Option<String>| {
-        facts.extend(default.filter(|_| !given).map(|default| (fact, default)));
+        facts.extend((!given).then(|| (fact, default.unwrap_or_default())));
     };
     ask(Fact::Name, args.name.is_some(), Some(project.name.to_string()));
-    let app = found.dev.is_some();
-    let none = |value: Option<String>| value.or_else(|| app.then(String::new));
     ask(Fact::Dev, args.dev.is_some(), found.dev.as_ref().map(|fact| fact.value.clone()));
-    ask(Fact::Port, args.port.is_some(), none(found.port.as_ref().map(|fact| fact.value.to_string())));
-    ask(Fact::Image, args.image.is_some(), none(found.image.as_ref().map(|fact| fact.value.clone())));
+    ask(Fact::Port, args.port.is_some(), found.port.as_ref().map(|fact| fact.value.to_string()));
+    ask(Fact::Image, args.image.is_some(), found.image.as_ref().map(|fact| fact.value.clone()));
     facts
 }
 

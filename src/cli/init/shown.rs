@@ -34,11 +34,25 @@ pub(super) fn as_json(project: &Project, found: &Detection, covered: &BTreeMap<&
     })
 }
 
-/// Says what was found: the app, then the services with their evidence.
-pub(super) fn shown(ctx: &Context, project: &Project, found: &Detection) -> String {
+/// Says why there is no command, and what helps.
+fn without_dev(found: &Detection) -> String {
+    match &found.dev_without_image {
+        Some(usual) => format!(
+            "none: kilter knows no image for `{}`; with `dev:` and `image:` in kilter.yaml the app runs, too",
+            usual.value
+        ),
+        None => "none found; with `dev:` in kilter.yaml the app runs, too".into(),
+    }
+}
+
+/// Says what was found: the app, then the services with their evidence. `renames`: whether a person is asked for the name next,
+/// so that it is not known yet.
+pub(super) fn shown(ctx: &Context, project: &Project, found: &Detection, renames: bool) -> String {
     let ui = &ctx.ui;
     let mut lines = Vec::new();
-    lines.push(format!("{}  {}", ui.strong("name  "), project.name));
+    if !renames {
+        lines.push(format!("{}  {}", ui.strong("name  "), project.name));
+    }
     let config = &project.loaded.config;
     let facts = [
         ("dev   ", config.dev.clone(), found.dev.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note))),
@@ -50,25 +64,18 @@ pub(super) fn shown(ctx: &Context, project: &Project, found: &Detection) -> Stri
         ("image ", config.image.clone(), found.image.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note))),
         ("health", config.health.clone(), found.health.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note))),
     ];
-    let app = config.dev.is_some() || config.image.is_some() || found.dev.is_some();
-    for (what, said, fact) in facts.into_iter().filter(|_| app) {
+    for (what, said, fact) in facts {
         match (said, fact) {
             (Some(value), _) => lines.push(format!("{}  {value}  kilter.yaml", ui.strong(what))),
             (None, Some((value, file, line, note))) => {
                 lines.push(format!("{}  {value}  {file}:{line}, {note}", ui.strong(what)));
             }
+            // An image alone is run, too.
+            (None, None) if what.starts_with("dev") && config.image.is_none() => {
+                lines.push(format!("{}  {}", ui.strong(what), without_dev(found)));
+            }
             (None, None) => {}
         }
-    }
-    if !app {
-        let none = match &found.dev_without_image {
-            Some(usual) => format!(
-                "none: kilter knows no image for `{}`; with `dev:` and `image:` in kilter.yaml the app runs, too",
-                usual.value
-            ),
-            None => "none found; with `dev:` in kilter.yaml the app runs, too".into(),
-        };
-        lines.push(format!("{}  {none}", ui.strong("dev   ")));
     }
     for finding in &found.findings {
         let sure = format!("{:.0} %", finding.confidence * 100.0);

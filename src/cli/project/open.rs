@@ -11,7 +11,7 @@ use crate::catalog;
 use crate::cli::context::Context;
 use crate::cluster::{Instance, linked_worktree};
 use crate::config::lock::{self, Lock, LockedProject, Origin};
-use crate::config::model::Provider;
+use crate::config::model::{Config, Provider};
 use crate::config::{self, Loaded};
 use crate::detect::{self, Detection, Stack};
 use crate::diag::{Error, Place, Problem, Result};
@@ -22,6 +22,9 @@ use crate::toolchain::Pins;
 
 /// The user's file.
 pub(crate) const KILTER_YAML: &str = "kilter.yaml";
+
+/// What it is named by mistake.
+const OTHER_ENDING: &str = "kilter.yml";
 
 /// What every machine renders from.
 pub(crate) const KILTER_LOCK: &str = "kilter.lock";
@@ -58,6 +61,14 @@ impl Project {
     /// # Errors
     /// When kilter.yaml or kilter.lock is wrong.
     pub(crate) fn open(ctx: &Context) -> Result<Self> {
+        Self::open_named(ctx, None)
+    }
+
+    /// Opens the project as [`Project::open`] does; one without a kilter.yaml has the name that it is to get, if there is one.
+    ///
+    /// # Errors
+    /// As [`Project::open`].
+    pub(crate) fn open_named(ctx: &Context, given: Option<&Name>) -> Result<Self> {
         let root = find_root(&ctx.directory()?, ctx.var("HOME").map(Path::new));
         let text = read_config(&root)?;
         let lock_text = fsx::read_text(&root.join(KILTER_LOCK), MAX_LOCK)?;
@@ -69,8 +80,14 @@ impl Project {
             None => (None, Vec::new()),
         };
         let loaded = load(text.as_deref().unwrap_or_default(), lock.as_ref())?;
-        let directory = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let name = plan::project_name(&loaded.config, lock.as_ref(), &directory)?;
+        let name = match given.filter(|_| text.is_none()) {
+            Some(given) => {
+                let config = Config { name: Some(given.to_string()), ..Config::default() };
+                plan::project_name(&config, None, "")
+            }
+            None => plan::project_name(&loaded.config, lock.as_ref(), &directory_name(&root)),
+        };
+        let name = name.map_err(|error| nameable(error, text.is_some()))?;
         let instance = instance_of(ctx, &root)?;
         Ok(Self { root, read: text.clone(), text, loaded, lock_text, lock, name, instance, warnings })
     }
@@ -104,9 +121,13 @@ impl Project {
     /// When the new text is wrong.
     pub(crate) fn with_text(self, text: String) -> Result<Self> {
         let loaded = load(&text, self.lock.as_ref())?;
-        let directory = self.root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let name = plan::project_name(&loaded.config, self.lock.as_ref(), &directory)?;
+        let name = plan::project_name(&loaded.config, self.lock.as_ref(), &directory_name(&self.root))?;
         Ok(Self { text: Some(text), loaded, name, ..self })
+    }
+
+    /// Tells whether the project has no name while kilter.yaml gives it none: its directory's is none of a project.
+    pub(crate) fn is_nameless(&self) -> bool {
+        plan::project_name(&Config::default(), self.lock.as_ref(), &directory_name(&self.root)).is_err()
     }
 
     /// Writes kilter.yaml, whole or not at all.
@@ -183,7 +204,7 @@ impl Project {
             own_values: &self.own_values()?,
             kubernetes: Pins::builtin().kubernetes(),
         })
-        .map_err(|error| self.located(error))
+        .map_err(|error| nameable(self.located(error), self.read.is_some()))
     }
 
     /// Gives the problems of an error their places in kilter.yaml.
@@ -207,13 +228,13 @@ impl Project {
     /// Claims the project's ports on this machine: for commands that write artifacts.
     pub(crate) fn claim(&self, ctx: &Context, plan: &Plan) -> Result<Instance> {
         let claim = Instance::claim(&ctx.state_dir()?, &self.name, self.instance.as_ref(), &self.root, slots(plan));
-        claim.map(|instance| self.reached(instance))
+        claim.map(|instance| self.reached(instance)).map_err(|error| nameable(error, self.read.is_some()))
     }
 
     /// Returns the ports that the project has on this machine, or would get. Nothing is written.
     pub(crate) fn look(&self, ctx: &Context, plan: &Plan) -> Result<Instance> {
         let look = Instance::look(&ctx.state_dir()?, &self.name, self.instance.as_ref(), &self.root, slots(plan));
-        look.map(|instance| self.reached(instance))
+        look.map(|instance| self.reached(instance)).map_err(|error| nameable(error, self.read.is_some()))
     }
 
     fn reached(&self, instance: Instance) -> Instance {
@@ -298,7 +319,30 @@ pub(crate) fn load(text: &str, lock: Option<&Lock>) -> Result<Loaded> {
     config::load(KILTER_YAML, text, config::Known { services: &names, absent: catalog::absent })
 }
 
+/// Says of an error that another name mends how the project gets one: without a kilter.yaml there is no `name:` to change.
+fn nameable(error: Error, is_there: bool) -> Error {
+    const WORDS: [(&str, &str); 4] = [
+        ("Write `name: my-project` into kilter.yaml", "Name it: `kilter init --name my-project`"),
+        ("Write another `name:` into kilter.yaml", "Give it another name: `kilter init --name NAME`"),
+        ("another `name:` in kilter.yaml", "another name: `kilter init --name NAME`"),
+        ("`name:` in kilter.yaml", "`kilter init --name NAME`"),
+    ];
+    match is_there {
+        true => error,
+        false => error.reworded(|text| {
+            WORDS.iter().fold(text.to_owned(), |text, (with_file, without)| text.replace(with_file, without))
+        }),
+    }
+}
+
+fn directory_name(root: &Path) -> String {
+    root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
 /// Reads kilter.yaml; `None` when there is none.
+///
+/// # Errors
+/// When it cannot be read, or has the other ending that files of YAML have: as good as not there, and surely not meant so.
 pub(crate) fn read_config(root: &Path) -> Result<Option<String>> {
     let path = root.join(KILTER_YAML);
     // A pipe would be waited for without an end.
@@ -307,7 +351,15 @@ pub(crate) fn read_config(root: &Path) -> Result<Option<String>> {
         return Err(Error::project(format!("`{}` is {what}", path.display()))
             .help("A file of this name says what the project needs: move what is there elsewhere."));
     }
-    let Some(bytes) = fsx::read(&path, 64 * 1024 * 1024)? else { return Ok(None) };
+    let Some(bytes) = fsx::read(&path, 64 * 1024 * 1024)? else {
+        return match root.join(OTHER_ENDING).is_file() {
+            false => Ok(None),
+            true => {
+                Err(Error::project(format!("the file is named `{OTHER_ENDING}`, and kilter reads `{KILTER_YAML}`"))
+                    .help(format!("Rename it to {KILTER_YAML}: `mv {OTHER_ENDING} {KILTER_YAML}`.")))
+            }
+        };
+    };
     config::text_of(KILTER_YAML, &bytes).map(|text| Some(text.to_owned()))
 }
 
@@ -324,7 +376,8 @@ pub(crate) fn find_root(dir: &Path, home: Option<&Path>) -> PathBuf {
         if above != dir && Some(above) == home {
             break;
         }
-        match std::fs::metadata(above.join(KILTER_YAML)) {
+        let there = std::fs::metadata(above.join(KILTER_YAML));
+        match there.or_else(|_| std::fs::metadata(above.join(OTHER_ENDING))) {
             Ok(_) if above == dir => return above.to_path_buf(),
             Ok(about) if about.is_file() && about.uid() == rustix::process::geteuid().as_raw() => {
                 return above.to_path_buf();

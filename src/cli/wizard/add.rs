@@ -235,20 +235,14 @@ fn wrong(setting: &Setting, text: &str) -> Option<String> {
     }
     let wrong = match setting.kind {
         SettingKind::Image if text.contains(char::is_whitespace) => Some("An image has no blanks in its name."),
-        SettingKind::Storage if !is_quantity(text) => Some("A size is a number with a unit, for example 5Gi or 500Mi."),
+        SettingKind::Storage if !crate::plan::is_size(text) => {
+            Some("A size is a number with a unit, for example 5Gi or 500Mi.")
+        }
         SettingKind::Names if text.contains(['{', '}', '"']) => Some("Names have no braces and no quotes."),
         SettingKind::Login if text.contains(char::is_control) => Some("That has characters that are none."),
         _ => None,
     };
     wrong.map(str::to_owned)
-}
-
-/// Tells whether a text is a size as Kubernetes writes it: `5Gi`, `500M`, `1.5Ti`.
-fn is_quantity(text: &str) -> bool {
-    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-    let number = &text[..text.len() - unit.len()];
-    number.parse::<f64>().is_ok_and(|number| number > 0.0)
-        && ["", "k", "M", "G", "T", "P", "Ki", "Mi", "Gi", "Ti", "Pi"].contains(&unit)
 }
 
 /// What was decided, service by service.
@@ -384,7 +378,7 @@ mod tests {
         assert_eq!(wrong(&key, "long enough as a key"), None);
         machine.answer(Answer::Items(names(&["postgres"]))).unwrap();
         machine.answer(Answer::Text(None)).unwrap();
-        for (size, right) in [("5 Gi", false), ("x", false), ("0Gi", false), ("1.5Gi", true)] {
+        for (size, right) in [("5 Gi", false), ("x", false), ("0Gi", false), ("5", false), ("1.5Gi", true)] {
             let said = machine.answer(Answer::Text(Some(size.into()))).unwrap();
             assert_eq!(said.is_none(), right, "{size}: {said:?}");
         }

@@ -30,6 +30,9 @@ pub(crate) enum Look {
 /// A row: pieces of text, one after the other.
 pub(crate) type Row = Vec<(Look, String)>;
 
+/// The rows that a body keeps beside a long notice.
+const BODY: usize = 3;
+
 /// Everything that is shown at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Frame {
@@ -75,6 +78,12 @@ pub(crate) fn wrap(text: &str, columns: usize, most: usize) -> Vec<String> {
     }
     lines.truncate(most);
     lines.into_iter().map(|line| truncate_str(&line, columns, "…").into_owned()).collect()
+}
+
+/// Breaks a text as [`wrap`] does, and a word that is wider than a line as [`fold`] does.
+fn wrap_whole(text: &str, columns: usize, most: usize) -> Vec<String> {
+    let words: Vec<String> = text.split_whitespace().flat_map(|word| fold(word, columns)).collect();
+    wrap(&words.join(" "), columns, most)
 }
 
 /// Breaks a line after as many columns as there are, wherever that is: what is to be read as it is, is not reworded.
@@ -134,8 +143,14 @@ pub(crate) fn layout(
     for line in parts.detail.iter().take(if low { 1 } else { 4 }) {
         foot.extend(wrap(line, columns, if low { 1 } else { 2 }).into_iter().map(|line| row(Look::Plain, line)));
     }
-    foot.extend(parts.notice.iter().flat_map(|notice| wrap(notice, columns, 2)).map(|line| row(Look::Strong, line)));
-    foot.extend(wrap(parts.keys, columns, if low { 1 } else { 2 }).into_iter().map(|line| row(Look::Plain, line)));
+    let keys = wrap(parts.keys, columns, if low { 1 } else { 2 });
+    // What is wrong is read to its end, even where the body has but a few rows beside it.
+    let others = head.len() + foot.len() + keys.len() + if low { 0 } else { 2 };
+    let room = size.rows.saturating_sub(others + BODY).max(2);
+    foot.extend(
+        parts.notice.iter().flat_map(|notice| wrap_whole(notice, columns, room)).map(|line| row(Look::Strong, line)),
+    );
+    foot.extend(keys.into_iter().map(|line| row(Look::Plain, line)));
     if !low {
         head.push(Row::new());
         foot.insert(0, Row::new());
@@ -175,9 +190,26 @@ mod tests {
         assert_eq!(wrap("one two three four", 9, 9), ["one two", "three", "four"]);
         assert_eq!(wrap("one two three four", 9, 2), ["one two", "three fo…"]);
         assert_eq!(wrap("extraordinary", 6, 2), ["extra…"]);
+        assert_eq!(wrap_whole("an extraordinary text", 6, 9), ["an", "extrao", "rdinar", "y text"]);
         assert_eq!(fold("ab cdefg", 3), ["ab ", "cde", "fg"]);
         assert_eq!(fold("漢字x", 3), ["漢", "字x"]);
         assert_eq!(fold("", 3), [""]);
         assert_eq!(fit(vec![(Look::Plain, "ab\tc".into()), (Look::Lined, "defg".into())], 5)[1].1, "d…");
+    }
+
+    #[test]
+    fn a_notice_is_shown_to_its_end() {
+        let notice =
+            "another directory already is the project: name it otherwise, or set KILTER_INSTANCE to work beside it";
+        for (columns, rows) in [(100, 40), (80, 24), (40, 10)] {
+            let parts =
+                Parts { title: "What?", about: "It is.", notice: Some(notice), keys: "Enter", ..Parts::default() };
+            let frame = layout(&parts, Size { columns, rows }, |_, _| (vec![row(Look::Plain, "> x")], Some((0, 3))));
+            let text = |row: &Row| row.iter().map(|(_, text)| text.as_str()).collect::<String>();
+            let shown: Vec<String> = frame.rows.iter().map(text).collect();
+            let words = shown.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(words.contains(notice) && words.ends_with("Enter"), "{shown:?}");
+            assert!(shown.contains(&"> x".to_owned()) && shown.len() <= rows, "{shown:?}");
+        }
     }
 }

@@ -12,6 +12,8 @@ use crate::ids::Name;
 
 const SERVICES: &str = "services";
 const WRITE: &str = "write";
+/// What stands for an answer where nothing was found and nothing is needed.
+const LEFT_OPEN: &str = "left open";
 
 /// A kilter.yaml as it was decided.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,6 +36,8 @@ pub(crate) struct InitFlow<'a> {
     pub(crate) news: &'a [&'a Finding],
     /// The facts to ask for, with their defaults: only where there is no kilter.yaml yet.
     pub(crate) facts: &'a [(Fact, String)],
+    /// The name to write when no other is given: nothing else gives the project one.
+    pub(crate) stand_in: Option<&'a str>,
     /// What is to be consented to; nothing when there is nothing to write.
     pub(crate) page: &'a dyn Fn(&Drafted) -> Result<Vec<String>>,
     /// What clashes with what the project and this machine have, in one line.
@@ -66,8 +70,12 @@ impl Fact {
         }
     }
 
-    fn words(self) -> (&'static str, &'static str) {
+    /// The question, and what its answer changes; `found`: whether the default was found in the project.
+    fn words(self, found: bool) -> (&'static str, &'static str) {
         match self {
+            Self::Dev if !found => {
+                ("Which command starts the app?", "None was found. Left open, the services run without the app.")
+            }
             Self::Name => {
                 ("What is the project called?", "Names its cluster, its namespace and its app when deployed.")
             }
@@ -89,10 +97,14 @@ impl Flow for InitFlow<'_> {
                 kind: Kind::Many(items(self.news)),
             }));
         }
-        let open = self.facts.iter().find(|(fact, _)| answers.get(fact.key()).is_none());
+        let asked = |fact: Fact| match fact {
+            Fact::Port | Fact::Image => self.has_app(answers),
+            Fact::Name | Fact::Dev => true,
+        };
+        let open = self.facts.iter().find(|(fact, _)| answers.get(fact.key()).is_none() && asked(*fact));
         if let Some((fact, default)) = open {
-            let (title, about) = fact.words();
-            let default = if default.is_empty() { "left open".to_owned() } else { default.clone() };
+            let (title, about) = fact.words(!default.is_empty());
+            let default = if default.is_empty() { LEFT_OPEN.to_owned() } else { default.clone() };
             let kind = Kind::Text { default };
             return Ok(Some(Question { key: fact.key().into(), title: title.into(), about: about.into(), kind }));
         }
@@ -113,6 +125,7 @@ impl Flow for InitFlow<'_> {
         let wrong = match (answer, question.key.as_str()) {
             (Answer::Items(names), _) => clash(names, &BTreeMap::new()),
             (Answer::Text(Some(text)), "name") => Name::new(text).err(),
+            (Answer::Text(Some(text)), "port") if text == LEFT_OPEN => None,
             (Answer::Text(Some(text)), "port") if text.parse::<u16>().is_ok_and(|port| port > 0) => None,
             (Answer::Text(Some(_)), "port") => Some("A port is a number from 1 to 65535.".into()),
             _ => None,
@@ -135,15 +148,21 @@ impl Flow for InitFlow<'_> {
 }
 
 impl InitFlow<'_> {
+    /// Whether there is an app to run: a command that starts it was found, or said by an option or an answer.
+    fn has_app(&self, answers: &Answers) -> bool {
+        let dev = self.facts.iter().find(|(fact, _)| *fact == Fact::Dev);
+        dev.is_none_or(|(_, found)| !found.is_empty()) || self.drafted(answers).dev.is_some()
+    }
+
     /// What was decided; what is the default is not written.
     pub(crate) fn drafted(&self, answers: &Answers) -> Drafted {
         let other = |wanted: Fact| {
             let (_, default) = self.facts.iter().find(|(fact, _)| *fact == wanted)?;
-            answers.text(wanted.key()).filter(|text| text != default).map(str::to_owned)
+            answers.text(wanted.key()).filter(|text| text != default && *text != LEFT_OPEN).map(str::to_owned)
         };
         Drafted {
             services: answers.items(SERVICES).to_vec(),
-            name: other(Fact::Name),
+            name: other(Fact::Name).or_else(|| self.stand_in.map(str::to_owned)),
             port: other(Fact::Port),
             dev: other(Fact::Dev),
             image: other(Fact::Image),
@@ -192,12 +211,44 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_command_that_was_not_found_is_asked_for_and_may_be_left_out() {
+        let facts = [Fact::Name, Fact::Dev, Fact::Port, Fact::Image].map(|fact| match fact {
+            Fact::Name => (fact, "shop".to_owned()),
+            Fact::Port => (fact, "8000".to_owned()),
+            _ => (fact, String::new()),
+        });
+        let page = |_: &Drafted| Ok(vec!["x".into()]);
+        let flow = InitFlow { news: &[], facts: &facts, stand_in: None, page: &page, clash: &|_| None, watch: &|_| () };
+        let course = |dev: Option<&str>| {
+            let mut machine = Machine::new(&flow).unwrap();
+            let mut asked = Vec::new();
+            while let Some(question) = machine.question().cloned() {
+                let answer = match (question.key.as_str(), question.kind) {
+                    (_, Kind::Consent(_)) => Answer::Yes,
+                    ("dev", _) => Answer::Text(dev.map(str::to_owned)),
+                    // As Tab has it.
+                    ("image", Kind::Text { default }) => Answer::Text(Some(default)),
+                    _ => Answer::Text(None),
+                };
+                assert_eq!(machine.answer(answer).unwrap(), None);
+                asked.push(question.key);
+            }
+            (asked.join(" "), flow.drafted(&machine.into_answers()))
+        };
+        assert_eq!(course(None), ("name dev write".into(), Drafted::default()));
+        assert_eq!(course(Some(LEFT_OPEN)), ("name dev write".into(), Drafted::default()));
+        let dev = Some("php artisan serve".to_owned());
+        let (asked, drafted) = course(dev.as_deref());
+        assert_eq!((asked.as_str(), drafted), ("name dev port image write", Drafted { dev, ..Drafted::default() }));
+    }
+
+    #[test]
     fn what_is_the_default_is_not_written() {
         let facts =
             [(Fact::Name, "shop".to_owned()), (Fact::Port, "3000".to_owned()), (Fact::Dev, "npm run dev".into())];
         let clash = |drafted: &Drafted| (drafted.name.as_deref() == Some("taken")).then(|| "it is".to_owned());
         let page = |_: &Drafted| Ok(vec!["x".into()]);
-        let flow = InitFlow { news: &[], facts: &facts, page: &page, clash: &clash, watch: &|_| () };
+        let flow = InitFlow { news: &[], facts: &facts, stand_in: None, page: &page, clash: &clash, watch: &|_| () };
         let mut machine = Machine::new(&flow).unwrap();
         assert!(machine.answer(Answer::Text(Some("Not A Name".into()))).unwrap().is_some());
         assert_eq!(machine.answer(Answer::Text(Some("taken".into()))).unwrap(), Some("it is".into()));
