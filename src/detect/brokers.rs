@@ -1,7 +1,7 @@
 //! Which broker carries the tasks. A library of tasks that works with several hints at each of them (`celery`); what names one of
 //! them for it answers: an extra (`celery[redis]`, `kombu[redis]`), the address in a variable (`CELERY_BROKER_URL=redis://…`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::confidence::SELECT;
 use super::decide::{about, is_within};
@@ -19,14 +19,30 @@ pub(super) fn take_back_answered(evidence: &mut BTreeMap<usize, Vec<Evidence>>) 
         .iter()
         .flat_map(|(service, pieces)| pieces.iter().filter_map(|piece| Some((*service, answer(piece)?))))
         .collect();
+    // What a library does not work with is another's broker: `EVENTS_BROKER=nats://…`.
+    let asked: BTreeSet<(usize, &[&str])> = evidence
+        .iter()
+        .flat_map(|(service, pieces)| pieces.iter().filter_map(|piece| Some((*service, asks(piece)?))))
+        .collect();
+    let is_for = |service: usize, answer: &Answer, library: &'static [&'static str], file: &str| {
+        answer.is_for(library, file) && (answer.library.is_some() || asked.contains(&(service, library)))
+    };
     let is_answered = |service: usize, piece: &Evidence| {
-        library(&piece.package).filter(|_| piece.ecosystem == Ecosystem::Python).is_some_and(|library| {
-            let mut about = answers.iter().filter(|(_, answer)| answer.is_for(library, &piece.file)).peekable();
+        asks(piece).is_some_and(|library| {
+            let about = |(other, answer): &&(usize, Answer)| is_for(*other, answer, library, &piece.file);
+            let mut about = answers.iter().filter(about).peekable();
             about.peek().is_some() && about.all(|(other, _)| *other != service)
         })
     };
+    let answered: BTreeSet<(usize, usize)> = evidence
+        .iter()
+        .flat_map(|(service, pieces)| pieces.iter().enumerate().map(|(at, piece)| (*service, at, piece)))
+        .filter(|(service, _, piece)| piece.confidence < SELECT && is_answered(*service, piece))
+        .map(|(service, at, _)| (service, at))
+        .collect();
     for (service, pieces) in evidence.iter_mut() {
-        pieces.retain(|piece| piece.confidence >= SELECT || !is_answered(*service, piece));
+        let mut at = 0..;
+        pieces.retain(|_| at.next().is_some_and(|at| !answered.contains(&(*service, at))));
     }
     evidence.retain(|_, pieces| !pieces.is_empty());
 }
@@ -60,6 +76,11 @@ fn answer(piece: &Evidence) -> Option<Answer> {
         }
         _ => None,
     }
+}
+
+/// Returns the packages that a piece asks about: one of them is named without an extra.
+fn asks(piece: &Evidence) -> Option<&'static [&'static str]> {
+    library(&piece.package).filter(|_| piece.ecosystem == Ecosystem::Python)
 }
 
 /// Returns the packages of which a package is one.
@@ -100,5 +121,7 @@ mod tests {
         ] {
             assert_eq!(found(&tree(files).detect_by_catalog()), ["rabbitmq", "redis"], "{files:?}");
         }
+        let other = [("requirements.txt", "celery\n"), (".env.example", "EVENTS_BROKER=nats://localhost\n")];
+        assert_eq!(found(&tree(&other).detect_by_catalog()), ["nats", "rabbitmq", "redis"]);
     }
 }

@@ -17,6 +17,10 @@ pub(super) fn left_out(manifests: &[(String, Toml)]) -> BTreeMap<&str, &str> {
     roots.sort_by_key(|(path, _)| split(path).0.len());
     let mut left_out = BTreeMap::new();
     for (root, toml) in roots {
+        if left_out.contains_key(root.as_str()) {
+            // What is in it was left out with it.
+            continue;
+        }
         let workspace = Workspace { dir: split(root).0, toml, all: &all };
         let Some(members) = workspace.members() else { continue };
         for (path, crate_toml) in manifests {
@@ -179,6 +183,9 @@ mod tests {
         let excludes = "[workspace]\nmembers = ['app']\nexclude = ['b']\n";
         for (workspace, expected) in [("[workspace]\nmembers = ['app']\n", 2), (excludes, 1)] {
             let files = [("Cargo.toml", workspace), ("app/Cargo.toml", &app("")), ("b/Cargo.toml", own.as_str())];
+            assert_eq!(selected(&tree(&files).detect_by_catalog()).len(), expected, "{workspace}");
+            let inner = ("b/Cargo.toml", "[workspace]\nmembers = ['c']\n");
+            let files = [files[0], files[1], inner, ("b/c/Cargo.toml", REDIS)];
             assert_eq!(selected(&tree(&files).detect_by_catalog()).len(), expected, "{workspace}");
         }
     }
