@@ -99,7 +99,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
 }
 
 /// The names, each where it comes first.
-fn each_once(names: &[String]) -> Vec<String> {
+pub(super) fn each_once(names: &[String]) -> Vec<String> {
     let mut once: Vec<String> = Vec::new();
     for name in names {
         if !once.contains(name) {

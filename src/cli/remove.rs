@@ -1,5 +1,6 @@
 //! `kilter remove`.
 
+use super::add::each_once;
 use super::context::Context;
 use super::dev::Dev;
 use super::ending::{Ending, finish};
@@ -38,7 +39,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     match args.services.as_slice() {
         [] => remove(&ask(args, ctx)?, ctx),
-        _ => remove(args, ctx),
+        services => remove(&Args { services: each_once(services), ..args.clone() }, ctx),
     }
 }
 

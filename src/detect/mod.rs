@@ -48,7 +48,7 @@ mod versions;
 mod xml;
 
 #[cfg(test)]
-mod malformed;
+mod malformed_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

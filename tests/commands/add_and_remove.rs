@@ -29,7 +29,7 @@ fn the_result_is_what_the_app_gets_and_the_rest_is_talk() {
     let quiet = project.kilter(&["add", "mailpit", "-q"]).succeeds();
     assert_eq!((quiet.stdout, quiet.stderr), (done.stdout, String::new()));
     assert!(removed.stderr.ends_with("Removed mailpit. Its data in a cluster, if there is any, stays.\n"));
-    let both = project.kilter(&["remove", "redis", "mailpit"]).succeeds().stderr;
+    let both = project.kilter(&["remove", "redis", "mailpit", "redis"]).succeeds().stderr;
     assert!(both.ends_with("Removed redis, mailpit. Their data in a cluster, if there is any, stays.\n"), "{both}");
 }
 
@@ -121,6 +121,7 @@ fn nothing_is_written_when_what_is_added_does_not_render() {
 
 #[test]
 fn what_no_cluster_would_take_is_no_image_and_no_size() {
+    let Some(_) = helm() else { return };
     let project = Project::new("shop");
     insta::assert_snapshot!(project.kilter(&["add", "postgres", "--image", "POSTGRES:16"]).fails(1), @r"
     error: `POSTGRES:16` is not the name of an image.
@@ -139,11 +140,11 @@ fn what_no_cluster_would_take_is_no_image_and_no_size() {
             "{refused}"
         );
     }
-    let refused = project.kilter(&["init", "--yes", "--dev", "x", "--image", "NODE:20"]).fails(1);
-    assert!(
-        refused.contains("`NODE:20` is not the name of an image") && refused.contains("kilter.yaml:3:8"),
-        "{refused}"
-    );
+    let refused = project.kilter(&["init", "--yes", "--dev", "x", "--image", "NODE:20"]).run();
+    assert_eq!(refused.code, 1);
+    for said in ["`NODE:20` is not the name of an image", "kilter.yaml:3:8"] {
+        assert!(refused.stderr.contains(said), "{}", refused.stderr);
+    }
     assert!(!project.root().join("kilter.yaml").exists());
     project.write("kilter.yaml", "services:\n  - {name: db, from: postgres, values: {storage: {size: lots}}}\n");
     insta::assert_snapshot!(project.kilter(&["render"]).fails(1), @r"

@@ -98,6 +98,7 @@ fn consent_is_a_flag_and_an_existing_file_keeps_what_it_has() {
 
 #[test]
 fn a_name_is_given_where_the_directory_has_none() {
+    let Some(_) = helm() else { return };
     for directory in ["日本", "tools"] {
         let project = Project::new(directory).file("package.json", PACKAGE);
         let refused = project.kilter(&["init", "--yes"]).fails(1);
@@ -106,12 +107,13 @@ fn a_name_is_given_where_the_directory_has_none() {
         assert_eq!(found["name"], "shop");
         project.kilter(&["init", "--yes", "--name", "shop"]).succeeds();
         assert!(project.read("kilter.yaml").contains("\nname: shop\n"), "{}", project.read("kilter.yaml"));
-        assert!(project.read("kilter.lock").contains("name: shop\n"), "{}", project.read("kilter.lock"));
+        assert!(project.read("kilter.lock").contains("  name: \"shop\"\n"), "{}", project.read("kilter.lock"));
     }
 }
 
 #[test]
 fn another_directory_of_one_name_is_told_of_with_what_mends_it() {
+    let Some(_) = helm() else { return };
     let (first, project) = (shop(), shop());
     let taken = json!({"instances": {"shop": {"dir": first.root(), "blocks": [20000]}}}).to_string();
     kilter::fsx::write(&project.state().join("kilter/machine.json"), taken.as_bytes()).unwrap();
@@ -121,12 +123,14 @@ fn another_directory_of_one_name_is_told_of_with_what_mends_it() {
     assert!(project.kilter(&["init", "--dry-run"]).succeeds().stderr.contains(&format!("Clash: {clash}\n")));
     let dry = parsed(&project, &["init", "--dry-run", "--json", "--name", "store"]);
     assert_eq!(dry["clashes"], json!([]));
-    let refused = project.kilter(&["init", "--yes"]).fails(1);
-    assert!(refused.contains("already is the project `shop` on this machine"), "{refused}");
-    assert!(
-        refused.contains("  = If it is another project, give it another name: `kilter init --name NAME`.\n"),
-        "{refused}"
-    );
+    let refused = project.kilter(&["init", "--yes"]).run();
+    assert_eq!(refused.code, 1);
+    for said in [
+        "already is the project `shop` on this machine",
+        "  = If it is another project, give it another name: `kilter init --name NAME`.\n",
+    ] {
+        assert!(refused.stderr.contains(said), "{}", refused.stderr);
+    }
     project.kilter(&["init", "--yes", "--name", "store"]).succeeds();
 }
 
