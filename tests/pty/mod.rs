@@ -70,7 +70,7 @@ fn the_first_text_comes_before_anything_of_the_project_is_read() {
         let calls = Project::new("calls");
         let script = format!("touch '{}'; cat >/dev/null", calls.outside("called").display());
         let project = Project::new("cache").helm_script(&script);
-        let pipe = project.root().join("kilter.yaml");
+        let pipe = project.root().join("kilter.lock");
         assert!(command("/usr/bin/mkfifo".as_ref()).arg(&pipe).status().unwrap().success());
         let mut session = on_terminal(kilter(&project, args));
         session.exp_string("looking at").unwrap();
