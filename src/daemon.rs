@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::http::Request;
 use futures::future::BoxFuture;
+use kube::runtime::utils::Backoff;
 use tower::{BoxError, Service};
 use tracing_subscriber::EnvFilter;
 
@@ -20,6 +21,29 @@ const MAX_SETTINGS: u64 = 1 << 20;
 const ANSWER: Duration = Duration::from_secs(60);
 /// How long it may be silent in the course of one: longer than a watch lasts (kube-runtime, `watcher.rs`: 290 s).
 const SILENCE: Duration = Duration::from_secs(295);
+
+/// How long a watch pauses that failed: half a second, then twice as long each time, at most four seconds. An API server that has
+/// just started refuses everything for a moment; kube's own pauses of up to a minute would leave a program blind long after.
+#[derive(Debug, Clone, Default)]
+pub struct WatchPause {
+    failures: u32,
+}
+
+impl Iterator for WatchPause {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let pause = Duration::from_millis(500 << self.failures);
+        self.failures = (self.failures + 1).min(3);
+        Some(pause)
+    }
+}
+
+impl Backoff for WatchPause {
+    fn reset(&mut self) {
+        self.failures = 0;
+    }
+}
 
 /// Runs a program to its end; what went wrong is its last word on standard error, and decides the exit code.
 pub fn run(program: &str, work: impl Future<Output = Result<()>>) -> ExitCode {

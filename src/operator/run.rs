@@ -1,10 +1,12 @@
 //! Putting it together: settings, the lease, the watches.
 
+use std::fmt::Debug;
+use std::future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures::{FutureExt as _, StreamExt as _};
+use futures::{FutureExt as _, Stream, StreamExt as _};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use kube::api::{Api, ApiResource, DynamicObject};
@@ -12,6 +14,7 @@ use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{Controller, Predicate as _, WatchStreamExt as _, controller, predicates, reflector, watcher};
 use kube::{Resource, ResourceExt as _};
+use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::apps::{Operator, reconcile, retry, words};
@@ -22,7 +25,7 @@ use super::metrics::{Metrics, serve};
 use super::render::AppRenderer;
 use super::{confine, flux, plans, workload};
 use crate::api::{KilterApp, KilterPlan, LABEL_APP, LABEL_ENV, NAMESPACE, Platform};
-use crate::daemon::stopped;
+use crate::daemon::{WatchPause, stopped};
 use crate::diag::{Error, Result};
 use crate::gitops::{Remote, Repository};
 
@@ -104,7 +107,7 @@ async fn lead(client: kube::Client, settings: Settings, metrics: Arc<Metrics>) -
     let apps: Api<DeserializeGuard<KilterApp>> = Api::namespaced(client.clone(), NAMESPACE);
     let at_once = controller::Config::default().concurrency(ROUNDS);
     let (store, writer) = reflector::store();
-    let changes = watcher(apps, pages()).default_backoff().modify(lighten).reflect(writer).applied_objects();
+    let changes = alone(watcher(apps, pages())).modify(lighten).reflect(writer).applied_objects();
     // What the operator itself says in a status is no reason for a round: the pause after a failure would be none.
     let asked = predicates::generation.combine(predicates::annotations).combine(predicates::finalizers);
     let changes = changes.predicate_filter(asked, Default::default());
@@ -130,21 +133,40 @@ async fn lead(client: kube::Client, settings: Settings, metrics: Arc<Metrics>) -
     let is_read = operator.committer.head().is_read;
     tokio::spawn(look_at_repository(operator.clone(), is_read, moved));
     let moves = futures::stream::unfold(moves, |mut moves| async move { moves.recv().await.map(|()| ((), moves)) });
-    let ours = || pages().labels(LABEL_APP);
     let plans: Api<KilterPlan> = Api::namespaced(client.clone(), NAMESPACE);
     let plans = Controller::new(plans, watcher::Config::default())
+        .trigger_backoff(WatchPause::default())
         .with_config(controller::Config::default().concurrency(PLANS))
         .run(plans::reconcile, plans::retry, operator.clone());
     let (flux, routes) = (flux::kustomization(), workload::http_route());
     let apps = controller
-        .watches_with(dynamic(&client, Some(NAMESPACE), &flux), flux, ours(), |object| owner(&object))
-        .watches_with(dynamic(&client, None, &routes), routes, ours(), |object| owner(&object))
-        .watches(Api::<PartialObjectMeta<Deployment>>::all(client.clone()), ours(), |object| owner(&object))
-        .watches(Api::<PartialObjectMeta<Job>>::all(client.clone()), ours(), |object| owner(&object))
+        .watches_stream_with(ours(dynamic(&client, Some(NAMESPACE), &flux)), |object| owner(&object), flux)
+        .watches_stream_with(ours(dynamic(&client, None, &routes)), |object| owner(&object), routes)
+        .watches_stream(ours(Api::<PartialObjectMeta<Deployment>>::all(client.clone())), |object| owner(&object))
+        .watches_stream(ours(Api::<PartialObjectMeta<Job>>::all(client.clone())), |object| owner(&object))
         .reconcile_all_on(moves)
         .run(reconcile, retry, operator);
     tokio::join!(apps.for_each(|_| async {}), plans.for_each(|_| async {}));
     Err(Error::missing("the watches ended"))
+}
+
+/// Watches what belongs to apps.
+fn ours<K>(api: Api<K>) -> impl Stream<Item = watcher::Result<K>> + Send + 'static
+where
+    K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    alone(watcher(api, pages().labels(LABEL_APP))).touched_objects()
+}
+
+/// Makes a watch pause by itself when it failed (kube says why). A controller that is handed a failure pauses all of its watches, one
+/// failure after the other and each time longer: after a restart of the API server, when all of them fail, for minutes.
+fn alone<K>(
+    events: impl Stream<Item = watcher::Result<watcher::Event<K>>> + Send + 'static,
+) -> impl Stream<Item = watcher::Result<watcher::Event<K>>> + Send + 'static
+where
+    K: Send + 'static,
+{
+    events.backoff(WatchPause::default()).filter(|event| future::ready(event.is_ok()))
 }
 
 /// How a watch lists what is there: what one page takes in memory is for a moment.
@@ -229,6 +251,32 @@ mod tests {
     use super::*;
     use crate::api::{ConditionType, KilterAppStatus, Template};
     use crate::gitops::tests::Bench;
+
+    /// Watches that fail as often as an API server refuses them that has just started, each before its first object.
+    fn refused(watches: usize) -> Vec<futures::stream::BoxStream<'static, watcher::Result<watcher::Event<KilterApp>>>> {
+        let app = || testing::app(Template::default()).1;
+        let failures = || (0..3).map(|_| Err(watcher::Error::NoResourceVersion));
+        let events = || failures().chain([Ok(watcher::Event::Apply(app()))]).collect::<Vec<_>>();
+        (0..watches).map(|_| futures::stream::iter(events()).boxed()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_fails_holds_up_no_other() {
+        // As the controller has it.
+        let in_controller = |watches: Vec<_>| {
+            let all = futures::stream::select_all(watches);
+            kube::runtime::utils::StreamBackoff::new(all, watcher::DefaultBackoff::default())
+        };
+        let all_were_seen = async |watches: Vec<futures::stream::BoxStream<'static, watcher::Result<_>>>| {
+            let began = tokio::time::Instant::now();
+            let seen = in_controller(watches).filter(|event| future::ready(event.is_ok())).count().await;
+            assert_eq!(seen, 6);
+            began.elapsed() // no time passes here but that of the pauses
+        };
+        assert!(all_were_seen(refused(6)).await > Duration::from_secs(120), "what kube does");
+        let ours = refused(6).into_iter().map(|watch| alone(watch).boxed()).collect();
+        assert_eq!(all_were_seen(ours).await, Duration::from_millis(500 + 1000 + 2000));
+    }
 
     #[tokio::test]
     async fn while_the_repository_is_away_that_is_said_and_nothing_is_done() {

@@ -21,6 +21,7 @@ use super::answers::app_id;
 use super::failure::Refusal;
 use super::state::Server;
 use crate::api::{AppId, Token, TokenError};
+use crate::daemon::WatchPause;
 use crate::ids::Digest;
 
 /// Name of the Secret with the digests of all tokens.
@@ -127,7 +128,7 @@ pub(super) fn records(secret: &Secret) -> Records {
 /// Follows the Secret for as long as the server lives.
 pub(super) async fn follow(api: Api<Secret>, tell: watch::Sender<Option<Arc<Records>>>) {
     let config = watcher::Config::default().fields(&format!("metadata.name={SECRET}"));
-    let mut events = watcher(api, config).default_backoff().boxed();
+    let mut events = watcher(api, config).backoff(WatchPause::default()).boxed();
     let mut found = Records::new();
     while let Some(event) = events.next().await {
         match event {

@@ -23,7 +23,7 @@ use super::routes::router;
 use super::stalled::Impatient;
 use super::state::Server;
 use crate::api::{KilterApp, Platform};
-use crate::daemon::stopped;
+use crate::daemon::{WatchPause, stopped};
 use crate::diag::{Error, Result};
 
 /// How long clients may take.
@@ -74,12 +74,13 @@ pub async fn run(client: kube::Client, settings: Settings) -> Result<()> {
 pub(super) fn start(client: kube::Client, settings: &Settings, audit: Log) -> Arc<Server> {
     let apps: Api<DeserializeGuard<KilterApp>> = Api::namespaced(client.clone(), &settings.namespace);
     let (store, writer) = reflector::store();
-    let events =
-        watcher(apps, watcher::Config::default()).default_backoff().modify(|app: &mut DeserializeGuard<KilterApp>| {
+    let events = watcher(apps, watcher::Config::default()).backoff(WatchPause::default()).modify(
+        |app: &mut DeserializeGuard<KilterApp>| {
             if let Ok(app) = &mut app.0 {
                 slim(app);
             }
-        });
+        },
+    );
     tokio::spawn(reflector(writer, events).for_each(|event| async move {
         if let Err(error) = event {
             tracing::warn!(%error, "cannot watch the KilterApps");
