@@ -174,7 +174,9 @@ fn evidence(declared: &Declared, rule: &Rule, service: &str) -> Evidence {
             (STRONG * declared.scope.factor(), format!("{package} chooses {service}"))
         }
         Rank::Strong if declared.ecosystem == Ecosystem::Env => {
-            (STRONG * declared.scope.factor(), format!("{package} holds an address of {service}"))
+            // Quarkus has a setting for the kind of its database, without an address.
+            let says = if package.ends_with("db-kind") { "names" } else { "holds an address of" };
+            (STRONG * declared.scope.factor(), format!("{package} {says} {service}"))
         }
         Rank::Strong => (STRONG * declared.scope.factor(), format!("{package} works with {service}")),
         Rank::Weak => (WEAK * declared.scope.factor(), format!("{package} hints at {service}")),

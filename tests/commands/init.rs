@@ -219,3 +219,23 @@ fn a_php_app_runs_in_an_image_that_somebody_names() {
     project.write("kilter.yaml", "dev: php artisan serve --host=0.0.0.0\nimage: example.org/php:8\n");
     project.kilter(&["render"]).succeeds();
 }
+
+#[test]
+fn another_version_that_the_project_runs_is_said() {
+    let said = |image: &str| {
+        let compose = format!("services:\n  db:\n    image: {image}\n");
+        let project = Project::new("shop").file("compose.yaml", compose);
+        project.kilter(&["init", "--dry-run"]).succeeds().stdout
+    };
+    let ours = &kilter::catalog::service("postgres").unwrap().image;
+    for image in ["postgres:16-alpine", "docker.io/library/postgres:9.6"] {
+        let expected = format!(
+            "compose.yaml:3  {image}  kilter's is {}; for this one: `kilter add postgres --image {image}`\n",
+            ours.split_once(':').unwrap().1
+        );
+        assert!(said(image).contains(&expected), "{}", said(image));
+    }
+    for image in [ours.as_str(), "postgres", "postgres:latest", "${IMAGE}"] {
+        assert!(!said(image).contains("for this one"), "{}", said(image));
+    }
+}

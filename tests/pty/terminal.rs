@@ -22,8 +22,8 @@ pub(super) const RIGHT: &str = "\x1b[C";
 pub(super) const DOWN: &str = "\x1b[B";
 
 /// What stands around kilter: the state of the terminal as `stty` has it, before and after, and kilter's id. An interrupt is
-/// for kilter.
-const AROUND: &str = "trap : INT; stty -a >\"$0.before\"; sh -c 'echo $$ >\"$0.id\"; exec \"$@\"' \"$0\" \"$@\"; code=$?; trap '' INT; stty -a >\"$0.after\"; exit $code";
+/// for kilter, and drops nothing of what is on its way to the screen: a test reads that later than a terminal does.
+const AROUND: &str = "stty noflsh; trap : INT; stty -a >\"$0.before\"; sh -c 'echo $$ >\"$0.id\"; exec \"$@\"' \"$0\" \"$@\"; code=$?; trap '' INT; stty -a >\"$0.after\"; exit $code";
 
 /// kilter on a terminal.
 pub(super) struct Terminal {

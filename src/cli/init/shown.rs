@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::is_of;
+use crate::catalog;
 use crate::cli::context::Context;
 use crate::cli::project::Project;
 use crate::config::model::ServiceEntry;
-use crate::detect::{Detection, Finding};
+use crate::detect::{Detection, Evidence, Finding};
 
 /// The proposal; the fields are an interface for scripts. What kilter.yaml has is selected, and what is written without a question.
 pub(super) fn as_json(project: &Project, found: &Detection, covered: &BTreeMap<&str, String>) -> serde_json::Value {
@@ -31,6 +32,22 @@ pub(super) fn as_json(project: &Project, found: &Detection, covered: &BTreeMap<&
         "image": config.image.as_ref().or(found.image.as_ref().map(|f| &f.value)),
         "health": config.health.as_ref().or(found.health.as_ref().map(|f| &f.value)),
         "services": services,
+    })
+}
+
+/// Says that the project runs another version of a service than the catalog has, and how to have that one.
+fn other_version(finding: &Finding) -> Option<String> {
+    let about = catalog::service(&finding.name).filter(|_| finding.selected && finding.image.is_none())?;
+    let (name, ours) = about.image.split_once(':')?;
+    let major =
+        |tag: &str| tag.trim_start_matches('v').split(|c: char| !c.is_ascii_digit()).next()?.parse::<u32>().ok();
+    let runs = |evidence: &&Evidence| evidence.package == name;
+    finding.evidence.iter().filter(runs).find_map(|evidence| {
+        let image = evidence.image.as_deref()?.split('@').next()?;
+        let theirs = major(image.rsplit('/').next()?.split_once(':')?.1)?;
+        let add = format!("kilter add {} --image {image}", finding.name);
+        (Some(theirs) != major(ours))
+            .then(|| format!("{}:{}  {image}  kilter's is {ours}; for this one: `{add}`", evidence.file, evidence.line))
     })
 }
 
@@ -87,6 +104,7 @@ pub(super) fn shown(ctx: &Context, project: &Project, found: &Detection, renames
         for evidence in finding.evidence.iter().take(3) {
             lines.push(format!("  {}:{}  {}  {}", evidence.file, evidence.line, evidence.package, evidence.note));
         }
+        lines.extend(other_version(finding).map(|said| format!("  {said}")));
         if finding.evidence.len() > 3 {
             lines.push(format!("  and {} more: `kilter why {}`", finding.evidence.len() - 3, finding.name));
         }
