@@ -107,6 +107,8 @@ pub(super) async fn serve(address: &str, metrics: Arc<Metrics>) -> std::io::Resu
         .route("/readyz", get(|| async { "ok\n" }))
         .route("/metrics", get(move || async move { metrics.text() }));
     let listener = tokio::net::TcpListener::bind(address).await?;
+    // Of port 0 nobody would know otherwise what it became.
+    tracing::info!(address = %listener.local_addr()?, "answers probes");
     axum::serve(listener, router).await
 }
 

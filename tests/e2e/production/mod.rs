@@ -217,6 +217,14 @@ impl Platform {
         ["audit", "server", "operator"].map(read).concat()
     }
 
+    /// The metrics of the operator that was started last.
+    fn operator_metrics(&self) -> String {
+        let log = fs::read_to_string(self.dir.path().join("operator.log")).unwrap();
+        let mut newest = log.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let begun = newest.find(|line| line["fields"]["message"] == "answers probes").unwrap();
+        app::get(begun["fields"]["address"].as_str().unwrap(), "/metrics").unwrap()
+    }
+
     /// Runs kilter-server as the administrator; returns what it prints.
     fn server_command(&self, args: &[&str]) -> String {
         let mut server = command(&binary("kilter-server"));

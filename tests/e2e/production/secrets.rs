@@ -37,7 +37,8 @@ fn slow_a_secret_reaches_the_pod_and_nothing_else() {
         platform.app("keys-prod").unwrap().to_string(),
         platform.kubectl(&["get", "controllerrevisions,events,kilterplans", "--output=json"]),
         platform.kubectl(&["--namespace", "keys-prod", "get", "events,pods,deployments,configmaps", "--output=json"]),
-        super::app::get(super::SERVER, "/metrics").unwrap_or_default(),
+        super::app::get(super::SERVER, "/metrics").unwrap(),
+        platform.operator_metrics(),
         // Flux has the plaintext in its hands, and the API server and the node have it after that.
         ["source-controller", "kustomize-controller", "git-server", "kube-apiserver", "kubelet"].map(log).concat(),
     ]
@@ -45,6 +46,7 @@ fn slow_a_secret_reaches_the_pod_and_nothing_else() {
     assert!(everything.contains("ENC[AES256_GCM"), "the ciphertext is there");
     assert!(everything.contains("\"reason\": \"ScalingReplicaSet\""), "the app's own events are there");
     assert!(everything.contains("keys-prod-app"), "Flux speaks of the app");
+    assert!(everything.contains("kilter_operator_leads 1"), "the metrics are there");
     assert!(!everything.contains(CANARY));
 
     // One that is declared and nowhere.
