@@ -105,9 +105,10 @@ def template(number):
 
 
 def posts(bed, token, count):
-    """Deploys one after another; returns the seconds from the POST to the pushed commit, sorted."""
+    """Deploys one after another; returns the seconds from the POST to the pushed commit, sorted. One before them is not counted: the
+    API server itself holds the first object of a new definition back for two seconds (apiextensions-apiserver, customresource_handler.go)."""
     took = []
-    for number in range(count):
+    for number in range(count + 1):
         body = json.dumps({"template": template(number)})
         connection = http.client.HTTPConnection(*SERVER, timeout=30)
         began = time.monotonic()
@@ -122,7 +123,7 @@ def posts(bed, token, count):
             except subprocess.CalledProcessError:
                 pass
         took.append(time.monotonic() - began)
-    return sorted(took)
+    return sorted(took[1:])
 
 
 def queue(bed, count, prefix):
