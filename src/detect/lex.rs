@@ -82,6 +82,13 @@ impl Brackets {
         None
     }
 
+    /// Returns the line of the first bracket that does not fit among marks with their lines.
+    pub(super) fn misfit(marks: impl IntoIterator<Item = (char, usize)>) -> Option<usize> {
+        let mut brackets = Self::default();
+        let first = marks.into_iter().find_map(|(mark, line)| brackets.take(mark, line));
+        first.or_else(|| brackets.end())
+    }
+
     /// Returns the line of the first bracket that is still open.
     pub(super) fn end(self) -> Option<usize> {
         self.0.first().map(|(_, line)| *line)
@@ -90,15 +97,8 @@ impl Brackets {
 
 /// Returns the line of the first bracket that does not fit.
 pub(super) fn unbalanced(tokens: &[Token]) -> Option<usize> {
-    let mut brackets = Brackets::default();
-    for token in tokens {
-        if let Kind::Punct(c) = token.kind
-            && let Some(line) = brackets.take(c, token.line)
-        {
-            return Some(line);
-        }
-    }
-    brackets.end()
+    let mark = |token: &Token| if let Kind::Punct(mark) = token.kind { Some((mark, token.line)) } else { None };
+    Brackets::misfit(tokens.iter().filter_map(mark))
 }
 
 struct Lexer {

@@ -68,9 +68,7 @@ const MAX_DEPTH: usize = 48;
 
 /// Reads a script. What could be read is returned beside the first fault.
 pub(super) fn parse(text: &str) -> (Vec<Statement>, Option<Fault>) {
-    let mut lexer = Lexer { rest: text, line: 1, column: 1, tokens: Vec::new(), fault: None };
-    lexer.run();
-    let (tokens, mut fault) = (lexer.tokens, lexer.fault);
+    let (tokens, mut fault) = read(text);
     let mut at = 0;
     let statements = statements(&tokens, &mut at, 0);
     if at < tokens.len() && fault.is_none() {
@@ -87,22 +85,19 @@ pub(super) fn parse(text: &str) -> (Vec<Statement>, Option<Fault>) {
 
 /// Returns the pieces of a script in a language that has the same strings and comments; what cannot be read is left out.
 pub(super) fn tokens(text: &str) -> Vec<Token> {
+    read(text).0
+}
+
+fn read(text: &str) -> (Vec<Token>, Option<Fault>) {
     let mut lexer = Lexer { rest: text, line: 1, column: 1, tokens: Vec::new(), fault: None };
     lexer.run();
-    lexer.tokens
+    (lexer.tokens, lexer.fault)
 }
 
 /// Returns the line of the first bracket that does not fit.
 fn unbalanced(tokens: &[Token]) -> Option<usize> {
-    let mut brackets = Brackets::default();
-    for token in tokens {
-        if let TokenKind::Mark(mark) = token.kind
-            && let Some(line) = brackets.take(mark, token.line)
-        {
-            return Some(line);
-        }
-    }
-    brackets.end()
+    let mark = |token: &Token| if let TokenKind::Mark(mark) = token.kind { Some((mark, token.line)) } else { None };
+    Brackets::misfit(tokens.iter().filter_map(mark))
 }
 
 /// Reads statements up to the `}` that ends the block, or to the end.
