@@ -367,3 +367,15 @@ fn the_database_of_the_settings_decides_between_the_drivers() {
         assert_eq!(selected(&with(file, text)), ["postgres"], "{file}");
     }
 }
+
+#[test]
+fn a_kind_of_database_is_no_address() {
+    let settings = "src/main/resources/application.properties";
+    let note = |text: &str| {
+        let detection = tree(&[("pom.xml", "<project/>"), (settings, text)]).detect();
+        detection.findings[0].evidence[0].note.clone()
+    };
+    assert_eq!(note("quarkus.datasource.db-kind=postgresql\n"), "quarkus.datasource.db-kind names postgres");
+    let url = note("spring.datasource.url=jdbc:postgresql://localhost/a\n");
+    assert_eq!(url, "spring.datasource.url holds an address of postgres");
+}
