@@ -35,6 +35,10 @@ pub(super) const COLLECTION: usize = 8;
 /// other services: it names the clients of those that somebody may add.
 pub(super) const PORTABLE: usize = 3;
 
+/// Manifests with clients of this many services that do the same (brokers, search engines) are those of a product which works with
+/// any of them.
+pub(super) const MANY: usize = 3;
+
 /// Where a manifest declares a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Scope {

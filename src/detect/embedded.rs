@@ -151,7 +151,7 @@ mod tests {
             "# DATABASE_URL=sqlite:///db",
             "AVATARS=file:./avatars",
             "SEARCH_INDEX=sqlite",
-            "DATABASE_URL=sqlite:a\nOTHER_URL=postgres://localhost/a",
+            "DATABASE_URL=sqlite:a\nOTHER_URL=postgres://localhost/a\nREDIS_URL=",
         ] {
             let detection = tree(&[PACKAGE, (".env.example", text)]).detect_by_catalog();
             assert_eq!(selected(&detection), ["postgres", "redis"], "{text}");

@@ -1,26 +1,24 @@
 //! From declared packages to findings.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::brokers::take_back_answered;
 use super::compose::PACKAGED;
-use super::confidence::{ALTERNATIVE, COLLECTION, PORTABLE, SELECT, Scope};
+use super::confidence::{ALTERNATIVE, SELECT, Scope};
 use super::covered::take_one;
 use super::decide::{Decision, SCHEMA, STARTED, about, decision, is_within};
 use super::embedded::{Choice, choices, opened_instead};
+use super::many::{collected, collections, many_of_a_kind, one_of_many, portable};
 use super::model::{Evidence, Finding};
 use super::places::split;
-use super::rules::{Declared, Index, RELATIONAL, ServiceRules, canonical};
+use super::rules::{DATABASE, Declared, Index, RELATIONAL, ServiceRules, canonical};
 use super::switches::switched_off;
 use super::undeveloped::Development;
 use super::unnamed::left_unnamed;
 use crate::catalog::Ecosystem;
 
 /// Evidence by service, services by their place in the rules.
-type Pieces = BTreeMap<usize, Vec<Evidence>>;
-
-/// The category of the catalog without which hardly any app runs.
-const DATABASE: &str = "database";
+pub(super) type Pieces = BTreeMap<usize, Vec<Evidence>>;
 
 /// Asks the rules about every declared package; returns the services, the surest first.
 pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Finding> {
@@ -42,7 +40,8 @@ pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Fin
         within: choices(declared, rules),
         development: development(declared, &index, rules),
         collections: collections(&evidence),
-        portable: portable(&evidence, rules),
+        portable: portable(&evidence, declared, rules),
+        many: many_of_a_kind(&evidence, rules),
         evidence: &evidence,
     };
     let findings: Vec<Finding> = evidence
@@ -69,6 +68,7 @@ struct Options<'a> {
     development: Development<'a>,
     collections: Vec<&'a str>,
     portable: Vec<&'a str>,
+    many: Vec<&'a str>,
     evidence: &'a Pieces,
 }
 
@@ -87,10 +87,11 @@ impl Options<'_> {
             .or_else(|| left_out(service, evidence, declared, rules))
             .or_else(|| switched_off(pieces, declared, about))
             .or_else(|| self.development.does_without(service, about.category, pieces, declared))
-            .or_else(|| left_unnamed(service, about.name, evidence, declared).filter(|_| !is_relational(about)))
+            .or_else(|| left_unnamed(service, about, evidence, declared).filter(|_| !is_relational(about)))
             .or_else(|| collected(pieces, &self.collections))
             .or_else(|| collected(pieces, &self.portable).filter(|_| !is_own_database(pieces, about)))
             .or_else(|| beside_relational(pieces, evidence, about, rules))
+            .or_else(|| one_of_many(pieces, about, &self.many))
     }
 }
 
@@ -115,7 +116,7 @@ fn tidy(pieces: &mut Vec<Evidence>) {
 }
 
 /// Tells whether a service is a relational database.
-fn is_relational(service: &ServiceRules<'_>) -> bool {
+pub(super) fn is_relational(service: &ServiceRules<'_>) -> bool {
     service.one_of.is_some_and(|one_of| one_of.kind == RELATIONAL)
 }
 
@@ -133,7 +134,7 @@ fn is_own_database(pieces: &[Evidence], service: &ServiceRules<'_>) -> bool {
 }
 
 /// Returns the pieces that make a service sure.
-fn sure(pieces: &[Evidence]) -> impl Iterator<Item = &Evidence> {
+pub(super) fn sure(pieces: &[Evidence]) -> impl Iterator<Item = &Evidence> {
     pieces.iter().filter(|piece| piece.confidence >= SELECT)
 }
 
@@ -267,35 +268,6 @@ fn beside_relational(
         return None;
     }
     Some(format!("a second database beside {} in the same manifest", relational(&first.file)?))
-}
-
-/// Returns the manifests that are collections of connectors. What is started is no option, however much it is.
-fn collections(evidence: &Pieces) -> Vec<&str> {
-    of_many(evidence.iter(), COLLECTION)
-}
-
-/// Returns the manifests of what runs on any of several relational databases.
-fn portable<'a>(evidence: &'a Pieces, rules: &[ServiceRules<'_>]) -> Vec<&'a str> {
-    of_many(evidence.iter().filter(|(service, _)| is_relational(&rules[**service])), PORTABLE)
-}
-
-/// Returns the manifests that make so many of these services sure.
-fn of_many<'a>(evidence: impl Iterator<Item = (&'a usize, &'a Vec<Evidence>)>, least: usize) -> Vec<&'a str> {
-    let mut services = BTreeMap::<&str, BTreeSet<usize>>::new();
-    for (service, pieces) in evidence {
-        for piece in sure(pieces).filter(|piece| decision(piece).is_none()) {
-            services.entry(&piece.file).or_default().insert(*service);
-        }
-    }
-    services.into_iter().filter(|(_, services)| services.len() >= least).map(|(file, _)| file).collect()
-}
-
-/// Says why a service is an option that only collections of connectors name.
-fn collected(pieces: &[Evidence], collections: &[&str]) -> Option<String> {
-    let first = sure(pieces).next()?;
-    sure(pieces)
-        .all(|piece| decision(piece).is_none() && collections.contains(&piece.file.as_str()))
-        .then(|| format!("one of the many connectors in {}", first.file))
 }
 
 /// Names the manifest that a piece of evidence stands in. Modules that are named after the service they speak to

@@ -29,6 +29,7 @@ mod hosting;
 mod json;
 mod jvm;
 mod lex;
+mod many;
 mod model;
 mod moved;
 mod node;

@@ -40,6 +40,9 @@ pub fn catalog_rules() -> Vec<ServiceRules<'static>> {
         .collect()
 }
 
+/// The category of the catalog without which hardly any app runs.
+pub(super) const DATABASE: &str = "database";
+
 /// The kind of the services that a relational database is, as the catalog writes it.
 pub(super) const RELATIONAL: &str = "relational database";
 

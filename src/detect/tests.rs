@@ -204,7 +204,8 @@ const WHOLE: [(&str, &str); 19] = [
 
 #[test]
 fn a_collection_of_connectors_is_no_list_of_needs() {
-    let packages = ["pg", "mongodb", "ioredis", "kafkajs", "amqplib", "@clickhouse/client", "meilisearch", "nats"];
+    let packages =
+        ["pg", "mongodb", "ioredis", "kafkajs", "amqplib", "@clickhouse/client", "meilisearch", "weaviate-client"];
     let manifest = |packages: &[&str]| {
         let dependencies: Vec<String> = packages.iter().map(|name| format!("\"{name}\": \"1\"")).collect();
         format!("{{\"dependencies\": {{{}}}}}", dependencies.join(", "))

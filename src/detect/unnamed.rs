@@ -1,23 +1,24 @@
-//! What an example environment leaves out. One that says where several of the app's services are is written for whoever begins
-//! with the project; a client of something of which it says nothing (of a search engine that a setting chooses, of a store for
-//! statistics) is an option. Not so a relational database: its address often stands in the settings alone.
+//! What an example environment leaves out. One that says where one of the app's services is is written for whoever begins with the
+//! project; a client of something of which it says nothing (of a search engine that a setting chooses, of a cache) is an option. Not
+//! so a relational database: its address often stands in the settings alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::confidence::{SELECT, Scope};
 use super::decide::{about, decision, is_within};
 use super::model::Evidence;
-use super::rules::Declared;
+use super::rules::{DATABASE, Declared, ServiceRules};
 use crate::catalog::Ecosystem;
 
-/// How many other services have to be named: with one it may be about something else than services.
-const OTHERS: usize = 2;
+/// How many other services have to be named for a client of a database to be an option: what holds the app's data often stands in
+/// the settings alone.
+const OTHERS_OF_A_DATABASE: usize = 2;
 
-/// Says why a service is an option: an example environment, about the directory of all that makes it sure, names several other
-/// services that are sure, and this one in no word. `evidence` has all services by their place in the rules, `name` is this one's.
+/// Says why a service is an option: an example environment, about the directory of all that makes it sure, names other services
+/// that are sure, and this one in no word. `evidence` has all services by their place in the rules.
 pub(super) fn left_unnamed(
     service: usize,
-    name: &str,
+    about_it: &ServiceRules<'_>,
     evidence: &BTreeMap<usize, Vec<Evidence>>,
     declared: &[Declared],
 ) -> Option<String> {
@@ -26,6 +27,7 @@ pub(super) fn left_unnamed(
     if sure.is_empty() || pieces.iter().any(|piece| piece.ecosystem == Ecosystem::Env || decision(piece).is_some()) {
         return None;
     }
+    let (name, least) = (about_it.name, if about_it.category == DATABASE { OTHERS_OF_A_DATABASE } else { 1 });
     let examples: BTreeSet<&str> = declared.iter().filter(|one| is_example(one)).map(|one| one.file.as_str()).collect();
     let names = |file: &str| {
         declared
@@ -40,7 +42,7 @@ pub(super) fn left_unnamed(
         evidence.iter().filter(|(other, pieces)| **other != service && is_named(pieces)).count()
     };
     let file = examples.into_iter().find(|file| {
-        sure.iter().all(|piece| is_within(&piece.file, about(file))) && others(file) >= OTHERS && !names(file)
+        sure.iter().all(|piece| is_within(&piece.file, about(file))) && others(file) >= least && !names(file)
     })?;
     Some(format!("{file} says where other services are, and nothing of this one"))
 }
@@ -76,7 +78,7 @@ mod tests {
             (".env.example", with("TYPESENSE_URL=")),
             (".env.example", with("SEARCH_DRIVER=typesense")),
             (".env.example", with("# USE_TYPESENSE=1")),
-            (".env.example", "DATABASE_URL=postgresql://localhost/a\n".into()),
+            (".env.example", "MODE=x\n".into()),
             ("page/.env.example", both.into()),
         ] {
             let detection = tree(&[APP, (file, &text)]).detect_by_catalog();
@@ -84,9 +86,12 @@ mod tests {
             names.sort_unstable();
             assert_eq!(names, all, "{file}: {text}");
         }
-        // A database may stand in the settings alone.
+        // A database may stand in the settings alone, and one of documents beside one service.
         let three = ("package.json", r#"{"dependencies": {"pg": "8", "ioredis": "5", "amqplib": "0.10"}}"#);
         let env = (".env.example", "REDIS_URL=redis://localhost\nAMQP_URL=amqp://localhost\n");
         assert!(selected(&tree(&[three, env]).detect_by_catalog()).contains(&"postgres"));
+        let documents = ("package.json", r#"{"dependencies": {"mongoose": "8", "ioredis": "5", "typesense": "2"}}"#);
+        let env = (".env.example", "REDIS_URL=redis://localhost\n");
+        assert_eq!(selected(&tree(&[documents, env]).detect_by_catalog()), ["mongodb", "redis"]);
     }
 }
