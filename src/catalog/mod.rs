@@ -7,7 +7,7 @@ mod resources;
 mod settings;
 
 pub use absent::absent;
-pub use model::{CatalogService, Credential, Ecosystem, OneOf, PortSpec, Protocol, Requirement, Rules};
+pub use model::{CatalogService, Credential, Ecosystem, Forms, OneOf, PortSpec, Protocol, Requirement, Rules};
 pub use resources::Resources;
 pub use settings::{Setting, SettingKind};
 

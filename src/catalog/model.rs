@@ -10,10 +10,10 @@ use serde_json::Value;
 
 /// A service of the catalog: the contents of its `catalog.yaml`.
 ///
-/// Strings of `values`, `provides` and `credentials` are templates. Filled in are `{{ .Name }}` (the service's name in
+/// Strings of `values`, `provides`, `forms` and `credentials` are templates. Filled in are `{{ .Name }}` (the service's name in
 /// the project), `{{ .Project }}`, `{{ .Namespace }}`, `{{ .Host }}` and `{{ .Port.<port name> }}` (the in-cluster
 /// address, or the one on localhost), `{{ .Password }}` (derived from project and service name) and `{{ .Database }}`
-/// (the project's name). In `provides` and `credentials` also
+/// (the project's name). In `provides`, `forms` and `credentials` also
 /// `{{ .Values.<path> }}`: the value that goes to helm, the user's overrides included, percent-encoded inside a URL.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -38,6 +38,9 @@ pub struct CatalogService {
     /// Variables the app gets.
     #[serde(default)]
     pub provides: IndexMap<String, String>,
+    /// The same in other forms, for projects that read it in one of them.
+    #[serde(default, skip_serializing_if = "Forms::is_empty")]
+    pub forms: Forms,
     /// What a person types to log in, shown by `kilter env`.
     #[serde(default)]
     pub credentials: Vec<Credential>,
@@ -45,7 +48,7 @@ pub struct CatalogService {
     #[serde(default)]
     pub values: Value,
     /// Which packages reveal the service, per ecosystem.
-    #[serde(default, deserialize_with = "known_ecosystems")]
+    #[serde(default, deserialize_with = "of_known_ecosystems")]
     pub detect: IndexMap<Ecosystem, Rules>,
     /// The kind of service of which a project uses one, if it is of such a kind.
     #[serde(default)]
@@ -53,6 +56,32 @@ pub struct CatalogService {
     /// Other services of the catalog it needs.
     #[serde(default)]
     pub requires: Vec<Requirement>,
+}
+
+/// What a service provides in the forms in which projects read it: kilter.yaml gets those that a project asks for. All are
+/// templates as those of `provides`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Forms {
+    /// Variables that belong together, by their names in an example environment: one whose template has the host has to be
+    /// named there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<IndexMap<String, String>>,
+    /// Variables that a framework reads by itself, by the package of a manifest; `group:*` is any of that group.
+    #[serde(skip_serializing_if = "IndexMap::is_empty", deserialize_with = "of_known_ecosystems")]
+    pub packages: IndexMap<Ecosystem, IndexMap<String, IndexMap<String, String>>>,
+    /// Addresses by their scheme, where more than that is other than in the address that `provides` has.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub addresses: IndexMap<String, String>,
+    /// A connection string as .NET's libraries read it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_string: Option<String>,
+}
+
+impl Forms {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// One port of a service.
@@ -139,12 +168,16 @@ pub enum Ecosystem {
     Hosting,
 }
 
-/// Reads the rules of the ecosystems that this kilter knows.
-fn known_ecosystems<'de, D: Deserializer<'de>>(input: D) -> Result<IndexMap<Ecosystem, Rules>, D::Error> {
+/// Reads what is said of the ecosystems that this kilter knows.
+fn of_known_ecosystems<'de, D, T>(input: D) -> Result<IndexMap<Ecosystem, T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: serde::de::DeserializeOwned,
+{
     let all = IndexMap::<String, Value>::deserialize(input)?;
-    let known = all.into_iter().filter_map(|(name, rules)| {
+    let known = all.into_iter().filter_map(|(name, said)| {
         let ecosystem = Ecosystem::deserialize(Value::from(name)).ok()?;
-        Some(Rules::deserialize(rules).map(|rules| (ecosystem, rules)).map_err(D::Error::custom))
+        Some(T::deserialize(said).map(|said| (ecosystem, said)).map_err(D::Error::custom))
     });
     known.collect()
 }

@@ -1,12 +1,11 @@
 //! `kilter add`.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::ahead::Ahead;
 use super::context::Context;
 use super::ending::{Ending, finish};
+use super::forms::{given, unread, variables, with_forms};
 use super::project::{Project, unknown_catalog_service};
 use super::proposal::{Proposal, in_a_line};
 use super::wizard::{self, AddFlow, Chosen, chosen, commands, example};
@@ -64,11 +63,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
-    let (entries, lesson) = match args.services.as_slice() {
+    let (entries, found, lesson) = match args.services.as_slice() {
         [] => ask(args, ctx)?,
-        names => (entries(args, &each_once(names))?, Vec::new()),
+        names => (entries(args, &each_once(names))?, None, Vec::new()),
     };
     let (project, _lock) = Project::open_locked(ctx)?;
+    let found = found.map_or_else(|| project.detect(), Ok)?;
+    let entries = with_forms(entries, &project, &found);
     let twice = given_twice(args, ctx, &project, &entries);
     let old = project.text.clone();
     let mut text = old.clone();
@@ -244,7 +245,7 @@ fn set_value(text: &str) -> Result<Value> {
 }
 
 /// Asks what to add, with what was found in the project first.
-fn ask(args: &Args, ctx: &Context) -> Result<(Vec<ServiceEntry>, Vec<String>)> {
+fn ask(args: &Args, ctx: &Context) -> Result<(Vec<ServiceEntry>, Option<Detection>, Vec<String>)> {
     if args.describe() {
         return Err(Error::usage("these options describe a service, and none is named")
             .help("Name it: `kilter add SERVICE` with the options behind it."));
@@ -262,7 +263,8 @@ fn ask(args: &Args, ctx: &Context) -> Result<(Vec<ServiceEntry>, Vec<String>)> {
     let facts = project.known_facts(&found);
     // What is wrong already is said before anything is asked.
     Proposal::new(ctx, &project, project.text.clone().unwrap_or_default(), &facts, true)?.require_place()?;
-    let proposal = |chosen: &[Chosen]| Proposal::new(ctx, &project, with(&project, chosen)?, &facts, true);
+    let whole = |chosen: &[Chosen]| chosen_entries(chosen).map(|entries| with_forms(entries, &project, &found));
+    let proposal = |chosen: &[Chosen]| Proposal::new(ctx, &project, with(&project, whole(chosen)?)?, &facts, true);
     let ahead = Ahead::start(ctx);
     let flow = AddFlow {
         project: project.name.as_str(),
@@ -271,7 +273,7 @@ fn ask(args: &Args, ctx: &Context) -> Result<(Vec<ServiceEntry>, Vec<String>)> {
         found: &found.findings,
         page: &|chosen| page(ctx, &proposal(chosen)?, chosen),
         clash: &|chosen| proposal(chosen).err().map(|error| in_a_line(&error)),
-        watch: &|chosen| ahead.render(chosen_entries(chosen).unwrap_or_default()),
+        watch: &|chosen| ahead.render(whole(chosen).unwrap_or_default()),
     };
     let answers = wizard::run(&ctx.ui, &flow)?;
     let chosen = chosen(&answers);
@@ -279,7 +281,8 @@ fn ask(args: &Args, ctx: &Context) -> Result<(Vec<ServiceEntry>, Vec<String>)> {
     let work = ctx.ui.work("rendering");
     ahead.finish();
     drop(work);
-    Ok((chosen_entries(&chosen)?, lesson(&found, chosen.iter().map(|one| one.name.as_str()))))
+    let lesson = lesson(&found, unread(chosen.iter().map(|one| one.name.as_str()), &project, &found));
+    Ok((chosen_entries(&chosen)?, Some(found), lesson))
 }
 
 /// The error for a service that gives what another one gives already. Its lines are in no file yet, so that what decides is an
@@ -306,30 +309,10 @@ fn given_twice(args: &Args, ctx: &Context, project: &Project, entries: &[Service
     None
 }
 
-/// The variables that a service gives the app.
-fn variables(spec: &ServiceSpec) -> impl Iterator<Item = &String> {
-    let about = catalog::service(spec.from.as_deref().unwrap_or(&spec.name)).filter(|_| spec.chart.is_none());
-    let of_catalog = about.into_iter().flat_map(|about| about.provides.keys());
-    let of_catalog = of_catalog.filter(|variable| !spec.provides.contains_key(*variable));
-    let own = spec.provides.iter().filter(|(_, template)| template.is_some()).map(|(variable, _)| variable);
-    of_catalog.chain(own)
-}
-
-/// The variables that services of kilter.yaml give the app, each with who gives it.
-fn given(specs: &[ServiceSpec], project: &Project) -> BTreeMap<String, String> {
-    let mut given = BTreeMap::new();
-    for spec in specs {
-        given.extend(variables(spec).map(|variable| (variable.clone(), spec.name.clone())));
-    }
-    // What `env` says decides.
-    given.retain(|variable, _| !project.loaded.config.env.contains_key(variable));
-    given
-}
-
-/// kilter.yaml with what was chosen.
-fn with(project: &Project, chosen: &[Chosen]) -> Result<String> {
+/// kilter.yaml with these services.
+fn with(project: &Project, entries: Vec<ServiceEntry>) -> Result<String> {
     let mut text = project.text.clone();
-    for entry in chosen_entries(chosen)? {
+    for entry in entries {
         if let Edit::Changed(new) = add_service(text.as_deref(), &entry)? {
             text = Some(new);
         }

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::add::lesson;
 use super::context::Context;
 use super::ending::{Ending, finish};
+use super::forms::{unread, with_forms};
 use super::project::{Project, begin_guide, tell_guide, unknown_catalog_service};
 use super::proposal::Proposal;
 use super::wizard::Drafted;
@@ -144,7 +145,8 @@ fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, befo
     }
     let (news, covered) = news(&project, found);
     if !ctx.ui.json {
-        let shown = shown(ctx, &project, found, args.asks(ctx) && project.text.is_none() && args.name.is_none());
+        let renames = args.asks(ctx) && project.text.is_none() && args.name.is_none();
+        let shown = shown(ctx, &project, found, &news, &args.drafted(), renames);
         if before_up {
             ctx.ui.talk(&shown)
         } else {
@@ -207,7 +209,7 @@ impl End<'_> {
             serde_json::Value::Object(report) => report,
             _ => serde_json::Map::new(),
         };
-        let lesson = lesson(self.found, services.iter().map(String::as_str));
+        let lesson = lesson(self.found, unread(services.iter().map(String::as_str), &project, self.found));
         let ending = Ending {
             old,
             services,
@@ -348,6 +350,11 @@ fn entry(name: &str, found: &Detection) -> ServiceEntry {
     }
 }
 
+/// What kilter.yaml says of these services.
+fn entries(names: &[String], project: &Project, found: &Detection) -> Vec<ServiceEntry> {
+    with_forms(names.iter().map(|name| entry(name, found)).collect(), project, found)
+}
+
 /// The new text of kilter.yaml.
 fn text(project: &Project, drafted: &Drafted, found: &Detection) -> Result<String> {
     let mut text = match &project.text {
@@ -367,8 +374,8 @@ fn text(project: &Project, drafted: &Drafted, found: &Detection) -> Result<Strin
             if drafted.services.is_empty() { text + "services: []\n" } else { text }
         }
     };
-    for name in &drafted.services {
-        if let Edit::Changed(new) = add_service(Some(&text), &entry(name, found))? {
+    for entry in entries(&drafted.services, project, found) {
+        if let Edit::Changed(new) = add_service(Some(&text), &entry)? {
             text = new;
         }
     }

@@ -16,6 +16,7 @@ mod eject;
 mod ending;
 mod env;
 mod exec;
+mod forms;
 mod help;
 mod init;
 mod login;

@@ -11,7 +11,7 @@ use crate::ids::APP;
 const INLINE: &str = "For a service that kilter does not know, write its image and port: \
                       `{name: NAME, image: IMAGE:TAG, port: PORT}`.";
 
-/// What `provides` may hold in `{{ }}`, beside `.Port.NAME`.
+/// What `provides` may hold in `{{ }}`, beside `.Port.NAME` and `.Values.PATH`.
 const PLACEHOLDERS: [&str; 6] = [".Name", ".Namespace", ".Host", ".Project", ".Password", ".Database"];
 
 /// Checks every entry of `services:`.
@@ -100,7 +100,8 @@ fn details(rules: &mut Rules<'_>, entry: &Node, catalog: Known<'_>) {
     }
 }
 
-/// A template of `provides`: its placeholders are known, and closed. Whether a `.Port.NAME` is there, the plan knows.
+/// A template of `provides`: its placeholders are known, and closed. Whether a `.Port.NAME` or
+/// `.Values.PATH` is there, the plan knows.
 fn template(rules: &mut Rules<'_>, key: &Key, value: &Node) {
     let mut rest = value.as_text().unwrap_or_default();
     while let Some(start) = rest.find("{{") {
@@ -110,10 +111,11 @@ fn template(rules: &mut Rules<'_>, key: &Key, value: &Node) {
             return;
         };
         let name = rest[start + 2..start + end].trim();
-        if !PLACEHOLDERS.contains(&name) && name.strip_prefix(".Port.").is_none_or(str::is_empty) {
+        let mut named = [".Port.", ".Values."].iter().filter_map(|kind| name.strip_prefix(kind));
+        if !PLACEHOLDERS.contains(&name) && named.all(str::is_empty) {
             let help = match crate::ids::did_you_mean(name, PLACEHOLDERS) {
                 Some(near) => format!("Did you mean `{{{{ {near} }}}}`?"),
-                None => format!("Known are {}, .Port.NAME.", PLACEHOLDERS.join(", ")),
+                None => format!("Known are {}, .Port.NAME, .Values.PATH.", PLACEHOLDERS.join(", ")),
             };
             rules.value(
                 value,

@@ -111,8 +111,8 @@ fn variables(path: &str, text: &str) -> Vec<Declared> {
             });
         };
         push(name, Vec::new());
-        if let Some(scheme) = scheme(value) {
-            push(&scheme, vec![name.to_owned()]);
+        if let Some((service, scheme)) = scheme(value) {
+            push(&service, vec![name.to_owned(), scheme]);
         } else if let Some(driver) = driver(value) {
             push(&format!("{name}={driver}"), vec![name.to_owned()]);
         }
@@ -129,10 +129,10 @@ fn driver(value: &str) -> Option<String> {
 }
 
 /// Returns the scheme of an address with its `://`: of `postgresql+asyncpg://…` and `jdbc:postgresql://…` the part that names
-/// the service.
-fn scheme(value: &str) -> Option<String> {
+/// the service; and behind it the scheme as it stands there.
+fn scheme(value: &str) -> Option<(String, String)> {
     let value = value.trim().trim_start_matches(['"', '\'']);
-    let value = value.strip_prefix("jdbc:").unwrap_or(value);
+    let (jdbc, value) = value.strip_prefix("jdbc:").map_or(("", value), |value| ("jdbc:", value));
     // A file needs no host: `sqlite:./app.db`, `file:./app.db`.
     let scheme = match value.split_once(':') {
         Some((scheme @ ("sqlite" | "file"), _)) => scheme,
@@ -145,7 +145,7 @@ fn scheme(value: &str) -> Option<String> {
     let scheme = scheme.to_ascii_lowercase();
     // `mongodb+srv` is found in the DNS, which a service on the developer's machine is not.
     let service = if scheme.ends_with("+srv") { &scheme } else { scheme.split('+').next().unwrap_or_default() };
-    Some(format!("{service}://"))
+    Some((format!("{service}://"), format!("{jdbc}{scheme}")))
 }
 
 #[cfg(test)]
@@ -252,7 +252,7 @@ mod tests {
             ("password", None),
             ("://", None),
         ] {
-            assert_eq!(scheme(value).as_deref(), expected, "{value}");
+            assert_eq!(scheme(value).map(|(service, _)| service).as_deref(), expected, "{value}");
         }
     }
 

@@ -24,9 +24,11 @@ mod embedded;
 mod env_files;
 mod files;
 mod findings;
+mod forms;
 mod go;
 mod hosting;
 mod json;
+mod jsonc;
 mod jvm;
 mod lex;
 mod many;
@@ -60,6 +62,7 @@ pub(crate) use command::port as port_of_command;
 pub(crate) use command::reloads_as;
 pub use confidence::SELECT;
 pub use disk::DiskTree;
+pub use forms::Form;
 pub use model::{Detection, Evidence, Finding, Found, Production, Stack, Tree, Unreadable};
 pub use moved::moved;
 pub use production::GO_PROGRAM;
@@ -102,6 +105,7 @@ pub fn detect(tree: &dyn Tree, rules: &[ServiceRules<'_>]) -> Detection {
     take_back_what_is_beside(&files, &mut declared);
     take_back_what_is_added(&mut declared);
     detection.findings = findings::find(&declared, rules);
+    detection.forms = forms::find(&declared, &dotnet::connection_strings(&files), rules);
     detection.warnings = tree.problems().to_vec();
     detection.warnings.extend(files.into_warnings());
     detection

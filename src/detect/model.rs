@@ -1,6 +1,7 @@
 //! What detection reads and what it hands on.
 
 use super::confidence::SELECT;
+use super::forms::Form;
 use crate::catalog::Ecosystem;
 use crate::diag::Problem;
 
@@ -131,6 +132,8 @@ pub struct Detection {
     pub production: Option<Production>,
     /// Services, the surest first.
     pub findings: Vec<Finding>,
+    /// The variables in which the project reads what services provide, of every service that could give them.
+    pub forms: Vec<Form>,
     /// Manifests that could not be read, and the like: never a failure.
     pub warnings: Vec<Problem>,
 }

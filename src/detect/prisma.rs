@@ -43,6 +43,7 @@ fn named_after(path: &str) -> Option<&str> {
 fn providers(path: &str, text: &str) -> Vec<Declared> {
     let mut found = Vec::new();
     let mut in_datasource = false;
+    let mut addresses = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let code = line.split("//").next().unwrap_or_default().trim();
         if begins_block(code) {
@@ -61,8 +62,13 @@ fn providers(path: &str, text: &str) -> Vec<Declared> {
                 line: number + 1,
             });
         }
+        addresses.extend(address(code).map(str::to_owned));
         if code.ends_with('}') {
             in_datasource = false;
+            let read = std::mem::take(&mut addresses);
+            if let Some(of_block) = found.last_mut().filter(|one: &&mut Declared| one.extras.is_empty()) {
+                of_block.extras = read;
+            }
         }
     }
     found
@@ -114,6 +120,13 @@ fn provider(code: &str) -> Option<&str> {
     let code = code.rsplit_once('{').map_or(code, |(_, rest)| rest).trim();
     let value = code.strip_prefix("provider")?.trim_start().strip_prefix('=')?.trim_start();
     value.strip_prefix('"')?.split('"').next()
+}
+
+/// Reads the variable of `url = env("DATABASE_URL")` and of `directUrl`: what migrations and the client connect to.
+fn address(code: &str) -> Option<&str> {
+    let code = code.rsplit_once('{').map_or(code, |(_, rest)| rest).trim();
+    let value = ["url", "directUrl"].iter().find_map(|key| code.strip_prefix(key)?.trim_start().strip_prefix('='))?;
+    value.trim_start().strip_prefix("env(\"")?.split('"').next()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::confidence::{STRONG, Scope, TESTS, WEAK, round};
 use super::model::Evidence;
-use crate::catalog::{self, Ecosystem, OneOf, Rules};
+use crate::catalog::{self, Ecosystem, Forms, OneOf, PortSpec, Rules};
 
 /// What the catalog says about the detection of one service.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +21,10 @@ pub struct ServiceRules<'a> {
     pub one_of: Option<&'a OneOf>,
     /// The variables that it gives the app, with their templates.
     pub provides: &'a IndexMap<String, String>,
+    /// What it gives in other forms.
+    pub forms: &'a Forms,
+    /// Its ports; the first is the main one.
+    pub ports: &'a [PortSpec],
     /// Images that start like the default one and hold more.
     pub variants: &'a [String],
 }
@@ -35,6 +39,8 @@ pub fn catalog_rules() -> Vec<ServiceRules<'static>> {
             detect: &service.detect,
             one_of: service.one_of.as_ref(),
             provides: &service.provides,
+            forms: &service.forms,
+            ports: &service.ports,
             variants: &service.variants,
         })
         .collect()
@@ -61,7 +67,8 @@ pub(super) struct Declared {
     pub ecosystem: Ecosystem,
     /// Name as the manifest writes it.
     pub name: String,
-    /// `redis` of `celery[redis]`; of an image in a compose file the whole reference.
+    /// `redis` of `celery[redis]`; of an image in a compose file the whole reference; of an address in an example environment the
+    /// variable and the scheme; of a provider of Prisma the variables that hold its addresses.
     pub extras: Vec<String>,
     pub scope: Scope,
     pub file: String,

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::model::{Detection, Tree, Unreadable};
 use super::rules::ServiceRules;
-use crate::catalog::{Ecosystem, OneOf, Rules};
+use crate::catalog::{Ecosystem, Forms, OneOf, Rules};
 
 pub(super) struct MemoryTree {
     files: BTreeMap<String, String>,
@@ -26,12 +26,21 @@ impl Tree for MemoryTree {
 
 impl MemoryTree {
     pub(super) fn detect(&self) -> Detection {
-        let (services, provides) = (services(), IndexMap::new());
+        let (services, provides, forms) = (services(), IndexMap::new(), Forms::default());
         let rules: Vec<_> = services
             .iter()
             .map(|(name, category, detect, one_of)| {
                 let one_of = one_of.as_ref();
-                ServiceRules { name, category, detect, one_of, provides: &provides, variants: &[] }
+                ServiceRules {
+                    name,
+                    category,
+                    detect,
+                    one_of,
+                    provides: &provides,
+                    forms: &forms,
+                    ports: &[],
+                    variants: &[],
+                }
             })
             .collect();
         super::detect(self, &rules)

@@ -211,11 +211,37 @@ fn catalog_files_agree_with_their_charts() {
         let credentials = catalog.credentials.iter().map(|credential| credential.value.clone());
         let mut values = chart.values.clone();
         merge(&mut values, &filled(&catalog.values));
-        for text in provides.chain(credentials).chain([catalog.values.to_string()]) {
+        let forms = json!(catalog.forms).to_string();
+        for text in provides.chain(credentials).chain([catalog.values.to_string(), forms]) {
             for placeholder in placeholders(&text) {
                 assert!(known(&placeholder, &ports, &values), "{name}: {{{{{placeholder}}}}}");
             }
         }
+    }
+}
+
+#[test]
+fn forms_are_variables_of_which_each_stands_once_and_groups_lead_to_the_host() {
+    for (_, catalog) in services() {
+        let forms = &catalog.forms;
+        let mut seen = BTreeSet::new();
+        for group in &forms.groups {
+            assert!(group.values().any(|template| template.contains("{{ .Host }}")), "{group:?}");
+            assert!(group.keys().all(|variable| seen.insert(variable)), "{group:?}");
+        }
+        let of_packages = forms.packages.values().flat_map(|packages| packages.values()).flat_map(|read| read.keys());
+        let of_packages: Vec<&String> = of_packages.collect();
+        assert!(forms.packages.values().flat_map(|packages| packages.keys()).all(|name| !name.trim().is_empty()));
+        let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        for variable in seen.into_iter().chain(of_packages) {
+            assert!(
+                variable.starts_with(|c: char| c.is_ascii_uppercase()) && variable.chars().all(plain),
+                "{variable}"
+            );
+        }
+        let addresses = forms.addresses.iter();
+        assert!(addresses.clone().all(|(scheme, template)| !scheme.contains("://") && template.contains("://")));
+        assert!(forms.connection_string.iter().all(|template| template.contains("{{ .Host }}")));
     }
 }
 

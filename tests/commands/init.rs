@@ -33,7 +33,7 @@ fn a_dry_run_has_the_documented_shape_and_writes_nothing() {
         rows.iter().map(|row| (row["name"].as_str().unwrap(), row["selected"].as_bool().unwrap())).collect();
     assert_eq!(selected, [("postgres", true), ("redis", true), ("mailpit", false)]);
     for row in rows {
-        assert_eq!(keys(row), ["name", "selected", "confidence", "image", "evidence"]);
+        assert_eq!(keys(row), ["name", "selected", "confidence", "image", "provides", "evidence"]);
         assert!((0.0..=1.0).contains(&row["confidence"].as_f64().unwrap()));
     }
     assert_eq!(rows[0]["evidence"][0]["file"], "package.json");

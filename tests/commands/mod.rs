@@ -9,6 +9,7 @@ mod deploy_secrets;
 mod destroy;
 mod doctor;
 mod env;
+mod forms;
 mod guide;
 mod help;
 mod init;

@@ -1,6 +1,6 @@
 //! What is to be written, asked of a person.
 
-use super::{Args, End, entry, proposed, selected, text};
+use super::{Args, End, entries, proposed, selected, text};
 use crate::cli::ahead::Ahead;
 use crate::cli::context::Context;
 use crate::cli::project::Project;
@@ -35,7 +35,7 @@ pub(super) fn ask(args: &Args, ctx: &Context, project: Project, end: &End<'_>, n
             .then_some(project.name.as_str()),
         page: &page,
         clash: &|drafted| proposal(drafted).err().map(|error| in_a_line(&error)),
-        watch: &|drafted| ahead.render(drafted.services.iter().map(|name| entry(name, end.found)).collect()),
+        watch: &|drafted| ahead.render(entries(&drafted.services, &project, end.found)),
     };
     let answers = wizard::run(&ctx.ui, &flow)?;
     let drafted = flow.drafted(&answers);

@@ -7,9 +7,11 @@ use serde_json::json;
 use super::is_of;
 use crate::catalog;
 use crate::cli::context::Context;
+use crate::cli::forms::{forms_of, plain};
 use crate::cli::project::Project;
+use crate::cli::wizard::Drafted;
 use crate::config::model::ServiceEntry;
-use crate::detect::{Detection, Evidence, Finding};
+use crate::detect::{Detection, Evidence, Finding, Form};
 
 /// The proposal; the fields are an interface for scripts. What kilter.yaml has is selected, and what is written without a question.
 pub(super) fn as_json(project: &Project, found: &Detection, covered: &BTreeMap<&str, String>) -> serde_json::Value {
@@ -17,12 +19,23 @@ pub(super) fn as_json(project: &Project, found: &Detection, covered: &BTreeMap<&
     let is_there = |name: &str| specs.iter().any(|spec| is_of(spec, name));
     let selected = |f: &Finding| is_there(&f.name) || (f.selected && !covered.contains_key(f.name.as_str()));
     let config = &project.loaded.config;
+    let new = plain(found.findings.iter().filter(|f| selected(f) && !is_there(&f.name)).map(|f| f.name.as_str()));
     let services: Vec<_> = found
         .findings
         .iter()
         .map(|f| {
             let image = f.image.as_ref().map(|image| &image.value);
-            json!({"name": f.name, "selected": selected(f), "confidence": f.confidence, "image": image, "evidence": f.evidence})
+            let forms = forms_of(&f.name, &new, project, found).into_iter();
+            let provides: serde_json::Map<_, _> =
+                forms.map(|form| (form.variable.clone(), form.template.clone().into())).collect();
+            json!({
+                "name": f.name,
+                "selected": selected(f),
+                "confidence": f.confidence,
+                "image": image,
+                "provides": provides,
+                "evidence": f.evidence,
+            })
         })
         .collect();
     json!({
@@ -62,49 +75,39 @@ fn without_dev(found: &Detection) -> String {
     }
 }
 
-/// Says what was found: the app, then the services with their evidence. `renames`: whether a person is asked for the name next,
-/// so that it is not known yet.
-pub(super) fn shown(ctx: &Context, project: &Project, found: &Detection, renames: bool) -> String {
+/// Says which variables the service gives because the project reads them: those of a file in one line.
+fn also_given(forms: &[&Form]) -> Vec<String> {
+    let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
+    for form in forms {
+        let variable = form.variable.as_str();
+        match lines.iter_mut().find(|(place, _)| place.split(':').next() == Some(form.file.as_str())) {
+            Some((_, variables)) => variables.push(variable),
+            None => lines.push((format!("{}:{}", form.file, form.line), vec![variable])),
+        }
+    }
+    let line =
+        |(place, variables): (String, Vec<&str>)| format!("  {place}  {}  given to the app, too", variables.join(", "));
+    lines.into_iter().map(line).collect()
+}
+
+/// Says what was found: the app, then the services with their evidence. `news` are the services that kilter.yaml lacks, `drafted` what
+/// options say; without a name of the project where a person is asked for it next.
+pub(super) fn shown(
+    ctx: &Context,
+    project: &Project,
+    found: &Detection,
+    news: &[&Finding],
+    drafted: &Drafted,
+    renames: bool,
+) -> String {
     let ui = &ctx.ui;
-    let mut lines = Vec::new();
-    if !renames {
-        lines.push(format!("{}  {}", ui.strong("name  "), project.name));
-    }
-    let config = &project.loaded.config;
-    let facts = [
-        ("dev   ", config.dev.clone(), found.dev.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note))),
-        (
-            "port  ",
-            config.port.map(|p| p.to_string()),
-            found.port.as_ref().map(|f| (f.value.to_string(), &f.file, f.line, &f.note)),
-        ),
-        ("image ", config.image.clone(), found.image.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note))),
-        ("health", config.health.clone(), found.health.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note))),
-    ];
-    for (what, said, fact) in facts {
-        match (said, fact) {
-            (Some(value), _) => lines.push(format!("{}  {value}  kilter.yaml", ui.strong(what))),
-            (None, Some((value, file, line, note))) => {
-                lines.push(format!("{}  {value}  {file}:{line}, {note}", ui.strong(what)));
-            }
-            // An image alone is run, too.
-            (None, None) if what.starts_with("dev") && config.image.is_none() => {
-                lines.push(format!("{}  {}", ui.strong(what), without_dev(found)));
-            }
-            (None, None) => {}
-        }
-    }
+    let name = (!renames).then(|| format!("{}  {}", ui.strong("name  "), project.name));
+    let mut lines: Vec<String> = name.into_iter().chain(app(ctx, project, found, drafted)).collect();
+    let new = plain(news.iter().filter(|f| f.selected).map(|f| f.name.as_str()));
     for finding in &found.findings {
-        let sure = format!("{:.0} %", finding.confidence * 100.0);
-        let mark = if finding.selected { "selected" } else { "perhaps " };
-        lines.push(format!("\n{}  {mark}  {sure}", ui.strong(&finding.name)));
-        if let Some(image) = &finding.image {
-            lines.push(format!("  {}:{}  {}, {}", image.file, image.line, image.value, image.note));
-        }
-        for evidence in finding.evidence.iter().take(3) {
-            lines.push(format!("  {}:{}  {}  {}", evidence.file, evidence.line, evidence.package, evidence.note));
-        }
+        lines.extend(service(ctx, finding));
         lines.extend(other_version(finding).map(|said| format!("  {said}")));
+        lines.extend(also_given(&forms_of(&finding.name, &new, project, found)));
         if finding.evidence.len() > 3 {
             lines.push(format!("  and {} more: `kilter why {}`", finding.evidence.len() - 3, finding.name));
         }
@@ -113,4 +116,65 @@ pub(super) fn shown(ctx: &Context, project: &Project, found: &Detection, renames
         lines.push("\nNothing in the project's manifests names a backing service.".to_owned());
     }
     lines.join("\n") + "\n\n"
+}
+
+/// A service and the first of its evidence.
+fn service(ctx: &Context, finding: &Finding) -> Vec<String> {
+    let sure = format!("{:.0} %", finding.confidence * 100.0);
+    let mark = if finding.selected { "selected" } else { "perhaps " };
+    let mut lines = vec![format!("\n{}  {mark}  {sure}", ctx.ui.strong(&finding.name))];
+    if let Some(image) = &finding.image {
+        lines.push(format!("  {}:{}  {}, {}", image.file, image.line, image.value, image.note));
+    }
+    for evidence in finding.evidence.iter().take(3) {
+        lines.push(format!("  {}:{}  {}  {}", evidence.file, evidence.line, evidence.package, evidence.note));
+    }
+    lines
+}
+
+/// How the app runs.
+fn app(ctx: &Context, project: &Project, found: &Detection, drafted: &Drafted) -> Vec<String> {
+    let ui = &ctx.ui;
+    let mut lines = Vec::new();
+    let config = &project.loaded.config;
+    let said = |by_file: &Option<String>, by_option: &Option<String>, option: &'static str| {
+        let by_option = || by_option.clone().map(|value| (value, option));
+        by_file.clone().map(|value| (value, "kilter.yaml")).or_else(by_option)
+    };
+    let facts = [
+        (
+            "dev   ",
+            said(&config.dev, &drafted.dev, "`--dev`"),
+            found.dev.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note)),
+        ),
+        (
+            "port  ",
+            said(&config.port.map(|p| p.to_string()), &drafted.port, "`--port`"),
+            found.port.as_ref().map(|f| (f.value.to_string(), &f.file, f.line, &f.note)),
+        ),
+        (
+            "image ",
+            said(&config.image, &drafted.image, "`--image`"),
+            found.image.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note)),
+        ),
+        (
+            "health",
+            said(&config.health, &None, ""),
+            found.health.as_ref().map(|f| (f.value.clone(), &f.file, f.line, &f.note)),
+        ),
+    ];
+    for (what, said, fact) in facts {
+        match (said, fact) {
+            (Some((value, by)), _) => lines.push(format!("{}  {value}  {by}", ui.strong(what))),
+            (None, Some((value, file, line, note))) => {
+                lines.push(format!("{}  {value}  {file}:{line}, {note}", ui.strong(what)));
+            }
+            // An image alone is run, too.
+            (None, None) if what.starts_with("dev") && config.image.is_none() && drafted.image.is_none() => {
+                lines.push(format!("{}  {}", ui.strong(what), without_dev(found)));
+            }
+            (None, None) => {}
+        }
+    }
+    lines
 }

@@ -1,8 +1,6 @@
 //! Deno: `deno.json`, `deno.jsonc` and import maps. Packages of npm have npm's own names; those of JSR are written
 //! `jsr:@scope/name`, modules of deno.land `deno.land/x/name`.
 
-mod jsonc;
-
 use serde_json::Value;
 
 use super::app::{Candidate, Ready};
@@ -10,6 +8,7 @@ use super::command;
 use super::confidence::Scope;
 use super::files::Files;
 use super::json::{Json, Objects};
+use super::jsonc;
 use super::model::{Found, Stack};
 use super::node;
 use super::places::{join, split};

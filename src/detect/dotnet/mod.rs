@@ -1,11 +1,13 @@
 //! .NET: project files (`*.csproj`, `*.fsproj`, `*.vbproj`), `Directory.Build.props` and its like, `packages.config`,
-//! `paket.references`.
+//! `paket.references`, and the settings of the app.
 
 mod app;
+mod settings;
 
 use roxmltree::Node;
 
 pub(super) use app::candidates;
+pub(super) use settings::{ConnectionString, connection_strings};
 
 use super::confidence::Scope;
 use super::files::Files;
@@ -61,6 +63,7 @@ pub(super) struct Facts {
 pub(super) fn is_manifest(path: &str, name: &str) -> bool {
     is_project(name)
         || SHARED.contains(&name)
+        || settings::is_settings(name)
         || matches!(name, "packages.config" | "paket.references" | "global.json")
         || (name == "launchSettings.json" && split(split(path).0).1 == "Properties")
 }

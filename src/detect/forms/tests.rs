@@ -1,0 +1,140 @@
+use crate::detect::testing::tree;
+
+/// What a service could give: `VARIABLE=template` by file and line, joined.
+fn forms(files: &[(&str, &str)], service: &str) -> Vec<String> {
+    let detection = tree(files).detect_by_catalog();
+    assert_eq!(detection.warnings, []);
+    let of_service = detection.forms.iter().filter(|form| form.service == service);
+    of_service.map(|form| format!("{}:{} {}={}", form.file, form.line, form.variable, form.template)).collect()
+}
+
+fn of_example(text: &str, service: &str) -> Vec<String> {
+    let name = |line: String| line.trim_start_matches(".env.example:").to_owned();
+    forms(&[(".env.example", text)], service).into_iter().map(name).collect()
+}
+
+#[test]
+fn the_parts_of_an_address_that_an_example_names() {
+    let text = "APP=x\nDB_HOST=localhost\nDB_PORT=5432\nDB_USERNAME=\nDB_PASSWORD=secret\n# DB_NAME=x\n";
+    assert_eq!(
+        of_example(text, "postgres"),
+        [
+            "2 DB_HOST={{ .Host }}",
+            "3 DB_PORT={{ .Port.postgres }}",
+            "4 DB_USERNAME=postgres",
+            "5 DB_PASSWORD={{ .Password }}"
+        ]
+    );
+    assert_eq!(of_example(text, "mysql")[2], "4 DB_USERNAME=root");
+    // Without a host they are for the container that a compose file starts.
+    assert_eq!(of_example("POSTGRES_USER=a\nPOSTGRES_PASSWORD=b\nPOSTGRES_DB=c\n", "postgres"), [""; 0]);
+    // The parts of another group say nothing of it.
+    assert_eq!(of_example("DATABASE_HOST=a\nPOSTGRES_DB=c\n", "postgres"), ["1 DATABASE_HOST={{ .Host }}"]);
+}
+
+#[test]
+fn a_variable_that_holds_an_address_of_the_service_whatever_its_name() {
+    let redis = "redis://default:{{ .Password }}@{{ .Host }}:{{ .Port.redis }}";
+    let text = "CELERY_BROKER_URL=redis://localhost:6379/0\nREDIS_URL=redis://localhost\nCACHE=\"redis://x\"\n";
+    assert_eq!(of_example(text, "redis"), [format!("1 CELERY_BROKER_URL={redis}"), format!("3 CACHE={redis}")]);
+    assert_eq!(of_example(text, "postgres"), [""; 0]);
+}
+
+#[test]
+fn the_scheme_is_the_one_that_the_library_reads() {
+    let rest = "postgres:{{ .Password }}@{{ .Host }}:{{ .Port.postgres }}/{{ .Database }}";
+    for (scheme, template) in [
+        // Drivers of SQLAlchemy are told the rest otherwise than by what libpq reads.
+        ("postgresql+asyncpg", format!("postgresql+asyncpg://{rest}")),
+        (
+            "jdbc:postgresql",
+            "jdbc:postgresql://{{ .Host }}:{{ .Port.postgres }}/{{ .Database }}?user=postgres&password={{ .Password }}"
+                .to_owned(),
+        ),
+    ] {
+        let text = format!("DATABASE_URL={scheme}://localhost/shop\n");
+        assert_eq!(of_example(&text, "postgres"), [format!("1 DATABASE_URL={template}")]);
+    }
+    // These are the same to whoever reads them.
+    assert_eq!(of_example("DATABASE_URL=postgres://localhost/shop\n", "postgres"), [""; 0]);
+    assert_eq!(
+        of_example("DB=postgres://localhost/shop\n", "postgres"),
+        [format!("1 DB=postgres://{rest}?sslmode=disable")]
+    );
+}
+
+#[test]
+fn databases_of_tests_and_of_others_are_left_alone() {
+    let text =
+        "TEST_DATABASE_URL=postgres://a\nSHADOW_DATABASE_URL=postgres://a\nPROD_DB=postgres://a\n# OLD=postgres://a\n";
+    assert_eq!(of_example(text, "postgres"), [""; 0]);
+    for file in [".env.test.example", ".env.production.example", "tests/.env.example"] {
+        assert_eq!(forms(&[(file, "DB_HOST=x\n"), ("package.json", "{}")], "postgres"), [""; 0], "{file}");
+    }
+}
+
+#[test]
+fn a_word_that_chooses_the_service() {
+    assert_eq!(of_example("CACHE_STORE=redis\nSESSION_DRIVER=file\n", "redis"), ["1 CACHE_STORE=redis"]);
+}
+
+#[test]
+fn what_a_schema_of_prisma_reads() {
+    let schema = |provider: &str| {
+        format!(
+            "datasource db {{\n  provider = \"{provider}\"\n  url = env(\"DATABASE_URL\")\n  shadowDatabaseUrl = env(\"SHADOW\")\n}}\n"
+        )
+    };
+    let of = |provider: &str, service: &str| forms(&[("prisma/schema.prisma", &schema(provider))], service);
+    let mysql = of("mysql", "mysql");
+    assert_eq!(mysql.len(), 1, "{mysql:?}");
+    assert!(mysql[0].starts_with("prisma/schema.prisma:2 DATABASE_URL=mysql://root:"), "{mysql:?}");
+    assert!(of("sqlserver", "mssql")[0].contains("DATABASE_URL=sqlserver://{{ .Host }}:{{ .Port.mssql }};database="));
+    assert_eq!(of("postgresql", "postgres"), [""; 0]);
+    assert_eq!(of("postgresql", "mysql"), [""; 0]);
+}
+
+#[test]
+fn what_a_framework_reads_by_itself() {
+    let build = "dependencies {\n  implementation 'org.springframework.boot:spring-boot-starter-web'\n  testImplementation 'io.quarkus:quarkus-jdbc-postgresql'\n}\n";
+    let spring = forms(&[("build.gradle", build)], "postgres");
+    let jdbc = "jdbc:postgresql://{{ .Host }}:{{ .Port.postgres }}/{{ .Database }}";
+    assert_eq!(
+        spring,
+        [
+            format!("build.gradle:2 SPRING_DATASOURCE_URL={jdbc}"),
+            "build.gradle:2 SPRING_DATASOURCE_USERNAME=postgres".to_owned(),
+            "build.gradle:2 SPRING_DATASOURCE_PASSWORD={{ .Password }}".to_owned()
+        ]
+    );
+    let rails = forms(&[("Gemfile", "gem 'rails'\ngem 'mysql2'\n")], "mysql");
+    assert!(rails[0].starts_with("Gemfile:2 DATABASE_URL=mysql2://root:"), "{rails:?}");
+}
+
+#[test]
+fn connection_strings_by_what_they_lead_to() {
+    let settings = r#"{
+  // of the app
+  "ConnectionStrings": {
+    "Shop": "Server=localhost;Database=shop;User Id=sa",
+    "Orders": "Host=localhost;Port=5432;Database=orders",
+    "Cache": "localhost:6379,abortConnect=false",
+    "Bus": "amqp://guest:guest@localhost",
+    "Local": "Data Source=app.db",
+    "no-variable": "Host=x",
+  },
+}"#;
+    let of = |service: &str| forms(&[("src/Api/appsettings.Development.json", settings)], service);
+    let names = |service: &str| {
+        let name =
+            |form: String| form.split_once("ConnectionStrings__").unwrap().1.split('=').next().unwrap().to_owned();
+        of(service).into_iter().map(name).collect::<Vec<_>>()
+    };
+    assert_eq!(names("postgres"), ["Shop", "Orders"]);
+    assert_eq!(names("mssql"), ["Shop"]);
+    assert_eq!(names("redis"), ["Cache"]);
+    assert_eq!(names("rabbitmq"), ["Bus"]);
+    assert!(of("postgres")[0].ends_with(
+        "appsettings.Development.json:4 ConnectionStrings__Shop=Host={{ .Host }};Port={{ .Port.postgres }};Database={{ .Database }};Username=postgres;Password={{ .Password }}"
+    ));
+}

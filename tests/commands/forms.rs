@@ -1,0 +1,71 @@
+//! The variables that a project reads, given by the services that `kilter init` and `kilter add` write.
+
+use super::*;
+
+const EXAMPLE: &str = "DB_HOST=127.0.0.1\nDB_PORT=3306\nDB_PASSWORD=\nCACHE_STORE=redis\nREDIS_HOST=127.0.0.1\n";
+
+/// A project whose example environment names its variables.
+fn shop() -> Project {
+    Project::new("shop").file("package.json", r#"{"dependencies": {"mysql2": "3"}}"#).file(".env.example", EXAMPLE)
+}
+
+#[test]
+fn what_the_project_reads_is_written_and_reaches_the_app() {
+    let project = shop();
+    let found = parsed(&project, &["init", "--dry-run", "--json"]);
+    let mysql = found["services"].as_array().unwrap().iter().find(|row| row["name"] == "mysql").unwrap();
+    let forms = json!({"DB_HOST": "{{ .Host }}", "DB_PORT": "{{ .Port.mysql }}", "DB_PASSWORD": "{{ .Password }}"});
+    assert_eq!(mysql["provides"], forms);
+    let said = project.kilter(&["init", "--yes"]).succeeds();
+    let line = "  .env.example:1  DB_HOST, DB_PORT, DB_PASSWORD  given to the app, too\n";
+    assert!(said.stdout.contains(line), "{}", said.stdout);
+    insta::assert_snapshot!(fs::read_to_string(project.root().join("kilter.yaml")).unwrap(), @r#"
+    # What this project needs to run. Everything is optional; `kilter schema` describes every field.
+    services:
+      - name: mysql
+        provides:
+          DB_HOST: "{{ .Host }}"
+          DB_PORT: "{{ .Port.mysql }}"
+          DB_PASSWORD: "{{ .Password }}"
+      - name: redis
+        provides:
+          CACHE_STORE: redis
+          REDIS_HOST: "{{ .Host }}"
+    "#);
+    // The app has them, and clients on this machine as they reach it.
+    let env = parsed(&project, &["env", "--json"]);
+    assert_eq!(env["inCluster"]["DB_HOST"], "mysql.shop-dev.svc");
+    assert_eq!(env["inCluster"]["DB_PORT"], "3306");
+    assert_eq!(env["localhost"]["DB_HOST"], "127.0.0.1");
+    assert_ne!(env["localhost"]["DB_PORT"], "3306");
+    assert!(
+        env["inCluster"]["MYSQL_URL"].as_str().unwrap().contains(env["inCluster"]["DB_PASSWORD"].as_str().unwrap())
+    );
+    // No code has to be written for what is read already.
+    assert!(!said.stderr.contains("In the app's code"), "{}", said.stderr);
+}
+
+#[test]
+fn a_service_that_is_added_gives_them_and_options_go_before() {
+    let project = shop();
+    let added = parsed(&project, &["add", "mysql", "--image", "mysql:8.4.6", "--provides", "DB_PORT=null", "--json"]);
+    let env: Vec<&String> = added["env"].as_object().unwrap().keys().collect();
+    assert_eq!(env, ["MYSQL_URL", "DB_HOST", "DB_PASSWORD"]);
+    // Again: what is there stays as it is.
+    let again = project.kilter(&["add", "mysql", "redis"]).succeeds();
+    assert!(again.stderr.contains("`mysql` is in kilter.yaml already."), "{}", again.stderr);
+    let text = fs::read_to_string(project.root().join("kilter.yaml")).unwrap();
+    assert!(text.contains("CACHE_STORE: redis") && text.matches("DB_HOST").count() == 1, "{text}");
+}
+
+#[test]
+fn what_two_services_could_give_or_env_has_nobody_is_given() {
+    let project = shop();
+    let both = parsed(&project, &["init", "--dry-run", "--json", "--services", "mysql,postgres,redis"]);
+    let env: Vec<&String> = both["env"].as_object().unwrap().keys().collect();
+    assert_eq!(env, ["MYSQL_URL", "DATABASE_URL", "REDIS_URL", "CACHE_STORE", "REDIS_HOST"]);
+    project.write("kilter.yaml", "env: {DB_HOST: elsewhere}\nservices: [{name: other, from: redis}]\n");
+    let kept = parsed(&project, &["add", "mysql", "--dry-run", "--json"]);
+    let text = kept["kilterYaml"].as_str().unwrap();
+    assert!(text.contains("DB_PORT") && text.matches("DB_HOST").count() == 1 && !text.contains("REDIS_HOST"), "{text}");
+}
