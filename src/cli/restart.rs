@@ -7,8 +7,9 @@ use super::dev::{Dev, Workload, workloads};
 use super::project::{Outcome, Prepared, Project};
 use crate::artifacts::Change;
 use crate::cluster::{Kubectl, config_maps, differ_beyond_config};
-use crate::diag::Result;
+use crate::diag::{Error, Kind, Problem, Result};
 use crate::fsx;
+use crate::plan::APP;
 use crate::tilt::{TILTFILE, Tilt};
 
 /// Restarts pods, so that they read their environment again; the images stay the same.
@@ -33,8 +34,32 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     take_up(ctx, &dev, &kubectl, &outcome, &prepared)?;
     let found = workloads(&dev, &args.services)?;
     apply_environment(&dev, &kubectl, &found)?;
+    if found.iter().any(|workload| workload.manifest == APP) {
+        dev.take_env_file(ctx, &prepared.project.root, &kubectl)?;
+    }
     drop(lock);
-    roll::roll(ctx, &kubectl, &found)
+    let (services, problems) = roll::roll(ctx, &kubectl, &found)?;
+    match ctx.ui.json {
+        true => ctx.ui.json(&serde_json::json!({"restarted": services})),
+        false => services.iter().for_each(|service| ctx.ui.result(&format!("{service} restarted"))),
+    }
+    failed(problems)
+}
+
+/// Restarts the app, so that it reads its environment again.
+///
+/// # Errors
+/// When it cannot be restarted or does not get ready again.
+pub(super) fn have_read_anew(ctx: &Context, dev: &Dev, kubectl: &Kubectl) -> Result<()> {
+    let mut found = workloads(dev, &[])?;
+    found.retain(|workload| workload.manifest == APP);
+    let (services, problems) = roll::roll(ctx, kubectl, &found)?;
+    services.iter().for_each(|service| ctx.ui.talk(&format!("{service} restarted: its environment is another one")));
+    failed(problems)
+}
+
+fn failed(problems: Vec<Problem>) -> Result<()> {
+    if problems.is_empty() { Ok(()) } else { Err(Error::from_problems(Kind::Tool, problems)) }
 }
 
 /// Writes what changed. A Tilt that runs applies it, and is waited for.

@@ -10,7 +10,7 @@ use serde_yaml::Value;
 use super::context::Context;
 use super::dev::{Budgets, Dev, Expected, ServiceOutcome, Verdict, Waiting, launcher};
 use super::project::{Outcome, Prepared, Project};
-use super::{env, init};
+use super::{env, init, restart};
 use crate::artifacts::{Change, ChangeKind};
 use crate::diag::{Error, Kind, Problem, Result};
 use crate::exec::interrupted;
@@ -74,6 +74,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     // Before what is new is applied: it may take up the ports of what goes.
     dev.sweep(ctx, &kubectl, &outcome.manifests)?;
     outcome.write(&prepared)?;
+    let other_environment = dev.take_env_file(ctx, &prepared.project.root, &kubectl)?;
     let tools = [tilt.program.clone(), kubectl.program.clone(), prepared.helm.path.clone()];
     let start = Start {
         tiltfile: &prepared.ejected.tiltfile(&dev.directory),
@@ -108,6 +109,9 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
             ctx.ui.talk("Everything goes on in the background: `kilter status` shows it, `kilter down` ends Tilt.");
         }
     })?;
+    if other_environment && outcomes.iter().any(|one| one.service == APP && matches!(one.verdict, Verdict::Ready)) {
+        restart::have_read_anew(ctx, &dev, &kubectl)?;
+    }
     dev.await_forwards(ctx, &outcomes)?;
     report(ctx, &dev, &tilt, &outcomes)?;
     let failures = failures(&waiting, &outcomes);

@@ -31,6 +31,10 @@ pub struct Config {
     pub services: Option<Vec<ServiceEntry>>,
     /// Environment of the app, in dev and in deploys.
     pub env: IndexMap<String, EnvValue>,
+    /// A local file of `KEY=VALUE` lines that the app gets in dev beside `env`, for example `.env`: it goes to the cluster as a
+    /// Secret, and into no image, manifest or deploy.
+    #[schemars(length(min = 1))]
+    pub env_file: Option<String>,
     /// What differs per environment of a deploy.
     pub environments: IndexMap<String, Environment>,
     /// Names of Secrets the app mounts; optional in dev.

@@ -23,6 +23,9 @@ pub(super) fn check(source: &Source, root: &Node, catalog: Known<'_>) -> Vec<Pro
     let mut rules = Rules { source, problems: Vec::new() };
     services::check(&mut rules, root, catalog);
     rules.env(root.get("env"));
+    if let Some(path) = root.get("envFile") {
+        rules.path("envFile", path);
+    }
     rules.environments(root);
     for name in root.get("appSecrets").map_or(&[][..], Node::items) {
         rules.secret_name(name.as_text(), name, None);

@@ -16,8 +16,7 @@ pub type Variables = BTreeMap<String, String>;
 /// # Errors
 /// When a line is none of the above, or a name is there twice, or there is no variable at all.
 pub(super) fn parse(file: &str, text: &str) -> Result<Variables> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = Reader { file, rest: text, line: 1 };
+    let mut reader = Reader::new(file, text);
     let mut variables = Variables::new();
     while let Some((line, name, value)) = reader.next()? {
         if variables.insert(name.clone(), value).is_some() {
@@ -32,13 +31,31 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Variables> {
     Ok(variables)
 }
 
+/// Reads the text of a file as the libraries that load one do: of a name that is there twice the last one counts, and there may be
+/// none. `file` names it in messages.
+///
+/// # Errors
+/// When a line is none of the above.
+pub fn variables(file: &str, text: &str) -> Result<Variables> {
+    let mut reader = Reader::new(file, text);
+    let mut variables = Variables::new();
+    while let Some((_, name, value)) = reader.next()? {
+        variables.insert(name, value);
+    }
+    Ok(variables)
+}
+
 struct Reader<'a> {
     file: &'a str,
     rest: &'a str,
     line: usize,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(file: &'a str, text: &'a str) -> Self {
+        Self { file, rest: text.strip_prefix('\u{feff}').unwrap_or(text), line: 1 }
+    }
+
     fn next(&mut self) -> Result<Option<(usize, String, String)>> {
         loop {
             self.skip_blanks();
@@ -142,6 +159,16 @@ mod tests {
 
     fn read(text: &str) -> Vec<(String, String)> {
         parse("prod.env", text).unwrap().into_iter().collect()
+    }
+
+    #[test]
+    fn a_developers_file_may_be_empty_and_say_a_thing_twice() {
+        let read = |text: &str| {
+            variables(".env", text).map(|all| all.into_iter().map(|(k, v)| k + "=" + &v).collect::<Vec<_>>())
+        };
+        assert_eq!(read("# nothing\n").unwrap(), [""; 0]);
+        assert_eq!(read("A=1\nB=2\nA=3\n").unwrap(), ["A=3", "B=2"]);
+        assert!(read("A=1\nnothing\n").is_err());
     }
 
     #[test]

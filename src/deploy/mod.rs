@@ -17,7 +17,7 @@ mod sealed;
 mod timeline;
 
 pub use client::{Client, idempotency_key, rest};
-pub use dotenv::Variables;
+pub use dotenv::{Variables, variables};
 pub use follow::{Followed, follow};
 pub use git::{Checkout, web_address};
 pub use login::{Access, Login, Logins, ServerUrl};

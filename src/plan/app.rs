@@ -57,7 +57,9 @@ pub(super) fn values(plan: &mut Plan, config: &Config) -> Result<()> {
     let node_ports = plan.node_ports;
     let waits = waits_for(plan);
     let Some(app) = &mut plan.app else { return Ok(()) };
-    let mut values = json!({"image": image, "port": app.port, "env": env, "secrets": config.app_secrets});
+    let of_file = config.env_file.iter().map(|_| env_file_secret(&plan.project));
+    let secrets: Vec<String> = config.app_secrets.iter().cloned().chain(of_file).collect();
+    let mut values = json!({"image": image, "port": app.port, "env": env, "secrets": secrets});
     if node_ports && app.slot < SLOTS {
         values["nodePorts"] = json!({"http": FIRST_NODE_PORT + app.slot});
     }
@@ -94,6 +96,11 @@ pub fn app_image(plan: &Plan) -> String {
 /// Returns the name of the app's image in the manifests of a project; all its working copies share it.
 pub fn app_image_of(project: &Name) -> String {
     format!("kilter.local/{project}/app:dev")
+}
+
+/// Returns the name of the Secret that holds what the project's `envFile` says.
+pub fn env_file_secret(project: &Name) -> String {
+    format!("{project}-env-file")
 }
 
 /// Makes a command of a production image of a line: its words where it is one program, which then gets signals itself and

@@ -96,6 +96,7 @@ pub fn build(input: &Input<'_>) -> Result<Plan> {
         return Err(Error::project(what).help("Take a shorter `--instance NAME`, or a shorter `name:` in kilter.yaml."));
     }
     let kubernetes = cluster.kubernetes.clone().or_else(|| input.lock.map(|lock| lock.kubernetes.clone()));
+    let of_environments = input.config.environments.values().flat_map(|e| e.secrets.values());
     let mut plan = Plan {
         project: input.name.clone(),
         namespace,
@@ -104,7 +105,8 @@ pub fn build(input: &Input<'_>) -> Result<Plan> {
         app: app::facts(input)?,
         services: Vec::new(),
         env: IndexMap::new(),
-        secret_files: input.config.environments.values().flat_map(|e| e.secrets.values().cloned()).collect(),
+        env_file: input.config.env_file.clone(),
+        secret_files: of_environments.chain(&input.config.env_file).cloned().collect(),
     };
     for entry in input.config.services.iter().flatten() {
         plan.services.push(service::plan(&entry.spec(), input, &plan)?);

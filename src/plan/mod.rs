@@ -19,7 +19,7 @@ use crate::ids::{Digest, Name};
 
 pub use crate::config::lock::Origin;
 pub use crate::ids::APP;
-pub use app::{app_image, app_image_of, argv};
+pub use app::{app_image, app_image_of, argv, env_file_secret};
 pub use build::{Facts, Input, build, namespace, project_name};
 pub(crate) use restart::LINES;
 pub use restart::{SUPERVISOR, restarts, supervised};
@@ -50,7 +50,9 @@ pub struct Plan {
     pub services: Vec<ServicePlan>,
     /// The app's environment in the cluster, PORT included, in a stable order.
     pub env: IndexMap<String, String>,
-    /// Files that hold secrets of an environment, relative to the project's root: no image gets them.
+    /// The file with further environment of the app in dev, relative to the project's root.
+    pub env_file: Option<String>,
+    /// Files that hold secrets, relative to the project's root: no image gets them.
     pub secret_files: BTreeSet<String>,
 }
 

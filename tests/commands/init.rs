@@ -148,6 +148,22 @@ fn an_image_that_the_project_runs_and_that_holds_more_is_written_too() {
 }
 
 #[test]
+fn a_developers_own_file_of_environment_is_named_and_not_read() {
+    let project = shop();
+    project.write(".env", "KEY=canary-4711\n");
+    project.kilter(&["init", "--yes"]).succeeds();
+    let text = fs::read_to_string(project.root().join("kilter.yaml")).unwrap();
+    assert!(text.contains("\nenvFile: .env\n"), "{text}");
+    let manifest = project.kilter(&["render", "--stdout", "app"]).succeeds().stdout;
+    assert!(manifest.contains("name: \"shop-env-file\"") && !manifest.contains("canary"), "{manifest}");
+    let tiltfile = fs::read_to_string(project.cache().join("shop/Tiltfile")).unwrap();
+    assert!(tiltfile.contains("\"**/.env\""), "{tiltfile}");
+    project.write("kilter.yaml", "envFile: ../.env\n");
+    let refused = project.kilter(&["render"]).fails(1);
+    assert!(refused.contains("`envFile` leaves the project"), "{refused}");
+}
+
+#[test]
 fn what_kilter_yaml_has_in_another_form_is_not_added_again() {
     let project = shop();
     project.write("kilter.yaml", "services:\n  - {name: db, from: postgres}\n  - {name: cache, image: 'acme/redis:1', port: 6379, provides: {REDIS_URL: 'redis://{{ .Host }}:{{ .Port.main }}'}}\n");

@@ -124,6 +124,12 @@ impl App {
         })
     }
 
+    /// The contents of every file that kilter keeps outside of the project.
+    pub(super) fn kept(&self) -> Vec<String> {
+        let files = walk(&self.project.outside("")).into_iter().filter(|path| !path.starts_with(self.project.root()));
+        files.filter_map(|path| Some(String::from_utf8_lossy(&std::fs::read(path).ok()?).into_owned())).collect()
+    }
+
     /// Runs docker and returns what it prints.
     pub(super) fn docker(&self, args: &[&str]) -> String {
         let output = command(Path::new("docker")).env("DOCKER_HOST", &self.bed.docker).args(args).output().unwrap();

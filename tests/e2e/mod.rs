@@ -11,6 +11,7 @@ mod catalog;
 mod clients;
 mod edits;
 mod ejected;
+mod env_file;
 mod failures;
 mod first;
 mod life;

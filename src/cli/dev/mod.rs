@@ -3,6 +3,7 @@
 mod applied;
 mod board;
 mod cluster;
+mod env_file;
 mod forwards;
 mod place;
 mod ports;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::cli::context::Context;
 use crate::cli::dev::Workload;
 use crate::cluster::{Kubectl, pods};
-use crate::diag::{Error, Kind, Problem, Result};
+use crate::diag::{Problem, Result};
 use crate::exec::{Captured, Invocation};
 
 /// How long all of them together may take to be ready again.
@@ -16,12 +16,17 @@ const READY_WITHIN: Duration = Duration::from_secs(300);
 /// What is given to kubectl above its own limit.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Restarts workloads and waits until their new pods are ready.
+/// Restarts workloads and waits until their new pods are ready; returns the services that are, and what is wrong with those that
+/// cannot be restarted or do not get ready again.
 ///
 /// # Errors
-/// When some cannot be restarted or do not get ready again; the others are restarted all the same.
-pub(super) fn roll(ctx: &Context, kubectl: &Kubectl, workloads: &[Workload]) -> Result<()> {
-    let mut services: Vec<&str> = workloads.iter().map(|workload| workload.service.as_str()).collect();
+/// When the cluster does not answer.
+pub(super) fn roll<'a>(
+    ctx: &Context,
+    kubectl: &Kubectl,
+    workloads: &'a [Workload],
+) -> Result<(Vec<&'a str>, Vec<Problem>)> {
+    let mut services: Vec<&'a str> = workloads.iter().map(|workload| workload.service.as_str()).collect();
     services.dedup();
     let work = ctx.ui.work(&format!("restarting {}", services.join(", ")));
     let mut failed: Vec<(&str, Problem)> = Vec::new();
@@ -45,14 +50,7 @@ pub(super) fn roll(ctx: &Context, kubectl: &Kubectl, workloads: &[Workload]) -> 
     }
     drop(work);
     services.retain(|service| !failed.iter().any(|(failed, _)| failed == service));
-    match ctx.ui.json {
-        true => ctx.ui.json(&serde_json::json!({"restarted": services})),
-        false => services.iter().for_each(|service| ctx.ui.result(&format!("{service} restarted"))),
-    }
-    match failed.is_empty() {
-        true => Ok(()),
-        false => Err(Error::from_problems(Kind::Tool, failed.into_iter().map(|(_, problem)| problem).collect())),
-    }
+    Ok((services, failed.into_iter().map(|(_, problem)| problem).collect()))
 }
 
 fn problem(workload: &Workload, what: &str, words: &str) -> Problem {
