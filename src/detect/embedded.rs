@@ -93,7 +93,7 @@ fn opened(one: &Declared, drivers: &[&str]) -> Option<&'static str> {
     // An address of libSQL or SQLite may be that of a file alone.
     let is_file = said == "file" && one.ecosystem == Ecosystem::Env;
     match said {
-        "sqlite" | "sqlite3" | "jdbcsqlite3" | "pdo_sqlite" => Some("SQLite"),
+        "sqlite" | "sqlite3" | "better-sqlite3" | "jdbcsqlite3" | "pdo_sqlite" => Some("SQLite"),
         "h2" => Some("H2"),
         "hsqldb" => Some("HSQLDB"),
         "derby" => Some("Derby"),

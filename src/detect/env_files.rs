@@ -123,7 +123,7 @@ fn variables(path: &str, text: &str) -> Vec<Declared> {
 /// Returns a value that could name a driver: one short plain word.
 fn driver(value: &str) -> Option<String> {
     let value = value.split(" #").next().unwrap_or_default().trim().trim_matches(['"', '\'']);
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_.".contains(c);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     let is_word = !value.is_empty() && value.len() <= 40 && value.chars().all(plain);
     is_word.then(|| value.to_ascii_lowercase())
 }

@@ -12,7 +12,7 @@ use super::many::{collected, collections, many_of_a_kind, one_of_many, portable}
 use super::model::{Evidence, Finding};
 use super::places::split;
 use super::rules::{DATABASE, Declared, Index, RELATIONAL, ServiceRules, canonical};
-use super::switches::switched_off;
+use super::switches::{disabled, switched_off};
 use super::undeveloped::Development;
 use super::unnamed::left_unnamed;
 use crate::catalog::Ecosystem;
@@ -86,8 +86,9 @@ impl Options<'_> {
             .or_else(|| chosen().map(instead))
             .or_else(|| left_out(service, evidence, declared, rules))
             .or_else(|| switched_off(pieces, declared, about))
+            .or_else(|| disabled(pieces, declared, about.name))
             .or_else(|| self.development.does_without(service, about.category, pieces, declared))
-            .or_else(|| left_unnamed(service, about, evidence, declared).filter(|_| !is_relational(about)))
+            .or_else(|| left_unnamed(service, about, evidence, declared, rules).filter(|_| !is_relational(about)))
             .or_else(|| collected(pieces, &self.collections))
             .or_else(|| collected(pieces, &self.portable).filter(|_| !is_own_database(pieces, about)))
             .or_else(|| beside_relational(pieces, evidence, about, rules))

@@ -11,7 +11,7 @@ use crate::catalog::Ecosystem;
 const ELSEWHERE: [&str; 9] = ["ci", "e2e", "prod", "production", "shadow", "staging", "test", "testing", "tests"];
 
 /// The placeholder of the host.
-const HOST: &str = "{{ .Host }}";
+pub(super) const HOST: &str = "{{ .Host }}";
 
 /// What stands in kilter.yaml in place of a placeholder of the catalog that is filled in the same.
 const SHORT: [(&str, &str); 2] =

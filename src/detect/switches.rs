@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::confidence::{SELECT, Scope};
-use super::decide::{decision, is_within};
+use super::decide::{about, decision, is_within};
 use super::model::Evidence;
 use super::places::split;
 use super::rules::{Declared, ServiceRules};
@@ -35,6 +35,35 @@ pub(super) fn switched_off(pieces: &[Evidence], declared: &[Declared], rules: &S
     Some(format!("{file} chooses something else: {variable}={value}"))
 }
 
+/// What says that a thing is not used.
+const OFF: [&str; 5] = ["0", "disabled", "false", "no", "off"];
+
+/// Says why a service is an option: an example environment or the settings of an app, in or above the directory of all that makes it
+/// sure, have it switched off by its name (`REDIS_ENABLED=false`, `USE_REDIS=0`, `management.health.redis.enabled: false`).
+pub(super) fn disabled(pieces: &[Evidence], declared: &[Declared], service: &str) -> Option<String> {
+    let sure: Vec<&Evidence> = pieces.iter().filter(|piece| piece.confidence >= SELECT).collect();
+    if sure.is_empty() || sure.iter().any(|piece| decision(piece).is_some()) {
+        return None;
+    }
+    let counts =
+        |one: &&Declared| one.ecosystem == Ecosystem::Env && matches!(one.scope, Scope::Example | Scope::Runtime);
+    let off = declared.iter().filter(counts).find(|one| {
+        one.name.split_once('=').is_some_and(|(switch, value)| OFF.contains(&value) && switches(switch, service))
+            && sure.iter().all(|piece| is_within(&piece.file, about(&one.file)))
+    })?;
+    Some(format!("{} switches it off: {}", off.file, off.name))
+}
+
+/// Tells whether a variable or a key switches a service on and off.
+fn switches(switch: &str, service: &str) -> bool {
+    let words: Vec<String> = switch.split(['_', '.', '-']).map(str::to_ascii_lowercase).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [.., name, "enabled" | "enable"] | [.., "enable" | "use" | "with", name] => *name == service,
+        _ => false,
+    }
+}
+
 /// Returns file, variable and value of a line of an example that sets one of the switches.
 fn set_in_example<'a>(declared: &'a Declared, switches: &[(&str, &str)]) -> Option<(&'a str, &'a str, &'a str)> {
     if declared.ecosystem != Ecosystem::Env || declared.scope != Scope::Example {
@@ -59,6 +88,27 @@ mod tests {
         let redis = detection.findings.iter().find(|finding| finding.name == "redis").unwrap();
         let note = &redis.evidence[0].note;
         assert!(note.ends_with("; .env.example chooses something else: SESSION_DRIVER=database"), "{note}");
+    }
+
+    #[test]
+    fn what_is_switched_off_by_its_name_is_an_option() {
+        let package = ("package.json", r#"{"dependencies": {"ioredis": "5"}}"#);
+        for line in ["REDIS_ENABLED=false", "SHOP_REDIS_ENABLED=False", "USE_REDIS=0", "ENABLE_REDIS='no'"] {
+            let detection = tree(&[package, (".env.example", line)]).detect_by_catalog();
+            assert!(found(&detection).contains(&"redis") && selected(&detection).is_empty(), "{line}: {detection:?}");
+            assert!(
+                detection.findings[0].evidence[0].note.contains("; .env.example switches it off: "),
+                "{detection:?}"
+            );
+        }
+        for line in ["REDIS_ENABLED=true", "REDIS_TLS=false", "REDIS_DEVSERVICES_ENABLED=false", "# USE_REDIS=0"] {
+            assert_eq!(selected(&tree(&[package, (".env.example", line)]).detect_by_catalog()), ["redis"], "{line}");
+        }
+        let pom = "<project><dependencies><dependency><groupId>redis.clients</groupId><artifactId>jedis</artifactId></dependency></dependencies></project>";
+        let settings = "management:\n  health:\n    redis:\n      enabled: false\n";
+        let files = [("app/pom.xml", pom), ("app/src/main/resources/application.yml", settings)];
+        assert!(selected(&tree(&files).detect_by_catalog()).is_empty());
+        assert_eq!(selected(&tree(&files[..1]).detect_by_catalog()), ["redis"]);
     }
 
     #[test]

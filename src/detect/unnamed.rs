@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::confidence::{SELECT, Scope};
 use super::decide::{about, decision, is_within};
+use super::forms::HOST;
 use super::model::Evidence;
 use super::rules::{DATABASE, Declared, ServiceRules};
 use crate::catalog::Ecosystem;
@@ -14,6 +15,15 @@ use crate::catalog::Ecosystem;
 /// the settings alone.
 const OTHERS_OF_A_DATABASE: usize = 2;
 
+/// Words by which an example may mean a service of a category, whichever it is.
+const MEANT: [(&str, &[&str]); 5] = [
+    ("storage", &["aws", "bucket", "s3", "storage"]),
+    ("search", &["search"]),
+    ("messaging", &["broker", "mq", "queue"]),
+    ("cache", &["broker", "celery", "queue"]),
+    ("vector store", &["vector"]),
+];
+
 /// Says why a service is an option: an example environment, about the directory of all that makes it sure, names other services
 /// that are sure, and this one in no word. `evidence` has all services by their place in the rules.
 pub(super) fn left_unnamed(
@@ -21,6 +31,7 @@ pub(super) fn left_unnamed(
     about_it: &ServiceRules<'_>,
     evidence: &BTreeMap<usize, Vec<Evidence>>,
     declared: &[Declared],
+    rules: &[ServiceRules<'_>],
 ) -> Option<String> {
     let pieces = evidence.get(&service)?;
     let sure: Vec<&Evidence> = pieces.iter().filter(|piece| piece.confidence >= SELECT).collect();
@@ -29,22 +40,34 @@ pub(super) fn left_unnamed(
     }
     let (name, least) = (about_it.name, if about_it.category == DATABASE { OTHERS_OF_A_DATABASE } else { 1 });
     let examples: BTreeSet<&str> = declared.iter().filter(|one| is_example(one)).map(|one| one.file.as_str()).collect();
+    let means = MEANT.iter().filter(|(category, _)| *category == about_it.category).flat_map(|(_, words)| *words);
     let names = |file: &str| {
-        declared
-            .iter()
-            .any(|one| one.file == file && one.name.to_ascii_lowercase().contains(&name.to_ascii_lowercase()))
+        let says = |one: &Declared| {
+            let said = one.name.to_ascii_lowercase();
+            said.contains(name) || means.clone().any(|word| said.split(['_', '=', '.']).any(|part| part == *word))
+        };
+        declared.iter().any(|one| one.file == file && says(one))
     };
     let others = |file: &str| {
-        let is_named = |pieces: &[Evidence]| {
+        let is_named = |(other, pieces): &(&usize, &Vec<Evidence>)| {
             pieces.iter().any(|piece| piece.confidence >= SELECT)
-                && pieces.iter().any(|piece| piece.ecosystem == Ecosystem::Env && piece.file == file)
+                && (pieces.iter().any(|piece| piece.ecosystem == Ecosystem::Env && piece.file == file)
+                    || declared.iter().any(|one| one.file == file && is_example(one) && leads_to(one, &rules[**other])))
         };
-        evidence.iter().filter(|(other, pieces)| **other != service && is_named(pieces)).count()
+        evidence.iter().filter(|(other, _)| **other != service).filter(is_named).count()
     };
     let file = examples.into_iter().find(|file| {
         sure.iter().all(|piece| is_within(&piece.file, about(file))) && others(file) >= least && !names(file)
     })?;
     Some(format!("{file} says where other services are, and nothing of this one"))
+}
+
+/// Tells whether a variable is one that leads to the host of a service, with words of the project before it (`SHOP_DB_HOST`).
+fn leads_to(one: &Declared, about: &ServiceRules<'_>) -> bool {
+    let leads = about.forms.groups.iter().flatten().filter(|(_, template)| template.contains(HOST));
+    leads.map(|(variable, _)| variable).any(|variable| {
+        one.name.strip_suffix(variable.as_str()).is_some_and(|before| before.is_empty() || before.ends_with('_'))
+    })
 }
 
 fn is_example(one: &Declared) -> bool {

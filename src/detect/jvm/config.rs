@@ -31,18 +31,28 @@ const DATABASES: [&str; 7] = [
 /// Drivers that pass an address on to another one: Testcontainers', R2DBC's pool, loggers.
 const WRAPPERS: [&str; 7] = ["jdbc", "r2dbc", "tc", "pool", "proxy", "p6spy", "aws-wrapper"];
 
-/// Returns the databases that the settings of all modules name, as addresses that say no more than the scheme.
+/// The end of a key that switches something on and off.
+const ENABLED: &str = ".enabled";
+
+/// Returns the databases that the settings of all modules name, as addresses that say no more than the scheme, and what they switch
+/// off.
 pub(super) fn databases(files: &Files<'_>) -> Vec<Declared> {
     let settings = |path: &&str| NAMES.contains(&split(path).1) && split(path).0.ends_with(RESOURCES);
     let mut found = Vec::new();
     for path in files.all().filter(settings) {
         let Some(text) = files.read(path) else { continue };
         let entries = if path.ends_with(".properties") { properties(&text) } else { yaml(&text) };
-        let named = entries.iter().filter(|(key, _, _)| DATABASES.contains(&key.as_str()));
-        found.extend(named.filter_map(|(key, value, line)| {
+        found.extend(entries.iter().filter_map(|(key, value, line)| {
+            let name = if DATABASES.contains(&key.as_str()) {
+                format!("{}://", database(value)?)
+            } else if key.ends_with(ENABLED) && value.trim() == "false" {
+                format!("{key}=false")
+            } else {
+                return None;
+            };
             Some(Declared {
                 ecosystem: Ecosystem::Env,
-                name: format!("{}://", database(value)?),
+                name,
                 extras: vec![key.clone()],
                 scope: Scope::Runtime,
                 file: path.to_owned(),
