@@ -68,9 +68,13 @@ const ROOMS: [(&str, &[&str]); 24] = [
 
 /// Strings of the sources that name a service of the catalog, by file and how they begin, with the reason. Examples in the help
 /// of a command (`after_help`, which begins with `Example`) need none.
-const NAMING_A_SERVICE: [(&str, &str, &str); 2] = [
+const NAMING_A_SERVICE: [(&str, &str, &str); 6] = [
     ("cli/add.rs", "Name the services: `kilter add ", "an example in advice; the words after it lead to the list"),
     ("config/services.rs", "Write the whole address, for example ", "the made-up address of a chart, not a service"),
+    ("detect/php/app.rs", "redis", "an extension of PHP"),
+    ("image/php.rs", "memcached", "an extension of PHP"),
+    ("image/php.rs", "mongodb", "an extension of PHP"),
+    ("image/php.rs", "redis", "an extension of PHP"),
 ];
 
 /// Lines of a file without its tests that are a reason to split it, and with them.

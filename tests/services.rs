@@ -236,13 +236,13 @@ fn a_wrong_placeholder_is_shown_where_it_is() {
        |          ^^^^^^^^^^^^^^^^^^^^
       = Did you mean `{{ .Host }}`?
     ");
-    insta::assert_snapshot!(message("A: '{{ .Values.image.tag }}'"), @r"
-    error: `A`: the placeholder `{{ .Values.image.tag }}` is unknown.
+    insta::assert_snapshot!(message("A: '{{ .Secrets.token }}'"), @r"
+    error: `A`: the placeholder `{{ .Secrets.token }}` is unknown.
       --> kilter.yaml:6:10
        |
-    6  |       A: '{{ .Values.image.tag }}'
-       |          ^^^^^^^^^^^^^^^^^^^^^^^^^
-      = Known are .Name, .Namespace, .Host, .Project, .Password, .Database, .Port.NAME.
+    6  |       A: '{{ .Secrets.token }}'
+       |          ^^^^^^^^^^^^^^^^^^^^^^
+      = Known are .Name, .Namespace, .Host, .Project, .Password, .Database, .Port.NAME, .Values.PATH.
     ");
     insta::assert_snapshot!(message("A: 'http://{{ .Host'"), @r"
     error: `A` has `{{` without `}}`.

@@ -33,10 +33,6 @@ const NEXT: &str = " Next: `kilter add SERVICE`, or write `dev:`, the command th
 const NEXT_WITHOUT_APP: &str =
     "Next: `kilter up`. The app runs, too, once `dev:` in kilter.yaml names the command that starts it.";
 
-/// The same, where kilter knows no image for the command either.
-const NEXT_WITHOUT_IMAGE: &str =
-    "Next: `kilter up`. The app runs, too, once `dev:` and `image:` in kilter.yaml say how, and in which image.";
-
 /// What a project is called that nothing gives a name, until a person does.
 const STAND_IN: &str = "my-project";
 
@@ -219,11 +215,7 @@ impl End<'_> {
             dry_run: self.dry_run,
             verb: "Wrote kilter.yaml with",
             guide: true,
-            advice: match &self.found.dev_without_image {
-                _ if proposal.runs_app() => "Next: `kilter up`.",
-                Some(_) => NEXT_WITHOUT_IMAGE,
-                None => NEXT_WITHOUT_APP,
-            },
+            advice: if proposal.runs_app() { "Next: `kilter up`." } else { NEXT_WITHOUT_APP },
             lesson,
             report,
         };

@@ -78,6 +78,7 @@ pub(super) fn describe(
         Ecosystem::Python => python::stack(files, python, &app.dir),
         Ecosystem::Go => super::go::stack(files, &app.dir),
         Ecosystem::Ruby => ruby::stack(files, &other.ruby, &app.dir),
+        Ecosystem::Php => php::stack(files, &other.php, &app.dir),
         Ecosystem::Elixir => elixir::stack(files, &other.elixir, &app.dir),
         _ => None,
     });
@@ -90,8 +91,6 @@ pub(super) fn describe(
     });
     let from_procfile = procfile.is_some();
     let dev = procfile.or(app.dev).map(|dev| located(dev, &app.dir, alone));
-    // Without an image of its language the command would run in that of another one, where it cannot.
-    let (dev, dev_without_image) = if app.image.is_some() { (dev, None) } else { (None, dev) };
     let port = port(files, &app.dir, dev.as_ref().filter(|_| from_procfile), app.port, app.fixed_port);
     let health = dockerfile::of_app(files, &app.dir).find_map(|(path, text)| dockerfile::health(&path, &text));
     let reloads = match &dev {
@@ -105,7 +104,6 @@ pub(super) fn describe(
         port,
         dev,
         image: app.image,
-        dev_without_image,
         health,
         stack,
         production,

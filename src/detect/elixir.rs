@@ -240,6 +240,7 @@ pub(super) fn stack(files: &Files<'_>, projects: &[MixProject], dir: &str) -> Op
         manifests,
         rebuild_on,
         install: command::in_dir(dir, "mix local.hex --force && mix local.rebar --force && mix deps.get"),
+        extensions: Vec::new(),
         reloads: false,
     })
 }

@@ -67,6 +67,11 @@ impl<'a> Files<'a> {
         self.warn(path, Problem::new(format!("cannot read `{path}`: {why}")).help(help));
     }
 
+    /// Reads a file of which nothing but a detail depends: one that cannot be read is none.
+    pub(super) fn read_quietly(&self, path: &str) -> Option<String> {
+        self.has(path).then(|| self.tree.read(path).ok()).flatten()
+    }
+
     /// Reads a file if it is there.
     pub(super) fn read_if_there(&self, path: &str) -> Option<String> {
         self.has(path).then(|| self.read(path)).flatten()

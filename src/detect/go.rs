@@ -178,6 +178,7 @@ pub(super) fn stack(files: &Files<'_>, dir: &str) -> Option<Stack> {
         manifests,
         rebuild_on: Vec::new(),
         install: command::in_dir(dir, "go mod download"),
+        extensions: Vec::new(),
         reloads: false,
     })
 }

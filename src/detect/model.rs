@@ -122,8 +122,6 @@ pub struct Detection {
     pub dev: Option<Found<String>>,
     /// Base image of the dev container.
     pub image: Option<Found<String>>,
-    /// The command in place of `dev` where kilter knows no image that could run it.
-    pub dev_without_image: Option<Found<String>>,
     /// Path for readiness probes.
     pub health: Option<Found<String>>,
     /// The app's own language and package manager, for Dockerfile.dev.
@@ -144,7 +142,7 @@ pub struct Stack {
     /// Language.
     pub ecosystem: Ecosystem,
     /// Package manager: `npm`, `pnpm`, `yarn`, `bun`, `pip`, `uv`, `poetry`, `pipenv`, `go`, `bundler`, `mix`, `maven`,
-    /// `gradle`, `dotnet`, `cargo`, `deno`.
+    /// `gradle`, `dotnet`, `cargo`, `deno`, `composer`.
     pub manager: String,
     /// Files that name the dependencies, relative to the root, copied before everything else, so that a source edit does
     /// not install again. Empty: the installation needs the sources, so everything is copied first.
@@ -154,6 +152,9 @@ pub struct Stack {
     pub rebuild_on: Vec<String>,
     /// Command that installs the dependencies, from the project's root; a line for `/bin/sh`.
     pub install: String,
+    /// Of PHP: the extensions that the image has to have, by their names without `ext-`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extensions: Vec<String>,
     /// Whether the dev command reloads by itself when a file changes (vite, next dev, nodemon, uvicorn --reload, air …).
     pub reloads: bool,
 }

@@ -20,6 +20,7 @@ fn at_the_root(ecosystem: Ecosystem) -> &'static [&'static str] {
         ],
         Ecosystem::Python => &["uv.lock", "poetry.lock", "Pipfile.lock"],
         Ecosystem::Go => &["go.sum", "go.work"],
+        Ecosystem::Php => &["composer.lock"],
         Ecosystem::Ruby => &["Gemfile.lock", "gems.locked"],
         Ecosystem::Elixir => &["mix.lock"],
         _ => &[],
@@ -78,6 +79,7 @@ mod tests {
             manager: "npm".into(),
             manifests: manifests.iter().map(|m| (*m).to_owned()).collect(),
             install: "npm install".into(),
+            extensions: Vec::new(),
             reloads: true,
             rebuild_on: Vec::new(),
         };

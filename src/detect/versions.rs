@@ -6,6 +6,8 @@ use semver::{Version, VersionReq};
 pub(super) const NODE: u32 = 22;
 /// The minor version of Python 3 when the project says nothing.
 pub(super) const PYTHON: u32 = 13;
+/// The version of PHP when the project says nothing.
+pub(super) const PHP: (u32, u32) = (8, 4);
 /// The minor version of Go 1 when the project asks for no newer one.
 pub(super) const GO: u32 = 26;
 
@@ -102,6 +104,41 @@ fn allows_minor(operator: &str, bound: Option<u32>, minor: u32) -> bool {
     }
 }
 
+/// Returns major and minor version of PHP for a constraint of Composer (`^8.2`, `>=8.1 <8.4`, `~8.3.0`, `8.2.*`, `^7.4 || ^8.0`): the
+/// default if it is allowed, else the nearest (<https://getcomposer.org/doc/articles/versions.md#writing-version-constraints>).
+pub(super) fn php_minor(constraint: &str) -> Option<(u32, u32)> {
+    let alternatives: Vec<VersionReq> = constraint.split('|').filter_map(composer_requirement).collect();
+    let allows = |(major, minor): (u32, u32)| {
+        let versions = [0, 99].map(|patch| Version::new(major.into(), minor.into(), patch));
+        versions.iter().any(|version| alternatives.iter().any(|requirement| requirement.matches(version)))
+    };
+    let (major, minor) = PHP;
+    let newer = (minor..=9).map(|minor| (major, minor)).chain((0..=9).map(|minor| (major + 1, minor)));
+    let older = (0..minor).rev().map(|minor| (major, minor)).chain([(7, 4), (7, 3), (7, 2), (7, 1), (7, 0)]);
+    newer.chain(older).find(|version| allows(*version))
+}
+
+/// Turns one alternative of Composer's into one of the `semver` crate: blanks become commas, and `~8.2` is any later 8.x.
+fn composer_requirement(text: &str) -> Option<VersionReq> {
+    let text = text.trim();
+    if text.is_empty() {
+        return None;
+    }
+    // `>= 8.2` is one comparator.
+    let text =
+        [">=", "<=", ">", "<"].iter().fold(text.to_owned(), |text, sign| text.replace(&format!("{sign} "), sign));
+    let words = text.split([',', ' ']).filter(|word| !word.is_empty());
+    let comparators = words.map(|word| match word.strip_prefix('~') {
+        Some(version) if version.matches('.').count() < 2 => format!("^{version}"),
+        // Whatever the patch release, the image has its minor version.
+        _ if word.starts_with(|c: char| c.is_ascii_digit()) && !word.contains('*') => {
+            format!("={}", word.splitn(3, '.').take(2).collect::<Vec<_>>().join("."))
+        }
+        _ => word.to_owned(),
+    });
+    VersionReq::parse(&comparators.collect::<Vec<_>>().join(",")).ok()
+}
+
 /// Returns the minor version of Go 1 that fits a `go` line: never an older one than it asks for.
 pub(super) fn go_minor(version: &str) -> u32 {
     version.strip_prefix("1.").and_then(leading).map_or(GO, |minor| minor.clamp(GO, 99))
@@ -173,6 +210,27 @@ mod tests {
             ("x", None),
         ] {
             assert_eq!(python_minor(specifier), expected, "{specifier}");
+        }
+    }
+
+    #[test]
+    fn versions_of_php_are_the_default_or_the_nearest_that_is_allowed() {
+        for (constraint, version) in [
+            ("^8.1", Some((8, 4))),
+            (">=8.1 <8.4", Some((8, 3))),
+            (">=8.1,<8.3", Some((8, 2))),
+            ("~8.2.0", Some((8, 2))),
+            ("~8.2", Some((8, 4))),
+            ("8.2.*", Some((8, 2))),
+            ("8.3.7", Some((8, 3))),
+            ("^7.4 || ^8.0", Some((8, 4))),
+            ("^7.4|^8.0", Some((8, 4))),
+            ("^7.2", Some((7, 4))),
+            ("^8.5", Some((8, 5))),
+            (">= 8.2", Some((8, 4))),
+            ("self.version", None),
+        ] {
+            assert_eq!(php_minor(constraint), version, "{constraint}");
         }
     }
 

@@ -3,6 +3,7 @@
 //! It builds with every builder (no `syntax` line, no mounts) on Debian and Alpine images. Names that come from the
 //! project's files stand in JSON form or not at all, so that no name can become an instruction.
 
+use super::php;
 use crate::catalog::Ecosystem;
 use crate::detect::{Stack, is_plain_command};
 use crate::plan::{LINES, SUPERVISOR, restarts};
@@ -59,6 +60,8 @@ pub fn built_here(stack: Option<&Stack>) -> &'static [&'static str] {
             "**/obj/project.nuget.cache",
             "**/obj/*.nuget.*",
         ],
+        // Laravel's cache of its settings among it, which no variable gets past.
+        Some(Ecosystem::Php) => &["vendor", "**/bootstrap/cache/*.php", "**/var/cache"],
         Some(Ecosystem::Rust) => &["target", "**/target/debug", "**/target/release"],
         _ => &[],
     }
@@ -68,9 +71,9 @@ pub fn built_here(stack: Option<&Stack>) -> &'static [&'static str] {
 ///
 /// `stack` says how to install, nothing when the project is of no known kind; `base` is the base image; `dev` a line for
 /// `/bin/sh`, without which the image's own command runs; `port` what the app gets as `PORT`. The app runs as a user who
-/// may write `/app`, so that live update can; that is not root on the images of Node, Python and Go.
+/// may write `/app`, so that live update can; that is not root on the images of Node, Python, Go and PHP.
 pub fn dockerfile_dev(stack: Option<&Stack>, base: &str, dev: Option<&str>, port: Option<u16>) -> String {
-    let user = user(base);
+    let (user, official) = (user(base), repository(base) == "php");
     let mut lines = vec![
         "# The development image of the app, as kilter makes it. A copy at kilter/Dockerfile.dev (`kilter eject dockerfile`) is yours and".to_owned(),
         "# is used in its place. For another base image or command, set `image:` or `dev:` in kilter.yaml."
@@ -79,6 +82,7 @@ pub fn dockerfile_dev(stack: Option<&Stack>, base: &str, dev: Option<&str>, port
     ];
     lines.extend(settings(stack));
     lines.extend(tools(stack).map(|command| format!("RUN {command}")));
+    lines.extend(stack.filter(|stack| stack.ecosystem == Ecosystem::Php && official).into_iter().flat_map(php::lines));
     lines.extend(directories(stack, user.as_ref()));
     lines.push("WORKDIR /app".into());
     lines.extend(user.as_ref().map(|user| format!("USER {}", user.name)));
@@ -101,13 +105,18 @@ pub(super) struct User {
     exists: bool,
 }
 
-/// Returns the user for a base image: the images of Node bring `node` (<https://github.com/nodejs/docker-node>); those of
-/// Python and Go let one be added; any other image keeps its own.
-fn user(base: &str) -> Option<User> {
+/// Returns the last part of an image's name, without registry, tag and digest.
+fn repository(base: &str) -> &str {
     let repository = base.split('@').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
-    match repository.split(':').next().unwrap_or_default() {
+    repository.split(':').next().unwrap_or_default()
+}
+
+/// Returns the user for a base image: the images of Node bring `node` (<https://github.com/nodejs/docker-node>); those of
+/// Python, Go and PHP let one be added; any other image keeps its own.
+fn user(base: &str) -> Option<User> {
+    match repository(base) {
         "node" => Some(User { name: "node", exists: true }),
-        "python" | "golang" => Some(User { name: "app", exists: false }),
+        "python" | "golang" | "php" => Some(User { name: "app", exists: false }),
         _ => None,
     }
 }
@@ -133,6 +142,7 @@ pub(super) fn settings(stack: Option<&Stack>) -> Vec<String> {
             "ENV ASPNETCORE_ENVIRONMENT=Development DOTNET_ENVIRONMENT=Development DOTNET_USE_POLLING_FILE_WATCHER=1",
             "ENV DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1",
         ],
+        Some((Ecosystem::Php, _)) => &["ENV COMPOSER_NO_INTERACTION=1 COMPOSER_ALLOW_SUPERUSER=1"],
         // Beside `/app`, where live update of the sources cannot touch it.
         Some((Ecosystem::Rust, _)) => &["ENV CARGO_TARGET_DIR=/opt/target"],
         _ => &[],

@@ -1,6 +1,7 @@
 //! Images of the app: the text of Dockerfile.dev and of the production Dockerfile; building and pushing.
 
 mod dockerfile;
+mod php;
 mod production;
 mod push;
 

@@ -27,11 +27,6 @@ pub(super) fn facts(input: &Input<'_>) -> Result<Option<AppPlan>> {
         return Ok(None);
     }
     let image = config.image.clone().or_else(|| facts.image.clone());
-    if let (Some(usual), None) = (&facts.dev_without_image, &image) {
-        return Err(Error::project(format!("kilter knows no image in which `{usual}` and the like run"))
-            .help("Write `image:` beside `dev:` into kilter.yaml: an image that has the language, its extensions and the app's packages.")
-            .help("Or take `dev:` out: the services run without the app."));
-    }
     let said = config.dev.as_deref().and_then(crate::detect::port_of_command);
     let locked = input.lock.and_then(|lock| lock.services.get(APP));
     let digest = match locked {

@@ -26,8 +26,6 @@ pub struct Facts {
     pub image: Option<String>,
     /// Path for readiness probes.
     pub health: Option<String>,
-    /// A command that starts it, where kilter knows no image that could run that.
-    pub dev_without_image: Option<String>,
 }
 
 /// Everything a plan is made of.

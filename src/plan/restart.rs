@@ -65,6 +65,7 @@ mod tests {
             manifests: Vec::new(),
             rebuild_on: Vec::new(),
             install: "npm ci".into(),
+            extensions: Vec::new(),
             reloads,
         };
         assert!(!restarts(Some(&stack(true)), "npm run dev") && restarts(Some(&stack(false)), "npm start"));

@@ -1,7 +1,6 @@
 //! `kilter init`.
 
 use super::*;
-use crate::support::project::fake_helm;
 
 #[test]
 fn a_dry_run_has_the_documented_shape_and_writes_nothing() {
@@ -221,19 +220,10 @@ fn before_up_standard_output_stays_with_up() {
 }
 
 #[test]
-fn a_php_app_runs_in_an_image_that_somebody_names() {
-    let project = Project::new("shop")
-        .file("composer.json", r#"{"require": {"laravel/framework": "^12.0"}}"#)
-        .file("artisan", "")
-        .helm_script(&fake_helm("printf 'kind: Deployment\\nmetadata: {name: x}\\n'"));
-    let said = project.kilter(&["init", "--dry-run"]).succeeds().stdout;
-    assert!(said.contains("none: kilter knows no image for `php artisan serve --host=0.0.0.0 --port=8000`"), "{said}");
-    project.write("kilter.yaml", "dev: php artisan serve --host=0.0.0.0\n");
-    let said = project.kilter(&["render"]).fails(1);
-    assert!(said.contains("no image in which `php artisan serve") && said.contains("`image:`"), "{said}");
-    assert!(!project.root().join("kilter.lock").exists());
-    project.write("kilter.yaml", "dev: php artisan serve --host=0.0.0.0\nimage: example.org/php:8\n");
-    project.kilter(&["render"]).succeeds();
+fn what_options_say_of_the_app_is_not_said_to_be_missing() {
+    let project = Project::new("shop").file("requirements.txt", "flask==3\n");
+    let said = project.kilter(&["init", "--dry-run", "--dev", "flask run", "--image", "acme/py:3"]).succeeds().stdout;
+    assert!(said.contains("dev     flask run  `--dev`\n") && said.contains("image   acme/py:3  `--image`\n"), "{said}");
 }
 
 #[test]

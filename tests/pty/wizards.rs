@@ -359,23 +359,6 @@ fn a_command_that_was_not_found_is_asked_for() {
 }
 
 #[test]
-fn a_command_that_no_image_could_run_is_not_asked_for() {
-    let laravel = r#"{"require": {"laravel/framework": "^12.0"}}"#;
-    let project = cache().file("composer.json", laravel).file("artisan", "");
-    let mut terminal = Terminal::start(&project, kilter(&project, &["init"]));
-    terminal.sees("Which services?");
-    terminal.press(ENTER);
-    terminal.sees("What is the project called?");
-    terminal.press(ENTER);
-    terminal.sees("Write kilter.yaml?");
-    terminal.press(ENTER);
-    let ended = terminal.end();
-    assert_eq!(ended.code, 0, "{}", ended.screen);
-    assert!(ended.screen.contains("none: kilter knows no image for `php artisan serve"), "{}", ended.screen);
-    assert!(ended.heard.contains("once `dev:` and `image:` in kilter.yaml"), "{}", ended.screen);
-}
-
-#[test]
 fn init_proposes_additions_to_what_is_there() {
     let project = shop().file("kilter.yaml", "# ours\nservices:\n  - postgres # the shop's\n");
     let mut terminal = Terminal::start(&project, kilter(&project, &["init"]));

@@ -79,10 +79,6 @@ fn facts(args: &Args, project: &Project, found: &Detection) -> Vec<(Fact, String
         facts.extend((!given).then(|| (fact, default.unwrap_or_default())));
     };
     ask(Fact::Name, args.name.is_some(), Some(project.name.to_string()));
-    // Without an image that could run it there is nothing to say of the app; the proposal says so.
-    if found.dev_without_image.is_some() && args.image.is_none() {
-        return facts;
-    }
     ask(Fact::Dev, args.dev.is_some(), found.dev.as_ref().map(|fact| fact.value.clone()));
     ask(Fact::Port, args.port.is_some(), found.port.as_ref().map(|fact| fact.value.to_string()));
     ask(Fact::Image, args.image.is_some(), found.image.as_ref().map(|fact| fact.value.clone()));

@@ -64,16 +64,8 @@ fn other_version(finding: &Finding) -> Option<String> {
     })
 }
 
-/// Says why there is no command, and what helps.
-fn without_dev(found: &Detection) -> String {
-    match &found.dev_without_image {
-        Some(usual) => format!(
-            "none: kilter knows no image for `{}`; with `dev:` and `image:` in kilter.yaml the app runs, too",
-            usual.value
-        ),
-        None => "none found; with `dev:` in kilter.yaml the app runs, too".into(),
-    }
-}
+/// What is said where there is no command.
+const WITHOUT_DEV: &str = "none found; with `dev:` in kilter.yaml the app runs, too";
 
 /// Says which variables the service gives because the project reads them: those of a file in one line.
 fn also_given(forms: &[&Form]) -> Vec<String> {
@@ -171,7 +163,7 @@ fn app(ctx: &Context, project: &Project, found: &Detection, drafted: &Drafted) -
             }
             // An image alone is run, too.
             (None, None) if what.starts_with("dev") && config.image.is_none() && drafted.image.is_none() => {
-                lines.push(format!("{}  {}", ui.strong(what), without_dev(found)));
+                lines.push(format!("{}  {}", ui.strong(what), WITHOUT_DEV));
             }
             (None, None) => {}
         }

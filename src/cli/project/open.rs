@@ -267,13 +267,7 @@ pub(crate) fn instance_of(ctx: &Context, root: &Path) -> Result<Option<Name>> {
 
 /// Takes out of a lock what a plan is made of.
 fn locked_facts(locked: &LockedProject) -> Facts {
-    Facts {
-        port: locked.port,
-        dev: locked.dev.clone(),
-        image: locked.image.clone(),
-        health: locked.health.clone(),
-        dev_without_image: None,
-    }
+    Facts { port: locked.port, dev: locked.dev.clone(), image: locked.image.clone(), health: locked.health.clone() }
 }
 
 /// Takes out of a detection what a plan and a Dockerfile are made of.
@@ -283,7 +277,6 @@ pub(crate) fn facts_of(found: Detection) -> (Facts, Option<Stack>) {
         dev: found.dev.map(|f| f.value),
         image: found.image.map(|f| f.value),
         health: found.health.map(|f| f.value),
-        dev_without_image: found.dev_without_image.map(|f| f.value),
     };
     (facts, found.stack)
 }

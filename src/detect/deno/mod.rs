@@ -193,6 +193,7 @@ fn stack(files: &Files<'_>, manifest: &DenoManifest) -> Stack {
         manifests: Vec::new(),
         rebuild_on: files.all().filter(named).map(str::to_owned).collect(),
         install: command::in_dir(&manifest.dir, install),
+        extensions: Vec::new(),
         reloads: false,
     }
 }

@@ -121,6 +121,7 @@ fn stack(files: &Files<'_>, project: &DotnetProject) -> Stack {
         manifests: Vec::new(),
         rebuild_on: files.all().filter(named).map(str::to_owned).collect(),
         install: command::in_dir(&project.dir, &format!("dotnet restore {}", command::quote(name))),
+        extensions: Vec::new(),
         reloads: false,
     }
 }

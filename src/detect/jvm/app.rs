@@ -201,6 +201,7 @@ fn stack(files: &Files<'_>, project: &JvmProject, program: &str) -> Stack {
         manifests: Vec::new(),
         rebuild_on,
         install,
+        extensions: Vec::new(),
         reloads: false,
     }
 }

@@ -171,6 +171,7 @@ pub(in crate::detect) fn stack(files: &Files<'_>, packages: &[NodePackage], dir:
         manifests,
         rebuild_on,
         install: command::in_dir(&base.dir, manager.install()),
+        extensions: Vec::new(),
         reloads: false,
     })
 }

@@ -263,6 +263,7 @@ impl Project<'_> {
             rebuild_on: if manifests.is_empty() { self.declaring() } else { Vec::new() },
             manifests,
             install: command::in_dir(self.dir, &install),
+            extensions: Vec::new(),
             reloads: false,
         }
     }

@@ -130,6 +130,7 @@ pub(in crate::detect) fn stack(files: &Files<'_>, manifests: &[RubyManifest], di
         manifests,
         rebuild_on,
         install: command::in_dir(dir, "bundle install"),
+        extensions: Vec::new(),
         reloads: false,
     })
 }

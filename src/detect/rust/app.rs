@@ -123,6 +123,7 @@ fn stack(files: &Files<'_>, one: &Crate) -> Stack {
         manifests: Vec::new(),
         rebuild_on,
         install: command::in_dir(&one.dir, "cargo build"),
+        extensions: Vec::new(),
         reloads: false,
     }
 }

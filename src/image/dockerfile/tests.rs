@@ -7,6 +7,7 @@ fn stack(ecosystem: Ecosystem, manager: &str, manifests: &[&str], install: &str)
         manager: manager.into(),
         manifests,
         install: install.into(),
+        extensions: Vec::new(),
         reloads: true,
         rebuild_on: Vec::new(),
     }
@@ -96,6 +97,19 @@ fn languages_that_build_into_the_project() {
     assert!(built_here(Some(&rust)).contains(&"target") && built_here(None).is_empty());
     let node = stack(Ecosystem::Node, "npm", &["package.json"], "npm ci");
     assert!(built_here(Some(&node)).is_empty());
+}
+
+#[test]
+fn a_php_app_with_its_extensions() {
+    let names = ["gd", "intl", "mbstring", "pdo_pgsql", "redis", "unheard_of"];
+    let extensions = names.map(str::to_owned).to_vec();
+    let stack = Stack { extensions, ..stack(Ecosystem::Php, "composer", &[], "composer install") };
+    let dev = "php -S 0.0.0.0:8000 -t public";
+    insta::assert_snapshot!(dockerfile_dev(Some(&stack), "php:8.4-cli", Some(dev), Some(8000)));
+    // An image of somebody's own has what it needs.
+    let own = dockerfile_dev(Some(&stack), "registry.example.com/acme/php-shop:8", Some(dev), Some(8000));
+    assert!(!own.contains("docker-php-ext-install") && !own.contains("--from"), "{own}");
+    assert!(built_here(Some(&stack)).contains(&"vendor"));
 }
 
 #[test]

@@ -1,15 +1,17 @@
 //! PHP: composer.json (<https://getcomposer.org/doc/04-schema.md>).
 
+mod app;
+
 use std::collections::HashSet;
 
-use super::app::Candidate;
 use super::confidence::Scope;
 use super::files::Files;
 use super::json::{Json, Objects};
-use super::model::Found;
-use super::places::{join, split};
+use super::places::split;
 use super::rules::{Declared, canonical};
 use crate::catalog::Ecosystem;
+
+pub(super) use app::{candidates, stack};
 
 /// Where composer.json names packages; extensions of PHP (`ext-redis`) are among them. What is suggested the app runs without.
 const SECTIONS: [(&str, Scope); 3] =
@@ -30,7 +32,8 @@ pub(super) struct PhpPackage {
 /// Tells whether a path is a manifest of PHP, or says something by being there.
 pub(super) fn is_manifest(path: &str) -> bool {
     let (directory, name) = split(path);
-    matches!(name, "composer.json" | "artisan") || (name == "console" && split(directory).1 == "bin")
+    matches!(name, "composer.json" | "composer.lock" | "artisan" | "index.php")
+        || (name == "console" && split(directory).1 == "bin")
 }
 
 /// Reads every composer.json, sorted by path. Below `vendor-bin` are the tools of development
@@ -85,46 +88,8 @@ pub(super) fn with_committed_env(packages: &[PhpPackage]) -> impl Iterator<Item 
     packages.iter().filter(commits).map(|package| package.dir.as_str())
 }
 
-/// Describes the app of every composer.json that has one of the big frameworks. Without an image: which extensions PHP has
-/// to be built with is in no manifest.
-pub(super) fn candidates(files: &Files<'_>, packages: &[PhpPackage]) -> Vec<Candidate> {
-    packages.iter().filter_map(|package| candidate(files, package)).collect()
-}
-
-fn candidate(files: &Files<'_>, package: &PhpPackage) -> Option<Candidate> {
-    let requires = |name: &str| package.json.value["require"].get(name).map(|_| package.json.line(&["require", name]));
-    let has = |name: &str| files.has(&join(&package.dir, name));
-    // https://laravel.com/docs/artisan, https://www.php.net/manual/en/features.commandline.webserver.php; a library for a
-    // framework names it, too, but has no console of its own.
-    let (framework, line, dev) = if let Some(line) = requires("laravel/framework").filter(|_| has("artisan")) {
-        ("laravel/framework", line, "php artisan serve --host=0.0.0.0 --port=8000")
-    } else {
-        let line = requires("symfony/framework-bundle").filter(|_| has("bin/console"))?;
-        ("symfony/framework-bundle", line, "php -S 0.0.0.0:8000 -t public")
-    };
-    let found = |value: &str| Found::new(value.to_owned(), &package.file, line, format!("usual with {framework}"));
-    let name = package.json.text(&["name"]).map(|(name, line)| {
-        let name = name.rsplit('/').next().unwrap_or_default().to_owned();
-        Found::new(name, &package.file, line, "the name in composer.json")
-    });
-    Some(Candidate {
-        dir: package.dir.clone(),
-        ecosystem: Ecosystem::Php,
-        // What `composer create-project` leaves behind is no name of the project.
-        name: name.filter(|name| !["laravel", "skeleton", "website-skeleton"].contains(&name.value.as_str())),
-        port: Some(Found::new(8000, &package.file, line, format!("usual with {framework}"))),
-        dev: Some(found(dev)),
-        fixed_port: true,
-        image: None,
-        // PHP reads its files anew for every request.
-        reloads: true,
-        serves: true,
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::detect::Detection;
     use crate::detect::testing::{found, selected, tree};
 
@@ -196,37 +161,6 @@ mod tests {
             ]
         );
         assert_eq!(detection.warnings[2].place.as_ref().unwrap().line, 3);
-    }
-
-    #[test]
-    fn laravel_and_symfony_are_apps_without_an_image() {
-        for (manifest, console, dev) in [
-            (
-                r#"{"name": "acme/shop", "require": {"laravel/framework": "*"}}"#,
-                "artisan",
-                "php artisan serve --host=0.0.0.0 --port=8000",
-            ),
-            (
-                r#"{"name": "acme/shop", "require": {"symfony/framework-bundle": "*"}}"#,
-                "bin/console",
-                "php -S 0.0.0.0:8000 -t public",
-            ),
-        ] {
-            let project = tree(&[
-                ("composer.json", manifest),
-                (console, ""),
-                ("package.json", r#"{"scripts": {"dev": "vite"}}"#),
-            ]);
-            let files = Files::new(&project);
-            let candidate = candidates(&files, &read(&files)).pop().unwrap();
-            assert_eq!((candidate.dev.unwrap().value.as_str(), candidate.port.unwrap().value), (dev, 8000));
-            // In an image of Node the command would fail: without one there is none, and vite alone is not the app.
-            let detection = project.detect();
-            assert_eq!((detection.dev, detection.image, detection.stack), (None, None, None));
-            assert_eq!(detection.dev_without_image.unwrap().value, dev);
-            assert_eq!(detection.name.unwrap().value, "shop");
-        }
-        assert!(package(r#"{"require": {"laravel/framework": "*"}}"#).port.is_none(), "a library");
     }
 
     #[test]
