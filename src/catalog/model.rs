@@ -73,6 +73,10 @@ pub struct Forms {
     /// Addresses by their scheme, where more than that is other than in the address that `provides` has.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub addresses: IndexMap<String, String>,
+    /// Values with which the service asks for no password: for a project that names where it is, and neither a password nor a
+    /// whole address.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub open: Value,
     /// A connection string as .NET's libraries read it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection_string: Option<String>,

@@ -28,33 +28,53 @@ pub(super) fn given(specs: &[ServiceSpec], project: &Project) -> BTreeMap<String
 }
 
 /// Returns the forms of a service that it is to give when these are the services, the ones that are there and `new` ones: those
-/// that no other of them gives, or could give as well.
+/// that no other of them gives, or fits as well. A group of variables whose host another one gives is that one's.
 pub(super) fn forms_of<'a>(
     service: &str,
     new: &[ServiceSpec],
     project: &Project,
     found: &'a Detection,
 ) -> Vec<&'a Form> {
-    let there = specs(project);
-    let given = given(&there, project);
+    let given = given(&specs(project), project);
     let of_env = &project.loaded.config.env;
-    let others = || new.iter().filter(|spec| spec.name != service);
-    let gives = |spec: &ServiceSpec, variable: &String| {
-        variables(spec).any(|given| given == variable)
-            || about(spec)
-                .is_some_and(|about| found.forms.iter().any(|form| form.service == about && form.variable == *variable))
+    let Some(spec) = new.iter().find(|spec| spec.name == service) else { return Vec::new() };
+    let Some(about_it) = about(spec) else { return Vec::new() };
+    let claimed = |form: &Form| {
+        new.iter().filter(|other| other.name != service).any(|other| {
+            let fits = |rival: &Form| rival.variable == form.variable && rival.fit >= form.fit;
+            let rivals = about(other).map(|about| found.forms.iter().filter(move |rival| rival.service == about));
+            variables(other).any(|given| *given == form.variable) || rivals.into_iter().flatten().any(fits)
+        })
     };
-    let spec = new.iter().find(|spec| spec.name == service);
-    let Some(about) = spec.and_then(about) else { return Vec::new() };
-    let of_service = found.forms.iter().filter(|form| form.service == about);
     let free = |form: &&Form| {
         let variable = &form.variable;
-        !given.contains_key(variable)
-            && !of_env.contains_key(variable)
-            && !others().any(|other| gives(other, variable))
-            && spec.is_some_and(|spec| !spec.provides.contains_key(variable))
+        !given.contains_key(variable) && !of_env.contains_key(variable) && !claimed(form)
     };
-    of_service.filter(free).collect()
+    let of_service = || found.forms.iter().filter(|form| form.service == about_it);
+    let torn = |group: usize| of_service().any(|form| form.group == Some(group) && form.leads() && !free(&form));
+    let whole =
+        |form: &&Form| form.group.is_none_or(|group| !torn(group)) && !spec.provides.contains_key(&form.variable);
+    of_service().filter(free).filter(whole).collect()
+}
+
+/// Returns the variables that several of new services could give as well as one another, each with these.
+pub(super) fn left_open(new: &[ServiceSpec], project: &Project, found: &Detection) -> BTreeMap<String, Vec<String>> {
+    let given = given(&specs(project), project);
+    let mut claims: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for spec in new {
+        let asked = found.forms.iter().filter(|form| Some(form.service.as_str()) == about(spec));
+        for form in asked.filter(|form| !given.contains_key(&form.variable)) {
+            claims.entry(form.variable.clone()).or_default().push(spec.name.clone());
+        }
+    }
+    let gives = |name: &String, variable: &String| {
+        forms_of(name, new, project, found).iter().any(|form| form.variable == *variable)
+    };
+    let catalog_gives = |variable: &String| new.iter().any(|spec| variables(spec).any(|given| given == variable));
+    claims.retain(|variable, names| {
+        names.len() > 1 && !names.iter().any(|name| gives(name, variable)) && !catalog_gives(variable)
+    });
+    claims
 }
 
 /// Has new services give the app what the project reads, too. What is in kilter.yaml already stays as it is.
@@ -68,6 +88,9 @@ pub(super) fn with_forms(entries: Vec<ServiceEntry>, project: &Project, found: &
         if forms.is_empty() {
             return entry;
         }
+        if let Some(open) = open(&spec, &forms) {
+            spec.values = Some(open.clone());
+        }
         let forms = forms.into_iter().map(|form| (form.variable.clone(), Some(form.template.clone())));
         spec.provides.extend(forms);
         ServiceEntry::Detailed(Box::new(spec))
@@ -75,7 +98,16 @@ pub(super) fn with_forms(entries: Vec<ServiceEntry>, project: &Project, found: &
     whole.collect()
 }
 
-/// Those of new services of the catalog that give the project nothing in a form of its own: its code has to read what they give.
+/// Returns the values with which a service asks for no password, where the project reads where it is and never a password.
+fn open<'a>(spec: &ServiceSpec, forms: &[&'a Form]) -> Option<&'a serde_json::Map<String, serde_json::Value>> {
+    let about = catalog::service(about(spec)?)?;
+    let is_told = forms.iter().any(|form| form.template.contains(".Password") || form.template.contains(".auth."));
+    let is_named = forms.iter().any(|form| form.group.is_some() && form.leads());
+    about.forms.open.as_object().filter(|_| is_named && !is_told && spec.values.is_none())
+}
+
+/// Those of new services of the catalog that give the project nothing that it names or reads by itself: its code has to read what
+/// they give.
 pub(super) fn unread<'a>(
     names: impl Iterator<Item = &'a str>,
     project: &Project,
@@ -83,7 +115,11 @@ pub(super) fn unread<'a>(
 ) -> impl Iterator<Item = &'a str> {
     let names: Vec<&str> = names.collect();
     let new = plain(names.iter().copied());
-    names.into_iter().filter(move |name| forms_of(name, &new, project, found).is_empty())
+    let is_named = |name: &str| {
+        let provides = catalog::service(name).into_iter().flat_map(|about| about.provides.keys());
+        provides.into_iter().any(|variable| found.named.contains(variable))
+    };
+    names.into_iter().filter(move |name| !is_named(name) && forms_of(name, &new, project, found).is_empty())
 }
 
 /// Services of the catalog without details.

@@ -37,7 +37,7 @@ const NEXT_WITHOUT_APP: &str =
 const STAND_IN: &str = "my-project";
 
 /// The name that libraries which load a file of environment look for.
-const ENV_FILE: &str = ".env";
+pub(super) const ENV_FILE: &str = ".env";
 
 /// First lines of a new kilter.yaml.
 const HEADER: &str = "\
@@ -350,9 +350,11 @@ fn entries(names: &[String], project: &Project, found: &Detection) -> Vec<Servic
     with_forms(names.iter().map(|name| entry(name, found)).collect(), project, found)
 }
 
-/// Tells whether the developer has a file of environment, as most libraries name it. What is in it is not read.
-fn has_env_file(project: &Project) -> bool {
-    project.root.join(ENV_FILE).is_file()
+/// Tells whether the developer has a file of environment, as most libraries name it, that is no part of the sources. What is in it
+/// is not read.
+fn has_env_file(project: &Project, found: &Detection) -> bool {
+    let is_source = found.stack.iter().any(|stack| stack.keeps.iter().any(|path| path == ENV_FILE));
+    !is_source && project.root.join(ENV_FILE).is_file()
 }
 
 /// The new text of kilter.yaml.
@@ -366,7 +368,7 @@ fn text(project: &Project, drafted: &Drafted, found: &Detection) -> Result<Strin
                 ("dev", drafted.dev.as_ref().map(|dev| json!(dev))),
                 ("port", port.map(|port| json!(port))),
                 ("image", drafted.image.as_ref().map(|image| json!(image))),
-                ("envFile", has_env_file(project).then(|| json!(ENV_FILE))),
+                ("envFile", has_env_file(project, found).then(|| json!(ENV_FILE))),
             ];
             let mut text = HEADER.to_owned();
             for (key, value) in facts.into_iter().filter_map(|(key, value)| Some((key, value?))) {

@@ -31,29 +31,54 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Variables> {
     Ok(variables)
 }
 
-/// Reads the text of a file as the libraries that load one do: of a name that is there twice the last one counts, and there may be
-/// none. `file` names it in messages.
-///
-/// # Errors
-/// When a line is none of the above.
-pub fn variables(file: &str, text: &str) -> Result<Variables> {
+/// Reads the text of a file as the libraries that load one do: of a name that is there twice the last one counts, there may be
+/// none, `${NAME}` of the file itself is filled in but in single quotes, and a line that says nothing is passed over. Returns the
+/// errors of such lines beside the variables; `file` names it in them.
+pub fn variables(file: &str, text: &str) -> (Variables, Vec<Error>) {
     let mut reader = Reader::new(file, text);
-    let mut variables = Variables::new();
-    while let Some((_, name, value)) = reader.next()? {
-        variables.insert(name, value);
+    let (mut variables, mut wrong) = (Variables::new(), Vec::new());
+    loop {
+        match reader.next() {
+            Ok(Some((_, name, value))) => {
+                let value = if reader.literal { value } else { filled(&value, &variables) };
+                variables.insert(name, value);
+            }
+            Ok(None) => return (variables, wrong),
+            Err(error) => {
+                wrong.push(error);
+                reader.skip_line();
+            }
+        }
     }
-    Ok(variables)
+}
+
+/// Fills in what stands above in the same file; other names are left as they are.
+fn filled(value: &str, variables: &Variables) -> String {
+    let mut out = String::new();
+    let mut rest = value;
+    while let Some(start) = rest.find("${") {
+        let Some(end) = rest[start..].find('}').map(|end| start + end) else { break };
+        out.push_str(&rest[..start]);
+        match variables.get(&rest[start + 2..end]) {
+            Some(known) => out.push_str(known),
+            None => out.push_str(&rest[start..=end]),
+        }
+        rest = &rest[end + 1..];
+    }
+    out + rest
 }
 
 struct Reader<'a> {
     file: &'a str,
     rest: &'a str,
     line: usize,
+    /// Whether the value that was read last stood in single quotes.
+    literal: bool,
 }
 
 impl<'a> Reader<'a> {
     fn new(file: &'a str, text: &'a str) -> Self {
-        Self { file, rest: text.strip_prefix('\u{feff}').unwrap_or(text), line: 1 }
+        Self { file, rest: text.strip_prefix('\u{feff}').unwrap_or(text), line: 1, literal: false }
     }
 
     fn next(&mut self) -> Result<Option<(usize, String, String)>> {
@@ -86,6 +111,7 @@ impl<'a> Reader<'a> {
 
     fn value(&mut self) -> Result<String> {
         self.skip_blanks();
+        self.literal = self.rest.starts_with('\'');
         match self.rest.chars().next() {
             Some(quote @ ('"' | '\'')) => {
                 let value = self.quoted(quote)?;
@@ -162,13 +188,17 @@ mod tests {
     }
 
     #[test]
-    fn a_developers_file_may_be_empty_and_say_a_thing_twice() {
+    fn a_developers_file_is_read_as_libraries_do() {
         let read = |text: &str| {
-            variables(".env", text).map(|all| all.into_iter().map(|(k, v)| k + "=" + &v).collect::<Vec<_>>())
+            let (all, wrong) = variables(".env", text);
+            (all.into_iter().map(|(name, value)| name + "=" + &value).collect::<Vec<_>>(), wrong.len())
         };
-        assert_eq!(read("# nothing\n").unwrap(), [""; 0]);
-        assert_eq!(read("A=1\nB=2\nA=3\n").unwrap(), ["A=3", "B=2"]);
-        assert!(read("A=1\nnothing\n").is_err());
+        let some = |lines: &[&str], wrong| (lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>(), wrong);
+        assert_eq!(read("# nothing\n"), some(&[], 0));
+        assert_eq!(read("A=1\nB=2\nA=3\n"), some(&["A=3", "B=2"], 0));
+        assert_eq!(read("A=1\nnothing\nB='x' y\nC=\"2\"\nD=\"open\n"), some(&["A=1", "C=2"], 3));
+        let text = "NAME=shop\nA=\"${NAME} ${OTHER}\"\nB='${NAME}'\nC=${NAME}s\nD=${NAME\n";
+        assert_eq!(read(text), some(&["A=shop ${OTHER}", "B=${NAME}", "C=shops", "D=${NAME", "NAME=shop"], 0));
     }
 
     #[test]

@@ -241,6 +241,7 @@ pub(super) fn stack(files: &Files<'_>, projects: &[MixProject], dir: &str) -> Op
         rebuild_on,
         install: command::in_dir(dir, "mix local.hex --force && mix local.rebar --force && mix deps.get"),
         extensions: Vec::new(),
+        keeps: Vec::new(),
         reloads: false,
     })
 }

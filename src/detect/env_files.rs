@@ -110,9 +110,9 @@ fn variables(path: &str, text: &str) -> Vec<Declared> {
                 line: number + 1,
             });
         };
-        push(name, Vec::new());
+        push(name, shape(value).map(|shape| vec![name.to_owned(), shape.to_owned()]).unwrap_or_default());
         if let Some((service, scheme)) = scheme(value) {
-            push(&service, vec![name.to_owned(), scheme]);
+            push(&service, [name.to_owned(), scheme].into_iter().chain(database_number(value)).collect());
         } else if let Some(driver) = driver(value) {
             push(&format!("{name}={driver}"), vec![name.to_owned()]);
         }
@@ -120,9 +120,38 @@ fn variables(path: &str, text: &str) -> Vec<Declared> {
     found
 }
 
+/// A value without blanks, a colon and what follows a word, with a port or alone.
+pub(super) const WITH_PORT: &str = "host:port";
+pub(super) const ALONE: &str = "host";
+/// A switch that is on or off as a digit.
+pub(super) const DIGIT: &str = "digit";
+
+/// Returns what a value looks like that could be a host or a switch.
+fn shape(value: &str) -> Option<&'static str> {
+    let value = unquoted(value);
+    let plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    match value.split_once(':') {
+        Some((host, port)) => (plain(host) && !port.is_empty() && port.parse::<u16>().is_ok()).then_some(WITH_PORT),
+        None if matches!(value, "0" | "1") => Some(DIGIT),
+        None => plain(value).then_some(ALONE),
+    }
+}
+
+/// Returns the number of a database of an address: `/1` of `redis://localhost:6379/1`. The first one, `/0`, is the default.
+fn database_number(value: &str) -> Option<String> {
+    let (_, path) = unquoted(value).split_once("://")?.1.split_once('/')?;
+    let number = path.split(['?', '#']).next().unwrap_or_default().parse::<u8>().ok()?;
+    (number > 0).then(|| format!("/{number}"))
+}
+
+/// Returns a value without what stands around it.
+fn unquoted(value: &str) -> &str {
+    value.split(" #").next().unwrap_or_default().trim().trim_matches(['"', '\''])
+}
+
 /// Returns a value that could name a driver: one short plain word.
 fn driver(value: &str) -> Option<String> {
-    let value = value.split(" #").next().unwrap_or_default().trim().trim_matches(['"', '\'']);
+    let value = unquoted(value);
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     let is_word = !value.is_empty() && value.len() <= 40 && value.chars().all(plain);
     is_word.then(|| value.to_ascii_lowercase())
@@ -138,7 +167,7 @@ fn scheme(value: &str) -> Option<(String, String)> {
         Some((scheme @ ("sqlite" | "file"), _)) => scheme,
         _ => value.split_once("://")?.0,
     };
-    let plain = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "+-._".contains(c);
     if scheme.is_empty() || scheme.len() > 30 || !scheme.chars().all(plain) {
         return None;
     }

@@ -2,13 +2,21 @@
 //! a schema of Prisma or the connection strings of .NET name, and what a framework reads by itself. How each service says it there
 //! stands in its catalog.yaml.
 
-use super::confidence::Scope;
+use std::collections::BTreeSet;
+
+use super::confidence::{SELECT, Scope};
+use super::decide::{about, is_within};
 use super::dotnet::ConnectionString;
+use super::env_files::{ALONE, DIGIT, WITH_PORT};
+use super::model::Finding;
 use super::rules::{Declared, RELATIONAL, ServiceRules, canonical};
 use crate::catalog::Ecosystem;
 
 /// Words of variables that are not about the app in development: other databases have other contents.
 const ELSEWHERE: [&str; 9] = ["ci", "e2e", "prod", "production", "shadow", "staging", "test", "testing", "tests"];
+
+/// What it counts that a service is sure where the variable is named; more than any keys of a connection string.
+const BESIDE: usize = 100;
 
 /// The placeholder of the host.
 pub(super) const HOST: &str = "{{ .Host }}";
@@ -26,21 +34,48 @@ pub struct Form {
     pub variable: String,
     /// What the service gives, a template as in `provides`.
     pub template: String,
+    /// Which of the service's groups it is of: one is given whole or not at all.
+    pub group: Option<usize>,
+    /// How well the service fits what the project says of the variable: of several that could give it the best one does.
+    pub fit: usize,
     /// File that names the variable, or the package that reads it; relative to the project's root.
     pub file: String,
     /// Line, counted from 1.
     pub line: usize,
 }
 
+impl Form {
+    /// Tells whether it says where the service is.
+    pub fn leads(&self) -> bool {
+        self.template.contains(HOST)
+    }
+}
+
+/// Returns the names of the variables that the project's examples and schemas name.
+pub(super) fn named(declared: &[Declared]) -> BTreeSet<String> {
+    let of_schema = |one: &&Declared| one.ecosystem == Ecosystem::Prisma;
+    let in_schemas = declared.iter().filter(of_schema).flat_map(|one| one.extras.iter().cloned());
+    declared.iter().filter(in_example).map(|one| variable(one).to_owned()).chain(in_schemas).collect()
+}
+
+fn in_example(one: &&Declared) -> bool {
+    one.ecosystem == Ecosystem::Env && one.scope == Scope::Example
+}
+
 /// Returns the forms of every service, each variable once for a service, by file and line. `settings` are the connection strings of
-/// .NET.
-pub(super) fn find(declared: &[Declared], settings: &[ConnectionString], rules: &[ServiceRules<'_>]) -> Vec<Form> {
-    let in_example = |one: &&Declared| one.ecosystem == Ecosystem::Env && one.scope == Scope::Example;
+/// .NET, `findings` what makes the services likely.
+pub(super) fn find(
+    declared: &[Declared],
+    settings: &[ConnectionString],
+    findings: &[Finding],
+    rules: &[ServiceRules<'_>],
+) -> Vec<Form> {
     let named: Vec<&Declared> = declared.iter().filter(in_example).filter(|one| !is_elsewhere(variable(one))).collect();
     let mut forms = Vec::new();
     for about in rules {
-        let asked = Asked { about, declared, named: &named };
-        let all = asked.addresses().chain(asked.drivers()).chain(asked.groups()).chain(asked.packages());
+        let finding = findings.iter().find(|finding| finding.name == about.name);
+        let asked = Asked { about, declared, named: &named, finding };
+        let all = asked.addresses().chain(asked.groups()).chain(asked.drivers()).chain(asked.packages());
         let mut of_service: Vec<Form> = Vec::new();
         for form in all.chain(asked.settings(settings)).filter(|form| asked.is_other(form)) {
             if of_service.iter().all(|other| other.variable != form.variable) {
@@ -60,20 +95,29 @@ struct Asked<'a> {
     declared: &'a [Declared],
     /// What the example environments name.
     named: &'a [&'a Declared],
+    finding: Option<&'a Finding>,
 }
 
 impl<'a> Asked<'a> {
     fn form(&self, variable: &str, template: impl Into<String>, at: (&str, usize)) -> Form {
         let (service, (file, line)) = (self.about.name.to_owned(), at);
         let template = SHORT.iter().fold(template.into(), |text, (long, short)| text.replace(long, short));
-        Form { service, variable: variable.into(), template, file: file.into(), line }
+        let fit = if self.is_beside(file) { BESIDE } else { 0 };
+        Form { service, variable: variable.into(), template, group: None, fit, file: file.into(), line }
     }
 
-    /// Tells whether the service does not give just that by itself.
+    /// Tells whether what makes the service sure stands where a file is about.
+    fn is_beside(&self, file: &str) -> bool {
+        let evidence = self.finding.into_iter().flat_map(|finding| &finding.evidence);
+        let sure = evidence.filter(|piece| piece.confidence >= SELECT && piece.ecosystem != Ecosystem::Env);
+        sure.into_iter().any(|piece| is_within(&piece.file, about(file)))
+    }
+
+    /// Tells whether the service does not give just that by itself. `postgres` is the same scheme as `postgresql`.
     fn is_other(&self, form: &Form) -> bool {
         self.about.provides.get(&form.variable).is_none_or(|template| {
             let schemes = (scheme_of(template), scheme_of(&form.template));
-            matches!(schemes, (Some(ours), Some(asked)) if ours != asked && (asked.contains('+') || asked.contains(':')))
+            matches!(schemes, (Some(ours), Some(asked)) if !ours.starts_with(asked) || is_numbered(&form.template))
         })
     }
 
@@ -83,13 +127,19 @@ impl<'a> Asked<'a> {
             (Some(service), [variable, scheme, ..]) => Some((*one, service, variable, scheme.as_str())),
             _ => None,
         });
+        let numbered = |one: &Declared, template: String| match one.extras.get(2) {
+            Some(number) if one.ecosystem == Ecosystem::Env && !after_host(&template).contains('/') => {
+                template + number
+            }
+            _ => template,
+        };
         let in_schemas = self.declared.iter().filter(|one| one.ecosystem == Ecosystem::Prisma);
         let in_schemas = in_schemas.filter(|one| one.scope == Scope::Runtime).flat_map(|one| {
             let variables = one.extras.iter().filter(|variable| !is_elsewhere(variable));
             variables.map(move |variable| (one, one.name.as_str(), variable, one.name.as_str()))
         });
-        in_examples.chain(in_schemas).filter_map(|(one, service, variable, scheme)| {
-            let template = self.address(service, scheme)?;
+        in_examples.chain(in_schemas).filter_map(move |(one, service, variable, scheme)| {
+            let template = numbered(one, self.address(service, scheme)?);
             Some(self.form(variable, template, (&one.file, one.line)))
         })
     }
@@ -135,22 +185,37 @@ impl<'a> Asked<'a> {
 
     /// The variables of a group that an example names, where one of them leads to the host.
     fn groups(&self) -> impl Iterator<Item = Form> {
-        let plain: Vec<&Declared> = self.named.iter().copied().filter(|one| one.extras.is_empty()).collect();
-        let holds_address = |one: &Declared| {
-            let of_it = |other: &&&Declared| other.file == one.file && other.extras.first() == Some(&one.name);
-            self.named.iter().find(of_it).is_some_and(|other| other.name.starts_with("http"))
-        };
+        let is_plain = |one: &&&Declared| !one.name.contains(['=', ':']);
+        let plain: Vec<&Declared> = self.named.iter().filter(is_plain).copied().collect();
         let mut forms = Vec::new();
-        for group in &self.about.forms.groups {
+        for (index, group) in self.about.forms.groups.iter().enumerate() {
             let of_group: Vec<(&Declared, &String)> =
                 plain.iter().filter_map(|one| Some((*one, group.get(&one.name)?))).collect();
             let leads = |file: &str| of_group.iter().any(|(one, template)| one.file == file && template.contains(HOST));
             for (one, template) in of_group.iter().filter(|(one, _)| leads(&one.file)) {
-                let whole = self.main_address().filter(|_| template.as_str() == HOST && holds_address(one));
-                forms.push(self.form(&one.name, whole.unwrap_or(template), (&one.file, one.line)));
+                let form = self.form(&one.name, self.shaped(one, template), (&one.file, one.line));
+                forms.push(Form { group: Some(index), ..form });
             }
         }
         forms.into_iter()
+    }
+
+    /// A template of a group in the shape that the example's value has: a host, one with its port, a whole address; a switch.
+    fn shaped(&self, one: &Declared, template: &str) -> String {
+        let of_it = |other: &&&Declared| other.file == one.file && other.extras.first() == Some(&one.name);
+        let holds_address = self.named.iter().filter(of_it).any(|other| other.name.starts_with("http"));
+        let shape = one.extras.get(1).map(String::as_str);
+        let port = self.about.ports.first().map(|port| format!("{HOST}:{{{{ .Port.{} }}}}", port.name));
+        let is_host =
+            template == HOST || template.strip_prefix(HOST).is_some_and(|rest| rest.starts_with(":{{ .Port."));
+        match (is_host, shape) {
+            (true, _) if holds_address => self.main_address().unwrap_or(template).to_owned(),
+            (true, Some(WITH_PORT)) if template == HOST => port.unwrap_or_else(|| template.to_owned()),
+            (true, Some(ALONE)) => HOST.to_owned(),
+            (false, Some(DIGIT)) if template.eq_ignore_ascii_case("true") => "1".to_owned(),
+            (false, Some(DIGIT)) if template.eq_ignore_ascii_case("false") => "0".to_owned(),
+            _ => template.to_owned(),
+        }
     }
 
     /// What a framework of the app reads.
@@ -175,14 +240,17 @@ impl<'a> Asked<'a> {
         let scheme = template.and_then(scheme_of);
         let is_relational = self.about.one_of.is_some_and(|of| of.kind == RELATIONAL);
         let ports: Vec<u16> = self.about.ports.iter().map(|port| port.port).collect();
-        let about = settings.iter().filter(move |one| {
+        let about = settings.iter().filter(|one| !is_elsewhere(&one.name)).filter(move |one| {
             one.port.is_some_and(|port| ports.contains(&port))
                 || (one.port.is_none() && one.scheme.is_some() && one.scheme.as_deref() == scheme)
                 || (one.port.is_none() && one.is_database && is_relational)
         });
         let forms = about.filter_map(|one| {
             let variable = format!("ConnectionStrings__{}", one.name);
-            Some(self.form(&variable, template?, (&one.file, one.line)))
+            let form = self.form(&variable, template?, (&one.file, one.line));
+            let own =
+                template?.split(';').filter_map(|pair| pair.split_once('=')).map(|(key, _)| key.to_ascii_lowercase());
+            Some(Form { fit: form.fit + own.filter(|key| one.keys.contains(key)).count(), ..form })
         });
         forms.collect::<Vec<_>>().into_iter()
     }
@@ -197,8 +265,27 @@ fn variable(one: &Declared) -> &str {
     one.extras.first().map_or(&one.name, String::as_str)
 }
 
+/// Tells whether one of the words of a name, as `TEST_DATABASE_URL` and `StagingConnection` have them, says that it is about
+/// something else.
 fn is_elsewhere(variable: &str) -> bool {
-    variable.split('_').any(|word| ELSEWHERE.contains(&word.to_ascii_lowercase().as_str()))
+    let mut words = String::new();
+    for c in variable.chars() {
+        if c.is_ascii_uppercase() && words.ends_with(|c: char| c.is_ascii_lowercase()) {
+            words.push('_');
+        }
+        words.push(c);
+    }
+    words.split('_').any(|word| ELSEWHERE.contains(&word.to_ascii_lowercase().as_str()))
+}
+
+/// What stands behind the scheme of an address.
+fn after_host(template: &str) -> &str {
+    template.split_once("://").map_or("", |(_, rest)| rest)
+}
+
+/// Tells whether an address ends with the number of a database.
+fn is_numbered(template: &str) -> bool {
+    after_host(template).rsplit_once('/').is_some_and(|(_, number)| number.parse::<u8>().is_ok())
 }
 
 #[cfg(test)]

@@ -179,6 +179,7 @@ pub(super) fn stack(files: &Files<'_>, dir: &str) -> Option<Stack> {
         rebuild_on: Vec::new(),
         install: command::in_dir(dir, "go mod download"),
         extensions: Vec::new(),
+        keeps: Vec::new(),
         reloads: false,
     })
 }

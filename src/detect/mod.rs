@@ -105,7 +105,8 @@ pub fn detect(tree: &dyn Tree, rules: &[ServiceRules<'_>]) -> Detection {
     take_back_what_is_beside(&files, &mut declared);
     take_back_what_is_added(&mut declared);
     detection.findings = findings::find(&declared, rules);
-    detection.forms = forms::find(&declared, &dotnet::connection_strings(&files), rules);
+    detection.forms = forms::find(&declared, &dotnet::connection_strings(&files), &detection.findings, rules);
+    detection.named = forms::named(&declared);
     detection.warnings = tree.problems().to_vec();
     detection.warnings.extend(files.into_warnings());
     detection

@@ -1,5 +1,7 @@
 //! What detection reads and what it hands on.
 
+use std::collections::BTreeSet;
+
 use super::confidence::SELECT;
 use super::forms::Form;
 use crate::catalog::Ecosystem;
@@ -132,6 +134,8 @@ pub struct Detection {
     pub findings: Vec<Finding>,
     /// The variables in which the project reads what services provide, of every service that could give them.
     pub forms: Vec<Form>,
+    /// The variables that the project's examples and schemas name.
+    pub named: BTreeSet<String>,
     /// Manifests that could not be read, and the like: never a failure.
     pub warnings: Vec<Problem>,
 }
@@ -155,6 +159,10 @@ pub struct Stack {
     /// Of PHP: the extensions that the image has to have, by their names without `ext-`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<String>,
+    /// Files that the project commits and the image has to have, though files of their name hold secrets elsewhere; relative to the
+    /// root.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keeps: Vec<String>,
     /// Whether the dev command reloads by itself when a file changes (vite, next dev, nodemon, uvicorn --reload, air …).
     pub reloads: bool,
 }

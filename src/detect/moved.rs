@@ -80,6 +80,7 @@ mod tests {
             manifests: manifests.iter().map(|m| (*m).to_owned()).collect(),
             install: "npm install".into(),
             extensions: Vec::new(),
+            keeps: Vec::new(),
             reloads: true,
             rebuild_on: Vec::new(),
         };

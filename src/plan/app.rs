@@ -51,15 +51,19 @@ pub(super) fn values(plan: &mut Plan, config: &Config) -> Result<()> {
     let components: Vec<Value> = config.components.iter().map(|c| component(c, &image)).collect();
     let node_ports = plan.node_ports;
     let waits = waits_for(plan);
+    let env_file = env_file_secret(&plan.project);
     let Some(app) = &mut plan.app else { return Ok(()) };
-    let of_file = config.env_file.iter().map(|_| env_file_secret(&plan.project));
-    let secrets: Vec<String> = config.app_secrets.iter().cloned().chain(of_file).collect();
-    let mut values = json!({"image": image, "port": app.port, "env": env, "secrets": secrets});
+    let mut values = json!({"image": image, "port": app.port, "env": env, "secrets": config.app_secrets});
     if node_ports && app.slot < SLOTS {
         values["nodePorts"] = json!({"http": FIRST_NODE_PORT + app.slot});
     }
     if !waits.is_empty() && is_current(&app.chart) {
         values["waitFor"] = json!(waits);
+    }
+    match config.env_file {
+        Some(_) if is_current(&app.chart) => values["envFile"] = json!(env_file),
+        Some(_) => values["secrets"] = config.app_secrets.iter().chain([&env_file]).cloned().collect(),
+        None => {}
     }
     if let Some(health) = &app.health {
         values["health"] = json!(health);

@@ -66,6 +66,7 @@ mod tests {
             rebuild_on: Vec::new(),
             install: "npm ci".into(),
             extensions: Vec::new(),
+            keeps: Vec::new(),
             reloads,
         };
         assert!(!restarts(Some(&stack(true)), "npm run dev") && restarts(Some(&stack(false)), "npm start"));

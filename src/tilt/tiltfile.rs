@@ -137,7 +137,9 @@ fn image(out: &mut String, input: &TiltInput<'_>, app: &AppPlan) {
     let _ = writeln!(out, "    {},\n    project,\n    dockerfile={dockerfile},", quote(input.app_image));
     let secrets: Vec<String> = input.plan.secret_files.iter().map(|path| pattern(path)).collect();
     let ours = CONTEXT_IGNORE.iter().chain(built_here(input.stack)).chain(&KILTERS);
-    let ignored = ours.copied().chain(secrets.iter().map(String::as_str));
+    let kept = input.stack.iter().flat_map(|stack| &stack.keeps).map(|path| format!("!{}", pattern(path)));
+    let kept: Vec<String> = kept.collect();
+    let ignored = ours.copied().chain(kept.iter().map(String::as_str)).chain(secrets.iter().map(String::as_str));
     let ignored: Vec<String> = ignored.map(quote).collect();
     let _ = writeln!(out, "    ignore=[{}],", ignored.join(", "));
     if let Some(dev) = &app.dev {

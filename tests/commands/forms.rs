@@ -28,6 +28,9 @@ fn what_the_project_reads_is_written_and_reaches_the_app() {
           DB_PORT: "{{ .Port.mysql }}"
           DB_PASSWORD: "{{ .Password }}"
       - name: redis
+        values:
+          auth:
+            password: ""
         provides:
           CACHE_STORE: redis
           REDIS_HOST: "{{ .Host }}"
@@ -61,11 +64,44 @@ fn a_service_that_is_added_gives_them_and_options_go_before() {
 #[test]
 fn what_two_services_could_give_or_env_has_nobody_is_given() {
     let project = shop();
+    project.write("package.json", r#"{"dependencies": {"mysql2": "3", "pg": "8"}}"#);
     let both = parsed(&project, &["init", "--dry-run", "--json", "--services", "mysql,postgres,redis"]);
     let env: Vec<&String> = both["env"].as_object().unwrap().keys().collect();
     assert_eq!(env, ["MYSQL_URL", "DATABASE_URL", "REDIS_URL", "CACHE_STORE", "REDIS_HOST"]);
     project.write("kilter.yaml", "env: {DB_HOST: elsewhere}\nservices: [{name: other, from: redis}]\n");
     let kept = parsed(&project, &["add", "mysql", "--dry-run", "--json"]);
     let text = kept["kilterYaml"].as_str().unwrap();
-    assert!(text.contains("DB_PORT") && text.matches("DB_HOST").count() == 1 && !text.contains("REDIS_HOST"), "{text}");
+    // The rest of a group is of no use without its host.
+    assert!(text.contains("mysql") && !text.contains("DB_PORT") && !text.contains("REDIS_HOST"), "{text}");
+}
+
+#[test]
+fn a_group_is_one_services_or_nobodys() {
+    let project = Project::new("shop").file(".env.example", "DB_HOST=x\nDB_NAME=y\n");
+    let db = "services: [{name: db, image: 'acme/db:1', port: 3306, provides: {DB_HOST: '{{ .Host }}'}}]\n";
+    project.write("kilter.yaml", db);
+    let added = parsed(&project, &["add", "postgres", "--dry-run", "--json"]);
+    let env: Vec<&String> = added["env"].as_object().unwrap().keys().collect();
+    assert_eq!(env, ["DB_HOST", "DATABASE_URL"]);
+}
+
+#[test]
+fn a_store_without_a_password_where_the_project_reads_none() {
+    let redis = |example: &str| {
+        let project = Project::new("shop").file(".env.example", example);
+        let added = parsed(&project, &["add", "redis", "--dry-run", "--json"]);
+        let text = added["kilterYaml"].as_str().unwrap().to_owned();
+        (text.contains("password: \"\""), added["env"]["REDIS_URL"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(redis("REDIS_HOST=x\nREDIS_PORT=6379\n"), (true, "redis://default:@redis.shop-dev.svc:6379".into()));
+    assert!(!redis("REDIS_HOST=x\nREDIS_PASSWORD=\n").0 && !redis("CACHE=redis://x\n").0 && !redis("").0);
+}
+
+#[test]
+fn what_is_left_open_is_said() {
+    let clients = r#"{"dependencies": {"mysql2": "3"}}"#;
+    let project = Project::new("shop").file("a/package.json", clients).file(".env.example", "DB_HOST=x\n");
+    project.write("b/package.json", r#"{"dependencies": {"pg": "8"}}"#);
+    let said = project.kilter(&["init", "--dry-run"]).succeeds().stdout;
+    assert!(said.contains("\nDB_HOST  left to you: mysql and postgres could give it\n"), "{said}");
 }

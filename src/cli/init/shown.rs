@@ -7,7 +7,7 @@ use serde_json::json;
 use super::is_of;
 use crate::catalog;
 use crate::cli::context::Context;
-use crate::cli::forms::{forms_of, plain};
+use crate::cli::forms::{forms_of, left_open, plain};
 use crate::cli::project::Project;
 use crate::cli::wizard::Drafted;
 use crate::config::model::ServiceEntry;
@@ -67,6 +67,9 @@ fn other_version(finding: &Finding) -> Option<String> {
 /// What is said where there is no command.
 const WITHOUT_DEV: &str = "none found; with `dev:` in kilter.yaml the app runs, too";
 
+/// How many variables a line names.
+const MOST: usize = 8;
+
 /// Says which variables the service gives because the project reads them: those of a file in one line.
 fn also_given(forms: &[&Form]) -> Vec<String> {
     let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
@@ -77,8 +80,12 @@ fn also_given(forms: &[&Form]) -> Vec<String> {
             None => lines.push((format!("{}:{}", form.file, form.line), vec![variable])),
         }
     }
-    let line =
-        |(place, variables): (String, Vec<&str>)| format!("  {place}  {}  given to the app, too", variables.join(", "));
+    let line = |(place, variables): (String, Vec<&str>)| {
+        let more = variables.len().saturating_sub(MOST);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let first: Vec<&str> = variables.into_iter().take(MOST).collect();
+        format!("  {place}  {}{more}  given to the app, too", first.join(", "))
+    };
     lines.into_iter().map(line).collect()
 }
 
@@ -103,6 +110,9 @@ pub(super) fn shown(
         if finding.evidence.len() > 3 {
             lines.push(format!("  and {} more: `kilter why {}`", finding.evidence.len() - 3, finding.name));
         }
+    }
+    for (variable, services) in left_open(&new, project, found) {
+        lines.push(format!("\n{variable}  left to you: {} could give it", services.join(" and ")));
     }
     if found.findings.is_empty() {
         lines.push("\nNothing in the project's manifests names a backing service.".to_owned());

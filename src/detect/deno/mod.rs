@@ -194,6 +194,7 @@ fn stack(files: &Files<'_>, manifest: &DenoManifest) -> Stack {
         rebuild_on: files.all().filter(named).map(str::to_owned).collect(),
         install: command::in_dir(&manifest.dir, install),
         extensions: Vec::new(),
+        keeps: Vec::new(),
         reloads: false,
     }
 }

@@ -122,6 +122,7 @@ fn stack(files: &Files<'_>, project: &DotnetProject) -> Stack {
         rebuild_on: files.all().filter(named).map(str::to_owned).collect(),
         install: command::in_dir(&project.dir, &format!("dotnet restore {}", command::quote(name))),
         extensions: Vec::new(),
+        keeps: Vec::new(),
         reloads: false,
     }
 }

@@ -16,6 +16,9 @@ const SECTION: &str = "ConnectionStrings";
 /// Keys that lead to a database server, in lower case; those of the drivers of SQL Server, PostgreSQL and MySQL.
 const SERVERS: [&str; 6] = ["server", "host", "data source", "datasource", "address", "network address"];
 
+/// Keys that name the database of a server, in lower case: brokers and mail servers have none.
+const DATABASES: [&str; 3] = ["database", "initial catalog", "attachdbfilename"];
+
 /// One entry of `ConnectionStrings`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::detect) struct ConnectionString {
@@ -27,6 +30,8 @@ pub(in crate::detect) struct ConnectionString {
     pub port: Option<u16>,
     /// Whether it is one of a server of a relational database.
     pub is_database: bool,
+    /// Its keys in lower case.
+    pub keys: Vec<String>,
     /// Its file, relative to the project's root.
     pub file: String,
     /// Its line, counted from 1.
@@ -57,6 +62,7 @@ fn of_file(files: &Files<'_>, path: &str) -> Option<Vec<ConnectionString>> {
             scheme: value.split_once("://").map(|(scheme, _)| scheme.trim().to_ascii_lowercase()),
             port: port(value),
             is_database: is_database(value),
+            keys: pairs(value).map(|(key, _)| key).collect(),
             file: path.into(),
             line: json.line(&[SECTION, name]),
         })
@@ -84,6 +90,7 @@ fn is_database(value: &str) -> bool {
         [".db", ".sqlite", ".sqlite3", ".db3", ":memory:"].iter().any(|end| server.ends_with(end))
     };
     !value.contains("://")
+        && pairs(value).any(|(key, _)| DATABASES.contains(&key.as_str()))
         && pairs(value).any(|(key, server)| SERVERS.contains(&key.as_str()) && !server.is_empty() && !is_file(server))
 }
 

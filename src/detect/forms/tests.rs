@@ -121,6 +121,9 @@ fn connection_strings_by_what_they_lead_to() {
     "Cache": "localhost:6379,abortConnect=false",
     "Bus": "amqp://guest:guest@localhost",
     "Local": "Data Source=app.db",
+    "Rabbit": "host=localhost;username=guest;password=guest",
+    "TestDb": "Server=localhost;Database=shop_tests",
+    "StagingConnection": "Server=localhost;Database=shop",
     "no-variable": "Host=x",
   },
 }"#;
@@ -132,9 +135,60 @@ fn connection_strings_by_what_they_lead_to() {
     };
     assert_eq!(names("postgres"), ["Shop", "Orders"]);
     assert_eq!(names("mssql"), ["Shop"]);
+    // Of the two the one fits whose driver reads such keys.
+    let fit = |service: &str| {
+        let detection = tree(&[("appsettings.json", settings)]).detect_by_catalog();
+        detection.forms.iter().find(|form| form.service == service && form.variable.ends_with("Shop")).unwrap().fit
+    };
+    assert!(fit("mssql") > fit("postgres"));
     assert_eq!(names("redis"), ["Cache"]);
     assert_eq!(names("rabbitmq"), ["Bus"]);
     assert!(of("postgres")[0].ends_with(
         "appsettings.Development.json:4 ConnectionStrings__Shop=Host={{ .Host }};Port={{ .Port.postgres }};Database={{ .Database }};Username=postgres;Password={{ .Password }}"
     ));
+}
+
+#[test]
+fn a_value_has_the_shape_of_the_one_in_the_example() {
+    let host_and_port = "{{ .Host }}:{{ .Port.http }}";
+    assert_eq!(
+        of_example("ELASTICSEARCH_HOST=localhost:9200\n", "elasticsearch"),
+        [format!("1 ELASTICSEARCH_HOST={host_and_port}")]
+    );
+    assert_eq!(of_example("ELASTICSEARCH_HOST=localhost\n", "elasticsearch"), ["1 ELASTICSEARCH_HOST={{ .Host }}"]);
+    let whole = of_example("ELASTICSEARCH_HOST='http://localhost:9200'\n", "elasticsearch");
+    assert_eq!(whole, ["1 ELASTICSEARCH_HOST=http://elastic:{{ .Password }}@{{ .Host }}:{{ .Port.http }}"]);
+    let endpoint = |value: &str| of_example(&format!("MINIO_ENDPOINT={value}\nMINIO_PORT=9000\n"), "garage")[0].clone();
+    assert_eq!(endpoint("localhost"), "1 MINIO_ENDPOINT={{ .Host }}");
+    assert_eq!(endpoint("localhost:9000"), "1 MINIO_ENDPOINT={{ .Host }}:{{ .Port.s3 }}");
+    assert_eq!(endpoint("http://localhost:9000"), "1 MINIO_ENDPOINT=http://{{ .Host }}:{{ .Port.s3 }}");
+    // A host is no name of another service, whatever it is called in a compose file.
+    assert_eq!(of_example("MAIL_HOST=maildev\n", "mailpit"), ["1 MAIL_HOST={{ .Host }}"]);
+    // A switch is written as there.
+    let tls = |value: &str| of_example(&format!("DB_HOST=x\nDB_SSL={value}\n"), "postgres")[1].clone();
+    assert_eq!((tls("1"), tls("true")), ("2 DB_SSL=0".to_owned(), "2 DB_SSL=false".to_owned()));
+}
+
+#[test]
+fn the_number_of_a_database_stays() {
+    let text =
+        "REDIS_URL=redis://localhost:6379/0\nQUEUE_URL=redis://localhost:6379/1\nCACHE_URL=redis://localhost/0\n";
+    let redis = "redis://default:{{ .Password }}@{{ .Host }}:{{ .Port.redis }}";
+    assert_eq!(of_example(text, "redis"), [format!("2 QUEUE_URL={redis}/1"), format!("3 CACHE_URL={redis}")]);
+    assert_eq!(of_example("REDIS_URL=redis://localhost:6379/2\n", "redis"), [format!("1 REDIS_URL={redis}/2")]);
+    // What another library reads is another scheme.
+    assert!(of_example("DATABASE_URL=postgis://localhost/a\n", "postgres")[0].contains("DATABASE_URL=postgis://"));
+}
+
+#[test]
+fn the_service_that_stands_where_the_variable_is_named_fits_best() {
+    let files = [
+        ("api/package.json", r#"{"dependencies": {"pg": "8"}}"#),
+        ("api/.env.example", "DB_HOST=x\n"),
+        ("web/package.json", r#"{"dependencies": {"mysql2": "3"}}"#),
+    ];
+    let detection = tree(&files).detect_by_catalog();
+    let fit = |service: &str| detection.forms.iter().find(|form| form.service == service).unwrap().fit;
+    assert!(fit("postgres") > fit("mysql"));
+    assert!(detection.named.contains("DB_HOST"));
 }

@@ -202,6 +202,7 @@ fn stack(files: &Files<'_>, project: &JvmProject, program: &str) -> Stack {
         rebuild_on,
         install,
         extensions: Vec::new(),
+        keeps: Vec::new(),
         reloads: false,
     }
 }

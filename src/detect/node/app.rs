@@ -172,6 +172,7 @@ pub(in crate::detect) fn stack(files: &Files<'_>, packages: &[NodePackage], dir:
         rebuild_on,
         install: command::in_dir(&base.dir, manager.install()),
         extensions: Vec::new(),
+        keeps: Vec::new(),
         reloads: false,
     })
 }

@@ -6,6 +6,7 @@ use super::PhpPackage;
 use crate::catalog::Ecosystem;
 use crate::detect::app::Candidate;
 use crate::detect::command;
+use crate::detect::env_files::COMMITTED;
 use crate::detect::files::Files;
 use crate::detect::model::{Found, Stack};
 use crate::detect::places::join;
@@ -96,9 +97,11 @@ fn image(package: &PhpPackage) -> Found<String> {
 pub(in crate::detect) fn stack(files: &Files<'_>, packages: &[PhpPackage], dir: &str) -> Option<Stack> {
     let package = packages.iter().find(|package| package.dir == dir)?;
     let there = ["composer.json", "composer.lock"].map(|name| join(dir, name)).into_iter();
-    // Symfony reads `.env` first of all, and no image gets one.
-    let symfony = requires(package, "symfony/dotenv").or_else(|| requires(package, "symfony/runtime"));
-    let install = if symfony.is_some() { "touch .env && composer install" } else { "composer install" };
+    // Symfony reads `.env` first of all, and has projects commit it.
+    let symfony = requires(package, "symfony/dotenv").or_else(|| requires(package, "symfony/runtime")).is_some();
+    let env = join(dir, COMMITTED);
+    let is_committed = symfony && files.read_named(&env).is_some();
+    let install = if symfony && !is_committed { "touch .env && composer install" } else { "composer install" };
     Some(Stack {
         ecosystem: Ecosystem::Php,
         manager: "composer".into(),
@@ -106,6 +109,7 @@ pub(in crate::detect) fn stack(files: &Files<'_>, packages: &[PhpPackage], dir: 
         rebuild_on: there.filter(|file| files.has(file)).collect(),
         install: command::in_dir(dir, install),
         extensions: extensions(files, package),
+        keeps: is_committed.then_some(env).into_iter().collect(),
         reloads: false,
     })
 }
@@ -160,8 +164,12 @@ mod tests {
             assert_eq!(detection.image.unwrap().value, "php:8.4-cli");
             let stack = detection.stack.unwrap();
             assert_eq!((stack.install.as_str(), stack.reloads), (install, true));
-            assert_eq!(stack.rebuild_on, ["composer.json"]);
+            assert_eq!((stack.rebuild_on, stack.keeps), (vec!["composer.json".to_owned()], Vec::new()));
         }
+        // Symfony's own file of environment is part of the sources, where it is committed.
+        let files = [("composer.json", symfony), ("bin/console", ""), (".env", "APP_ENV=dev\n")];
+        let stack = app(&files).stack.unwrap();
+        assert_eq!((stack.keeps, stack.install.as_str()), (vec![".env".to_owned()], "composer install"));
         assert!(app(&[("composer.json", laravel)]).dev.is_none(), "a library");
     }
 

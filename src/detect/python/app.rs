@@ -264,6 +264,7 @@ impl Project<'_> {
             manifests,
             install: command::in_dir(self.dir, &install),
             extensions: Vec::new(),
+            keeps: Vec::new(),
             reloads: false,
         }
     }

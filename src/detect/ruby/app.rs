@@ -131,6 +131,7 @@ pub(in crate::detect) fn stack(files: &Files<'_>, manifests: &[RubyManifest], di
         rebuild_on,
         install: command::in_dir(dir, "bundle install"),
         extensions: Vec::new(),
+        keeps: Vec::new(),
         reloads: false,
     })
 }

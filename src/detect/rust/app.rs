@@ -124,6 +124,7 @@ fn stack(files: &Files<'_>, one: &Crate) -> Stack {
         rebuild_on,
         install: command::in_dir(&one.dir, "cargo build"),
         extensions: Vec::new(),
+        keeps: Vec::new(),
         reloads: false,
     }
 }

@@ -8,6 +8,7 @@ fn stack(ecosystem: Ecosystem, manager: &str, manifests: &[&str], install: &str)
         manifests,
         install: install.into(),
         extensions: Vec::new(),
+        keeps: Vec::new(),
         reloads: true,
         rebuild_on: Vec::new(),
     }

@@ -7,6 +7,7 @@ fn stack(ecosystem: Ecosystem, manager: &str, manifests: &[&str], install: &str)
         manifests: manifests.iter().map(|path| (*path).to_owned()).collect(),
         install: install.into(),
         extensions: Vec::new(),
+        keeps: Vec::new(),
         reloads: false,
         rebuild_on: Vec::new(),
     }
