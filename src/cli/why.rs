@@ -7,7 +7,7 @@ use super::project::{Project, unknown_catalog_service};
 use crate::catalog;
 use crate::config::PathItem;
 use crate::config::model::ServiceEntry;
-use crate::detect::Finding;
+use crate::detect::{Finding, Form};
 use crate::diag::Result;
 
 /// Says why a service is in the project, or why kilter would propose it.
@@ -26,7 +26,9 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     // An entry with `from` is there for what is found of that service.
     let entry = project.loaded.config.services.iter().flatten().map(ServiceEntry::spec).find(|spec| spec.name == *name);
     let kind = entry.and_then(|spec| spec.from).unwrap_or_else(|| name.clone());
-    let found = project.detect()?.findings.into_iter().find(|finding| finding.name == kind);
+    let detection = project.detect()?;
+    let found = detection.findings.iter().find(|finding| finding.name == kind);
+    let reads: Vec<&Form> = detection.forms.iter().filter(|form| form.service == kind).collect();
     if asked.is_none() && found.is_none() && catalog::service(name).is_none() {
         return Err(unknown_catalog_service(name));
     }
@@ -37,6 +39,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
             "selected": found.as_ref().is_some_and(|f| f.selected),
             "confidence": found.as_ref().map(|f| f.confidence),
             "evidence": found.as_ref().map(|f| &f.evidence).unwrap_or(&Vec::new()),
+            "reads": reads.iter().map(|form| json!({"file": form.file, "line": form.line, "variable": form.variable})).collect::<Vec<_>>(),
         }));
         return Ok(());
     }
@@ -44,9 +47,13 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
         Some((line, text)) => ctx.ui.result(&format!("{name} is in kilter.yaml:{line}: {}", text.trim())),
         None => ctx.ui.result(&format!("{name} is not in kilter.yaml.")),
     }
-    match &found {
+    match found {
         Some(found) => evidence(ctx, found),
         None => ctx.ui.result("Nothing in the project's manifests points to it."),
+    }
+    if !reads.is_empty() {
+        ctx.ui.result("The project reads, of what it can give:");
+        reads.iter().for_each(|form| ctx.ui.result(&format!("  {}:{}  {}", form.file, form.line, form.variable)));
     }
     Ok(())
 }

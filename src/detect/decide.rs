@@ -11,8 +11,9 @@ use super::ruby::ADAPTER;
 use crate::catalog::Ecosystem;
 
 /// Directories that hold how a project is run; what stands in them is about the directory above.
-const ABOUT_THE_PROJECT: [&str; 13] = [
+const ABOUT_THE_PROJECT: [&str; 14] = [
     ".ddev",
+    ".dev",
     ".devcontainer",
     ".docker",
     "compose",

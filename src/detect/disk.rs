@@ -252,7 +252,10 @@ fn line_behind(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
-/// Tells whether the walk goes into a directory, or looks at a file.
+/// The file that makes a directory a project of its own.
+const PROJECT: &str = "kilter.yaml";
+
+/// Tells whether the walk goes into a directory, or looks at a file. Below the root a project with a file of its own is another one.
 fn is_entered(entry: &DirEntry) -> bool {
     if entry.depth() == 0 || !entry.file_type().is_some_and(|kind| kind.is_dir()) {
         return true;
@@ -260,6 +263,7 @@ fn is_entered(entry: &DirEntry) -> bool {
     let name = entry.file_name().to_string_lossy();
     (!name.starts_with('.') || compose::is_entered(&name) || hosting::is_entered(&name))
         && !NEVER.contains(&name.as_ref())
+        && !entry.path().join(PROJECT).is_file()
 }
 
 /// The file of rules about what is not looked at.

@@ -35,6 +35,10 @@ fn what_the_project_reads_is_written_and_reaches_the_app() {
           CACHE_STORE: redis
           REDIS_HOST: "{{ .Host }}"
     "#);
+    let why = project.kilter(&["why", "mysql"]).succeeds().stdout;
+    assert!(why.contains("The project reads, of what it can give:\n  .env.example:1  DB_HOST\n"), "{why}");
+    let why = parsed(&project, &["why", "mysql", "--json"]);
+    assert_eq!(why["reads"][0], json!({"file": ".env.example", "line": 1, "variable": "DB_HOST"}));
     // The app has them, and clients on this machine as they reach it.
     let env = parsed(&project, &["env", "--json"]);
     assert_eq!(env["inCluster"]["DB_HOST"], "mysql.shop-dev.svc");

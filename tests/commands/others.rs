@@ -31,7 +31,7 @@ fn why_shows_the_line_and_the_evidence() {
     );
     project.write("kilter.yaml", "services:\n  - redis # cache\n");
     let why = parsed(&project, &["why", "redis", "--json"]);
-    assert_eq!(keys(&why), ["name", "line", "selected", "confidence", "evidence"]);
+    assert_eq!(keys(&why), ["name", "line", "selected", "confidence", "evidence", "reads"]);
     assert_eq!((&why["line"], &why["evidence"][0]["package"]), (&json!(2), &json!("ioredis")));
 }
 

@@ -36,7 +36,7 @@ pub(super) fn is_compose(name: &str) -> bool {
 
 /// Tells whether the walk goes into this hidden directory.
 pub(super) fn is_entered(directory: &str) -> bool {
-    directory == ".devcontainer" || directory == ".docker" || directory == local::DDEV
+    [".dev", ".devcontainer", ".docker", local::DDEV].contains(&directory)
 }
 
 /// Returns the images of everything that is started, and where. `own` are the names that the project gives itself.

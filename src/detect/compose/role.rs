@@ -127,7 +127,9 @@ fn of_directory(files: &Files<'_>, directory: &str) -> Role {
         Role::Base
     } else if named(&PRODUCTION) {
         Role::Aside("for production".into())
-    } else if parts.last().is_some_and(|last| DEVELOPMENT.contains(&last.as_str())) || parts[0] == ".devcontainer" {
+    } else if parts.last().is_some_and(|last| DEVELOPMENT.contains(&last.trim_start_matches('.')))
+        || parts[0] == ".devcontainer"
+    {
         Role::Development
     } else if has_manifest || (parts.iter().all(|part| RUNS.contains(&part.as_str())) && !plain_file(files, "")) {
         Role::Base
@@ -172,6 +174,7 @@ mod tests {
             "docker/local/docker-compose.yml",
             "docker/development/compose.yml",
             ".devcontainer/docker-compose.yml",
+            ".dev/docker-compose.yaml",
             "compose.services.yml",
         ] {
             assert_eq!(role(path), Role::Development, "{path}");

@@ -94,12 +94,15 @@ fn manifests_of_every_language_are_noted_and_their_sources_are_not() {
         "src/main.rs",
         "web/Cargo.toml",
         "web/Properties/launchSettings.json",
+        "web/appsettings.Development.json",
+        "web/appsettings.json",
         "web/packages.config",
     ];
     let others = [
         "app/src/main/resources/messages.properties",
         "app/src/main/kotlin/Libs.kt",
         "application.yml",
+        "appsettings.Production.json",
         "build/main.rs",
         "project/plugins.sbt",
         "src/Dependencies.scala",
@@ -123,6 +126,15 @@ fn what_lies_above_the_root_does_not_matter() {
     ]);
     assert_eq!(DiskTree::open(&dir.path().join("a")).unwrap().paths(), ["package.json"]);
     assert!(DiskTree::open(dir.path()).unwrap().paths().is_empty());
+}
+
+#[test]
+fn a_directory_with_a_project_of_its_own_is_not_entered() {
+    let files =
+        ["a/kilter.yaml", "a/package.json", "a/b/package.json", "b/package.json", "kilter.yaml", "package.json"];
+    let dir = project(&files.map(|path| (path, "{}")));
+    assert_eq!(DiskTree::open(dir.path()).unwrap().paths(), ["b/package.json", "package.json"]);
+    assert_eq!(DiskTree::open(&dir.path().join("a")).unwrap().paths(), ["b/package.json", "package.json"]);
 }
 
 #[test]
