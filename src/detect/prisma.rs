@@ -43,7 +43,7 @@ fn named_after(path: &str) -> Option<&str> {
 fn providers(path: &str, text: &str) -> Vec<Declared> {
     let mut found = Vec::new();
     let mut in_datasource = false;
-    let mut addresses = Vec::new();
+    let (mut addresses, mut has_address) = (Vec::new(), false);
     for (number, line) in text.lines().enumerate() {
         let code = line.split("//").next().unwrap_or_default().trim();
         if begins_block(code) {
@@ -63,9 +63,13 @@ fn providers(path: &str, text: &str) -> Vec<Declared> {
             });
         }
         addresses.extend(address(code).map(str::to_owned));
+        has_address |= has_key(code, "url");
         if code.ends_with('}') {
             in_datasource = false;
-            let read = std::mem::take(&mut addresses);
+            let mut read = std::mem::take(&mut addresses);
+            if !std::mem::take(&mut has_address) {
+                read.push(USUAL.to_owned());
+            }
             if let Some(of_block) = found.last_mut().filter(|one: &&mut Declared| one.extras.is_empty()) {
                 of_block.extras = read;
             }
@@ -120,6 +124,16 @@ fn provider(code: &str) -> Option<&str> {
     let code = code.rsplit_once('{').map_or(code, |(_, rest)| rest).trim();
     let value = code.strip_prefix("provider")?.trim_start().strip_prefix('=')?.trim_start();
     value.strip_prefix('"')?.split('"').next()
+}
+
+/// The variable that a project reads whose schema has no address: since Prisma 7 that stands in the configuration, which is code
+/// (<https://www.prisma.io/docs/orm/reference/prisma-config-reference>).
+const USUAL: &str = "DATABASE_URL";
+
+/// Tells whether a line gives a key of its block a value.
+fn has_key(code: &str, key: &str) -> bool {
+    let code = code.rsplit_once('{').map_or(code, |(_, rest)| rest).trim();
+    code.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='))
 }
 
 /// Reads the variable of `url = env("DATABASE_URL")` and of `directUrl`: what migrations and the client connect to.

@@ -38,7 +38,7 @@ const EXTENSIONS: [(&str, Source, &[&str]); 41] = [
     ("igbinary", Source::Pecl, &[]),
     ("imagick", Source::Pecl, &["libmagickwand-dev"]),
     ("intl", Source::Php, &["libicu-dev"]),
-    ("ldap", Source::Php, &["libldap2-dev"]),
+    ("ldap", Source::Php, &["libldap-dev"]),
     ("memcached", Source::Pecl, &["libmemcached-dev", "libssl-dev", "zlib1g-dev"]),
     ("mongodb", Source::Pecl, &["libssl-dev"]),
     ("msgpack", Source::Pecl, &[]),

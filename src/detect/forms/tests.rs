@@ -91,6 +91,10 @@ fn what_a_schema_of_prisma_reads() {
     assert!(mysql[0].starts_with("prisma/schema.prisma:2 DATABASE_URL=mysql://root:"), "{mysql:?}");
     assert!(of("sqlserver", "mssql")[0].contains("DATABASE_URL=sqlserver://{{ .Host }}:{{ .Port.mssql }};database="));
     assert_eq!(of("postgresql", "postgres"), [""; 0]);
+    // Since Prisma 7 no address stands there.
+    let by_block =
+        |block: &str| forms(&[("prisma/schema.prisma", &format!("datasource db {{\n{block}\n}}\n"))], "mysql").len();
+    assert_eq!((by_block("provider = \"mysql\""), by_block("provider = \"mysql\"\nurl = \"mysql://db/x\"")), (1, 0));
     assert_eq!(of("postgresql", "mysql"), [""; 0]);
 }
 
