@@ -2,7 +2,7 @@
 //! a schema of Prisma or the connection strings of .NET name, and what a framework reads by itself. How each service says it there
 //! stands in its catalog.yaml.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::confidence::{SELECT, Scope};
 use super::decide::{about, is_within};
@@ -71,10 +71,11 @@ pub(super) fn find(
     rules: &[ServiceRules<'_>],
 ) -> Vec<Form> {
     let named: Vec<&Declared> = declared.iter().filter(in_example).filter(|one| !is_elsewhere(variable(one))).collect();
+    let packages = packages(declared);
     let mut forms = Vec::new();
     for about in rules {
         let finding = findings.iter().find(|finding| finding.name == about.name);
-        let asked = Asked { about, declared, named: &named, finding };
+        let asked = Asked { about, declared, packages: &packages, named: &named, finding };
         let all = asked.addresses().chain(asked.groups()).chain(asked.drivers()).chain(asked.packages());
         let mut of_service: Vec<Form> = Vec::new();
         for form in all.chain(asked.settings(settings)).filter(|form| asked.is_other(form)) {
@@ -89,10 +90,26 @@ pub(super) fn find(
     forms
 }
 
+/// The packages that the app runs with, by their canonical names, each where it comes first; those of a Maven group also by `group:*`.
+type Packages<'a> = HashMap<(Ecosystem, String), &'a Declared>;
+
+fn packages(declared: &[Declared]) -> Packages<'_> {
+    let mut packages = Packages::new();
+    for one in declared.iter().filter(|one| matches!(one.scope, Scope::Runtime | Scope::Production)) {
+        let name = canonical(one.ecosystem, &one.name);
+        if let Some((group, _)) = name.split_once(':').filter(|_| one.ecosystem == Ecosystem::Jvm) {
+            packages.entry((one.ecosystem, format!("{group}:*"))).or_insert(one);
+        }
+        packages.entry((one.ecosystem, name)).or_insert(one);
+    }
+    packages
+}
+
 /// What a project asks of one service.
 struct Asked<'a> {
     about: &'a ServiceRules<'a>,
     declared: &'a [Declared],
+    packages: &'a Packages<'a>,
     /// What the example environments name.
     named: &'a [&'a Declared],
     finding: Option<&'a Finding>,
@@ -220,17 +237,14 @@ impl<'a> Asked<'a> {
 
     /// What a framework of the app reads.
     fn packages(&self) -> impl Iterator<Item = Form> {
-        let runs = |one: &&Declared| matches!(one.scope, Scope::Runtime | Scope::Production);
-        self.declared.iter().filter(runs).flat_map(move |one| {
-            let packages = self.about.forms.packages.get(&one.ecosystem);
-            let name = canonical(one.ecosystem, &one.name);
-            let fits = move |package: &str| match package.strip_suffix(":*") {
-                Some(group) => name.strip_prefix(group).is_some_and(|rest| rest.starts_with(':')),
-                None => canonical(one.ecosystem, package) == name,
-            };
-            let read = packages.into_iter().flatten().filter(move |(package, _)| fits(package));
-            read.flat_map(|(_, variables)| variables)
-                .map(move |(variable, template)| self.form(variable, template, (&one.file, one.line)))
+        let rules = self.about.forms.packages.iter();
+        let rules = rules.flat_map(|(ecosystem, packages)| packages.iter().map(move |rule| (*ecosystem, rule)));
+        let read = rules.filter_map(|(ecosystem, (package, variables))| {
+            Some((*self.packages.get(&(ecosystem, canonical(ecosystem, package)))?, variables))
+        });
+        read.flat_map(move |(one, variables)| {
+            let variables = variables.iter();
+            variables.map(move |(variable, template)| self.form(variable, template, (&one.file, one.line)))
         })
     }
 
