@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::ahead::Ahead;
 use super::context::Context;
 use super::ending::{Ending, finish};
-use super::forms::{given, unread, variables, with_forms};
+use super::forms::{given, specs, unread, variables, with_forms};
 use super::project::{Project, unknown_catalog_service};
 use super::proposal::{Proposal, in_a_line};
 use super::wizard::{self, AddFlow, Chosen, chosen, commands, example};
@@ -258,7 +258,7 @@ fn ask(args: &Args, ctx: &Context) -> Result<(Vec<ServiceEntry>, Option<Detectio
     let project = Project::open(ctx)?;
     let found = project.detect()?;
     drop(work);
-    let specs: Vec<ServiceSpec> = project.loaded.config.services.iter().flatten().map(ServiceEntry::spec).collect();
+    let specs: Vec<ServiceSpec> = specs(&project);
     let there: Vec<String> = specs.iter().map(|spec| spec.name.clone()).collect();
     let facts = project.known_facts(&found);
     // What is wrong already is said before anything is asked.
@@ -288,7 +288,7 @@ fn ask(args: &Args, ctx: &Context) -> Result<(Vec<ServiceEntry>, Option<Detectio
 /// The error for a service that gives what another one gives already. Its lines are in no file yet, so that what decides is an
 /// option; for a file that has them, the plan says it.
 fn given_twice(args: &Args, ctx: &Context, project: &Project, entries: &[ServiceEntry]) -> Option<Error> {
-    let mut there: Vec<ServiceSpec> = project.loaded.config.services.iter().flatten().map(ServiceEntry::spec).collect();
+    let mut there: Vec<ServiceSpec> = specs(project);
     for new in entries.iter().map(ServiceEntry::spec) {
         if there.iter().any(|spec| spec.name == new.name) {
             continue;

@@ -9,7 +9,7 @@ use crate::detect::{Detection, Form};
 
 /// The variables that a service gives the app.
 pub(super) fn variables(spec: &ServiceSpec) -> impl Iterator<Item = &String> {
-    let about = catalog::service(spec.from.as_deref().unwrap_or(&spec.name)).filter(|_| spec.chart.is_none());
+    let about = about(spec).and_then(catalog::service);
     let of_catalog = about.into_iter().flat_map(|about| about.provides.keys());
     let of_catalog = of_catalog.filter(|variable| !spec.provides.contains_key(*variable));
     let own = spec.provides.iter().filter(|(_, template)| template.is_some()).map(|(variable, _)| variable);
@@ -128,7 +128,7 @@ pub(super) fn plain<'a>(names: impl Iterator<Item = &'a str>) -> Vec<ServiceSpec
 }
 
 /// The services of kilter.yaml.
-fn specs(project: &Project) -> Vec<ServiceSpec> {
+pub(super) fn specs(project: &Project) -> Vec<ServiceSpec> {
     project.loaded.config.services.iter().flatten().map(ServiceEntry::spec).collect()
 }
 

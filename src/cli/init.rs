@@ -10,7 +10,7 @@ use serde_json::json;
 use super::add::lesson;
 use super::context::Context;
 use super::ending::{Ending, finish};
-use super::forms::{unread, with_forms};
+use super::forms::{specs, unread, with_forms};
 use super::project::{Project, begin_guide, tell_guide, unknown_catalog_service};
 use super::proposal::Proposal;
 use super::wizard::Drafted;
@@ -18,7 +18,7 @@ use crate::artifacts::unified_diff;
 use crate::catalog;
 use crate::config::edit::{Edit, add_service};
 use crate::config::model::{ServiceEntry, ServiceSpec};
-use crate::detect::{Detection, Finding};
+use crate::detect::{Detection, Finding, Stack};
 use crate::diag::{Error, Result};
 use crate::exec::Whole;
 use crate::ids::Name;
@@ -37,7 +37,7 @@ const NEXT_WITHOUT_APP: &str =
 const STAND_IN: &str = "my-project";
 
 /// The name that libraries which load a file of environment look for.
-pub(super) const ENV_FILE: &str = ".env";
+const ENV_FILE: &str = ".env";
 
 /// First lines of a new kilter.yaml.
 const HEADER: &str = "\
@@ -283,7 +283,7 @@ fn nobody_to_ask(before_up: bool) -> Error {
 
 /// Which findings kilter.yaml lacks, and why others are left out: what is written there beats what is found.
 fn news<'a>(project: &Project, found: &'a Detection) -> (Vec<&'a Finding>, BTreeMap<&'a str, String>) {
-    let specs: Vec<ServiceSpec> = project.loaded.config.services.iter().flatten().map(ServiceEntry::spec).collect();
+    let specs: Vec<ServiceSpec> = specs(project);
     let mut news = Vec::new();
     let mut covered = BTreeMap::new();
     for finding in &found.findings {
@@ -352,8 +352,8 @@ fn entries(names: &[String], project: &Project, found: &Detection) -> Vec<Servic
 
 /// Tells whether the developer has a file of environment, as most libraries name it, that is no part of the sources. What is in it
 /// is not read.
-fn has_env_file(project: &Project, found: &Detection) -> bool {
-    let is_source = found.stack.iter().any(|stack| stack.keeps.iter().any(|path| path == ENV_FILE));
+pub(super) fn has_env_file(project: &Project, stack: Option<&Stack>) -> bool {
+    let is_source = stack.is_some_and(|stack| stack.keeps.iter().any(|path| path == ENV_FILE));
     !is_source && project.root.join(ENV_FILE).is_file()
 }
 
@@ -368,7 +368,7 @@ fn text(project: &Project, drafted: &Drafted, found: &Detection) -> Result<Strin
                 ("dev", drafted.dev.as_ref().map(|dev| json!(dev))),
                 ("port", port.map(|port| json!(port))),
                 ("image", drafted.image.as_ref().map(|image| json!(image))),
-                ("envFile", has_env_file(project, found).then(|| json!(ENV_FILE))),
+                ("envFile", has_env_file(project, found.stack.as_ref()).then(|| json!(ENV_FILE))),
             ];
             let mut text = HEADER.to_owned();
             for (key, value) in facts.into_iter().filter_map(|(key, value)| Some((key, value?))) {

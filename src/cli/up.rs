@@ -74,8 +74,9 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     // Before what is new is applied: it may take up the ports of what goes.
     dev.sweep(ctx, &kubectl, &outcome.manifests)?;
     outcome.write(&prepared)?;
-    if made.anew && dev.plan.env_file.is_none() && dev.plan.app.is_some() {
-        env_file_hint(ctx, &prepared);
+    let is_unnamed = dev.plan.env_file.is_none() && dev.plan.app.is_some();
+    if made.anew && is_unnamed && init::has_env_file(&prepared.project, prepared.stack.as_ref()) {
+        ctx.ui.talk("The app has nothing of .env: `envFile: .env` in kilter.yaml brings it there.");
     }
     let other_environment = dev.take_env_file(ctx, &prepared.project.root, &kubectl)?;
     let tools = [tilt.program.clone(), kubectl.program.clone(), prepared.helm.path.clone()];
@@ -125,14 +126,6 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
         return Err(tilt.follow_logs().become_it());
     }
     failures.map_or(Ok(()), Err)
-}
-
-/// Says how a developer's file of environment gets to the app, where there is one that nothing names.
-fn env_file_hint(ctx: &Context, prepared: &Prepared) {
-    let is_source = prepared.stack.as_ref().is_some_and(|stack| stack.keeps.iter().any(|path| path == init::ENV_FILE));
-    if !is_source && prepared.project.root.join(init::ENV_FILE).is_file() {
-        ctx.ui.talk("The app has nothing of .env: `envFile: .env` in kilter.yaml brings it there.");
-    }
 }
 
 /// What a Tilt that runs already has: `None` when none runs, or none that answers.

@@ -7,15 +7,14 @@ use serde_json::json;
 use super::is_of;
 use crate::catalog;
 use crate::cli::context::Context;
-use crate::cli::forms::{forms_of, left_open, plain};
+use crate::cli::forms::{forms_of, left_open, plain, specs};
 use crate::cli::project::Project;
 use crate::cli::wizard::Drafted;
-use crate::config::model::ServiceEntry;
 use crate::detect::{Detection, Evidence, Finding, Form};
 
 /// The proposal; the fields are an interface for scripts. What kilter.yaml has is selected, and what is written without a question.
 pub(super) fn as_json(project: &Project, found: &Detection, covered: &BTreeMap<&str, String>) -> serde_json::Value {
-    let specs: Vec<_> = project.loaded.config.services.iter().flatten().map(ServiceEntry::spec).collect();
+    let specs: Vec<_> = specs(project);
     let is_there = |name: &str| specs.iter().any(|spec| is_of(spec, name));
     let selected = |f: &Finding| is_there(&f.name) || (f.selected && !covered.contains_key(f.name.as_str()));
     let config = &project.loaded.config;
