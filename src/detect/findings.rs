@@ -8,6 +8,7 @@ use super::confidence::{ALTERNATIVE, SELECT, Scope};
 use super::covered::take_one;
 use super::decide::{Decision, SCHEMA, STARTED, about, decision, is_within};
 use super::embedded::{Choice, choices, opened_instead};
+use super::groups::with_one_taken;
 use super::many::{collected, collections, many_of_a_kind, one_of_many, portable};
 use super::model::{Evidence, Finding};
 use super::places::split;
@@ -23,6 +24,7 @@ pub(super) type Pieces = BTreeMap<usize, Vec<Evidence>>;
 /// Asks the rules about every declared package; returns the services, the surest first.
 pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Finding> {
     let index = Index::new(rules);
+    let declared = &*with_one_taken(declared, &index, rules);
     let mut evidence = Pieces::new();
     for package in declared {
         for (service, piece) in index.evidence(package) {
@@ -333,6 +335,10 @@ mod tests {
         let detection = tree(&files).detect_by_catalog();
         assert_eq!((found(&detection), selected(&detection)), (vec!["elasticsearch", "postgres"], vec!["postgres"]));
         assert_eq!(selected(&tree(&files[..1]).detect_by_catalog()), ["elasticsearch"]);
+        // So is what its tests start.
+        let tests = r#"{"devDependencies": {"@testcontainers/elasticsearch": "1"}}"#;
+        let files = [("acme-plugins/search/package.json", tests), ("package.json", &app)];
+        assert_eq!(selected(&tree(&files).detect_by_catalog()), ["postgres"]);
     }
 
     #[test]

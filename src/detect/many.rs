@@ -27,7 +27,7 @@ pub(super) fn portable<'a>(evidence: &'a Pieces, declared: &'a [Declared], rules
 }
 
 /// Tells whether a package opens a database within the app.
-fn opens_within(one: &Declared) -> bool {
+pub(super) fn opens_within(one: &Declared) -> bool {
     const DRIVERS: [(Ecosystem, &str); 12] = [
         (Ecosystem::Go, "github.com/mattn/go-sqlite3"),
         (Ecosystem::Go, "modernc.org/sqlite"),

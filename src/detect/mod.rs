@@ -26,6 +26,7 @@ mod files;
 mod findings;
 mod forms;
 mod go;
+mod groups;
 mod hosting;
 mod json;
 mod jsonc;
@@ -136,6 +137,7 @@ fn take_back_what_is_added(declared: &mut [rules::Declared]) {
     if !declared.iter().any(|one| says(one) && !places::is_added(&one.file)) {
         return;
     }
+    let says = |one: &rules::Declared| says(one) || one.scope == Scope::Dev;
     declared.iter_mut().filter(|one| says(one) && places::is_added(&one.file)).for_each(|one| {
         one.scope = Scope::Optional;
     });

@@ -136,7 +136,9 @@ pub(super) fn without_side<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<&'a 
     if paths.iter().any(|path| declares(path) && !is_side(path)) {
         let server = server_called_demo(&paths);
         let is_of_server = |path: &str| server.is_some_and(|directory| is_app_of(path, directory));
-        return paths.into_iter().filter(|path| !is_side(path) || is_of_server(path)).collect();
+        let has_schema = paths.iter().any(|path| path.ends_with(SCHEMA) && !is_side(path));
+        let kept = |path: &&str| !is_side(path) || is_of_server(path) || (!has_schema && is_schema_of_a_tool(path));
+        return paths.into_iter().filter(kept).collect();
     }
     let is_app = |directory: &str| {
         ALONE.contains(&split(directory).1.to_ascii_lowercase().as_str())
@@ -147,6 +149,16 @@ pub(super) fn without_side<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<&'a 
         None => true,
     };
     paths.iter().copied().filter(kept).collect()
+}
+
+/// What the name of a schema of Prisma ends with.
+const SCHEMA: &str = ".prisma";
+
+/// Tells whether a file is a schema that a project keeps among its tools (`tools/prisma/schema.prisma`): where it has no other, that is
+/// the app's.
+fn is_schema_of_a_tool(path: &str) -> bool {
+    let Some(tools) = side(path).filter(|_| path.ends_with(SCHEMA)) else { return false };
+    matches!(split(tools).1.to_ascii_lowercase().as_str(), "tool" | "tools") && !is_side(&path[tools.len() + 1..])
 }
 
 /// Returns the directory of a server that kept the name which Spring Initializr proposes (<https://start.spring.io>): `demo`, at the
@@ -181,9 +193,16 @@ const TEST_TOOLS: [&str; 6] = ["cypress", "k6", "loadtest", "loadtests", "playwr
 const ADDED: [&str; 9] =
     ["add-ons", "addon", "addons", "connectors", "extension", "extensions", "integrations", "plugin", "plugins"];
 
+/// Words with which the name of such a directory ends: `acme-plugins`.
+const ADDED_ENDINGS: [&str; 3] = ["addons", "connectors", "plugins"];
+
 /// Tells whether a file is in a directory of what a user adds to the product.
 pub(super) fn is_added(path: &str) -> bool {
-    split(path).0.split('/').any(|directory| ADDED.contains(&directory.to_ascii_lowercase().as_str()))
+    let is_one = |directory: &str| {
+        let last = directory.rsplit(['-', '_']).next().unwrap_or_default();
+        ADDED.contains(&directory) || ADDED_ENDINGS.contains(&last)
+    };
+    split(path).0.to_ascii_lowercase().split('/').any(is_one)
 }
 
 /// Modules beside the app by a word of their name. What they declare is for development.
@@ -325,8 +344,20 @@ mod tests {
     }
 
     #[test]
+    fn a_schema_among_the_tools_is_the_apps_where_there_is_no_other() {
+        let kept = |paths: &[&'static str]| without_side(paths.iter().copied());
+        let tools = ["package.json", "tools/prisma/schema.prisma"];
+        assert_eq!(kept(&tools), tools);
+        for other in ["tools/package.json", "tools/tests/a.prisma", "examples/a/schema.prisma"] {
+            assert_eq!(kept(&["package.json", other]), ["package.json"]);
+        }
+        assert_eq!(kept(&["package.json", "prisma/schema.prisma", tools[1]]), ["package.json", "prisma/schema.prisma"]);
+    }
+
+    #[test]
     fn what_a_user_adds_is_told_by_a_whole_directory() {
-        assert!(["plugins/a/package.json", "backend/Extensions/A.csproj"].iter().all(|path| is_added(path)));
+        let added = ["plugins/a/package.json", "backend/Extensions/A.csproj", "api/shop-plugins/a/pom.xml"];
+        assert!(added.iter().all(|path| is_added(path)));
         assert!(["plugins.txt", "src/plugin-host/go.mod", "package.json"].iter().all(|path| !is_added(path)));
     }
 

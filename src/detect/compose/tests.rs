@@ -145,6 +145,13 @@ fn malformed_files_are_warnings_with_a_line_and_the_rest_counts() {
 }
 
 #[test]
+fn a_build_of_somebody_else_is_known_by_the_name_of_the_product() {
+    let text = "services:\n  index: {image: chainguard/opensearch}\n  cache: {image: cgr.example.com/acme/valkey:9}\n";
+    let detection = tree(&[("compose.yml", text)]).detect_by_catalog();
+    assert_eq!(selected(&detection), ["opensearch", "valkey"]);
+}
+
+#[test]
 fn copies_on_other_registries_are_known_by_the_end_of_their_names() {
     for (image, expected) in [
         ("registry.example.com/hub/library/postgres:17", vec!["postgres"]),
