@@ -42,7 +42,12 @@ pub(super) fn opens_within(one: &Declared) -> bool {
         (Ecosystem::Jvm, "org.xerial:sqlite-jdbc"),
         (Ecosystem::Jvm, "com.h2database:h2"),
     ];
-    DRIVERS.contains(&(one.ecosystem, canonical(one.ecosystem, &one.name).as_str()))
+    let has_feature = |features: &[&str]| one.extras.iter().any(|extra| features.contains(&extra.as_str()));
+    match one.ecosystem {
+        // https://docs.rs/sqlx, https://docs.rs/diesel, https://docs.rs/sea-orm: which databases a build knows.
+        Ecosystem::Rust => one.name == "rusqlite" || has_feature(&["sqlite", "sqlx-sqlite"]),
+        ecosystem => DRIVERS.contains(&(ecosystem, canonical(ecosystem, &one.name).as_str())),
+    }
 }
 
 /// Returns the categories of which the manifests name so many services that the project takes any of them.
@@ -102,6 +107,15 @@ mod tests {
         let detection = of("\tgithub.com/mattn/go-sqlite3 v1.0.0\n");
         assert!(found(&detection).contains(&"redis") && !selected(&detection).contains(&"redis"), "{detection:?}");
         assert_eq!(selected(&of("\tgithub.com/mattn/go-sqlite3 v1.0.0 // indirect\n")), ["postgres", "redis"]);
+        let features = |names: &str| {
+            let text = format!(
+                "[package]\nname = 'a'\n[dependencies]\nasync-nats = '1'\nsqlx = {{ version = '1', features = [{names}] }}\n"
+            );
+            let detection = tree(&[("Cargo.toml", &text)]).detect_by_catalog();
+            selected(&detection).iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(features("'postgres', 'mysql'"), ["nats", "postgres"]);
+        assert_eq!(features("'postgres', 'mysql', 'sqlite'"), ["postgres"]);
     }
 
     #[test]

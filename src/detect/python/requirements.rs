@@ -3,7 +3,7 @@
 use crate::catalog::services;
 use crate::detect::confidence::Scope;
 use crate::detect::files::Files;
-use crate::detect::places::{join, split};
+use crate::detect::places::{join, relative, split};
 
 /// A declared package.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,8 +104,27 @@ fn scope(files: &Files<'_>, path: &str) -> Scope {
             Scope::Extra(words.join("-"))
         }
         Scope::Extra(_) => Scope::Runtime,
+        Scope::Production if is_developed_with(files, path) => Scope::Runtime,
         scope => scope,
     }
+}
+
+/// Tells whether a requirements file for development installs this one, too: `-r prod.txt`, also where that is compiled from it.
+fn is_developed_with(files: &Files<'_>, path: &str) -> bool {
+    let stem = |path: &str| path.rsplit_once('.').map(|(stem, _)| stem.to_owned());
+    let is_for_development = |other: &&str| {
+        is_requirements(other)
+            && split(other).0 == split(path).0
+            && stem(split(other).1).is_some_and(|name| Scope::of_group(&name) == Scope::Dev)
+    };
+    files.all().filter(is_for_development).any(|other| {
+        let text = files.read_if_there(other).unwrap_or_default();
+        let included = text.lines().filter_map(|line| {
+            let rest = ["-r", "--requirement"].into_iter().find_map(|flag| line.trim().strip_prefix(flag))?;
+            relative(split(other).0, rest.trim_start_matches(['=', ' ']).split(" #").next()?.trim())
+        });
+        included.into_iter().any(|file| stem(&file) == stem(path))
+    })
 }
 
 /// Tells whether no other manifest says what the app of this requirements file needs, so that the file has to.

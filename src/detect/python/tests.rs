@@ -53,6 +53,16 @@ fn the_name_of_a_requirements_file_says_what_it_is_for() {
 }
 
 #[test]
+fn what_development_installs_of_production_is_no_production() {
+    let files = |dev: &'static str| {
+        tree(&[("requirements/prod.in", "elasticsearch\npsycopg\n"), ("requirements/dev.in", dev)]).detect_by_catalog()
+    };
+    assert_eq!(selected(&files("-r prod.txt\nipython\n")), ["elasticsearch", "postgres"]);
+    assert_eq!(selected(&files("--requirement=prod.in # all of it\n")), ["elasticsearch", "postgres"]);
+    assert_eq!(selected(&files("-r base.txt\nipython\n")), ["postgres"]);
+}
+
+#[test]
 fn requirements_for_other_ends_and_for_those_who_choose_them_select_nothing() {
     let plain = ("requirements.txt", "flask\n");
     for name in [
