@@ -20,7 +20,11 @@ const MEANT: [(&str, &[&str]); 5] = [
     ("storage", &["aws", "bucket", "s3", "storage"]),
     ("search", &["search"]),
     ("messaging", &["broker", "mq", "queue"]),
-    ("cache", &["broker", "celery", "queue"]),
+    // Libraries of queues among them: what they queue in is a cache, and what they read is named after them.
+    (
+        "cache",
+        &["arq", "broker", "bull", "bullmq", "celery", "dramatiq", "huey", "queue", "resque", "rq", "saq", "sidekiq"],
+    ),
     ("vector store", &["vector"]),
 ];
 
@@ -109,6 +113,9 @@ mod tests {
             names.sort_unstable();
             assert_eq!(names, all, "{file}: {text}");
         }
+        let queue = ("package.json", r#"{"dependencies": {"pg": "8", "bullmq": "5"}}"#);
+        let env = (".env.example", "DATABASE_URL=postgresql://localhost/a\nBULL_CONCURRENCY=4\n");
+        assert_eq!(selected(&tree(&[queue, env]).detect_by_catalog()), ["postgres", "redis"]);
         // A database may stand in the settings alone, and one of documents beside one service.
         let three = ("package.json", r#"{"dependencies": {"pg": "8", "ioredis": "5", "amqplib": "0.10"}}"#);
         let env = (".env.example", "REDIS_URL=redis://localhost\nAMQP_URL=amqp://localhost\n");

@@ -72,6 +72,12 @@ pub(super) fn post(url: &str, json: &str) -> Answer {
     curl(&[url, "--json", json])
 }
 
+/// Asks ClickHouse one thing over HTTP, as the user and in the database of an address.
+pub(super) fn clickhouse(url: &str, query: &str) -> Answer {
+    let (server, database) = url.rsplit_once('/').unwrap();
+    curl(&[&format!("{server}/?database={database}"), "--data-binary", query])
+}
+
 /// Hands a mail over by SMTP with curl.
 pub(super) fn mail(address: &str, text: &str) {
     let url = format!("smtp://{address}");

@@ -138,9 +138,9 @@ fn slow_vectors_objects_and_traces_answer_their_clients() {
 }
 
 #[test]
-fn slow_searches_and_logins_answer_their_clients() {
-    let Some(bed) = Bed::find("searches and logins") else { return };
-    let app = App::without_app(&bed, "e2e-doors", &["opensearch", "keycloak"]);
+fn slow_searches_analytics_and_logins_answer_their_clients() {
+    let Some(bed) = Bed::find("searches, analytics and logins") else { return };
+    let app = App::without_app(&bed, "e2e-doors", &["opensearch", "clickhouse", "keycloak"]);
     app.up();
     let env = app.env();
 
@@ -148,13 +148,18 @@ fn slow_searches_and_logins_answer_their_clients() {
     let put = |url: &str, json: &str| clients::curl(&[url, "--request", "PUT", "--json", json]).unwrap();
     put(&books, "{\"mappings\":{\"properties\":{\"title\":{\"type\":\"text\",\"analyzer\":\"english\"}}}}");
     put(&format!("{books}/_doc/7?refresh=true"), "{\"title\":\"An atlas of rivers\"}");
+    let clickhouse = told(&env, "CLICKHOUSE_URL");
+    clients::clickhouse(clickhouse, "CREATE TABLE sales (book String) ENGINE = MergeTree ORDER BY book").unwrap();
+    clients::clickhouse(clickhouse, "INSERT INTO sales VALUES ('atlas'), ('gazetteer'), ('atlas')").unwrap();
     realm(&env);
 
     let found = format!("{books}/_search?q=title:river");
+    let sold = "SELECT book, count() FROM sales GROUP BY book HAVING count() > 1";
     answered_by_other_pods(
         &app,
         &[
             ("opensearch", Box::new(|| clients::curl(&[&found])), "An atlas of rivers"),
+            ("clickhouse", Box::new(|| clients::clickhouse(clickhouse, sold)), "atlas\t2"),
             ("keycloak", Box::new(|| login(&env)), "access_token"),
         ],
     );
