@@ -1,6 +1,6 @@
 //! The tree on disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -165,6 +165,7 @@ impl DiskTree {
                 Met::Problem(problem) => problems.push(problem),
             }
         }
+        paths.extend(ignored_examples(root, &paths));
         paths.sort_unstable();
         others.sort_unstable();
         problems.sort_by(|a: &Problem, b| a.what.cmp(&b.what));
@@ -250,6 +251,23 @@ fn utf16(pairs: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
 /// Returns the line, from 1, of what follows these bytes.
 fn line_behind(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// Returns the examples of environments at the root and beside manifests that the walk left out. A rule about the files of developers
+/// (`.env*`) leaves out the example, too, but git has it all the same once somebody added it: <https://git-scm.com/docs/gitignore>.
+fn ignored_examples(root: &Path, paths: &[String]) -> Vec<String> {
+    const EXAMPLES: [&str; 4] = [".env.dist", ".env.example", ".env.sample", ".env.template"];
+    let is_broad = |line: &str| !line.starts_with(['#', '!']) && line.contains(".env") && line.contains('*');
+    let rules = contents(&root.join(GITIGNORE)).ok().and_then(|bytes| text(bytes).ok()).unwrap_or_default();
+    if !rules.lines().any(is_broad) {
+        // Hardly any project needs what follows.
+        return Vec::new();
+    }
+    let manifests = paths.iter().filter(|path| places::declares(path)).map(|path| places::split(path).0);
+    let directories: BTreeSet<&str> = std::iter::once("").chain(manifests).collect();
+    let named = directories.iter().flat_map(|dir| EXAMPLES.map(|name| places::join(dir, name)));
+    let is_file = |path: &String| std::fs::symlink_metadata(root.join(path)).is_ok_and(|about| about.is_file());
+    named.filter(|path| is_file(path) && !paths.contains(path)).collect()
 }
 
 /// The file that makes a directory a project of its own.

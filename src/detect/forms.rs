@@ -2,7 +2,7 @@
 //! a schema of Prisma or the connection strings of .NET name, and what a framework reads by itself. How each service says it there
 //! stands in its catalog.yaml.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::confidence::{SELECT, Scope};
 use super::decide::{about, is_within};
@@ -200,16 +200,31 @@ impl<'a> Asked<'a> {
         })
     }
 
-    /// The variables of a group that an example names, where one of them leads to the host.
+    /// The variables of a group that an example names, where one of them leads to the host; also with words of the project before
+    /// them (`SHOP_DB_HOST`), those with the same words as a group of their own.
     fn groups(&self) -> impl Iterator<Item = Form> {
         let is_plain = |one: &&&Declared| !one.name.contains(['=', ':']);
         let plain: Vec<&Declared> = self.named.iter().filter(is_plain).copied().collect();
+        let groups = &self.about.forms.groups;
+        let mut found: Vec<Vec<(&Declared, &String)>> = groups
+            .iter()
+            .map(|group| plain.iter().filter_map(|one| Some((*one, group.get(&one.name)?))).collect())
+            .collect();
+        let is_exact = |one: &&&Declared| groups.iter().any(|group| group.contains_key(&one.name));
+        let mut prefixed = BTreeMap::<(usize, &str), Vec<(&Declared, &String)>>::new();
+        for one in plain.iter().filter(|one| !is_exact(one)) {
+            for (index, group) in groups.iter().enumerate() {
+                let members = group.iter().filter_map(|(name, template)| Some((prefix(&one.name, name)?, template)));
+                for (words, template) in members.filter(|(words, _)| !is_of_others(words, self.about.name)) {
+                    prefixed.entry((index, words)).or_default().push((one, template));
+                }
+            }
+        }
+        found.extend(prefixed.into_values());
         let mut forms = Vec::new();
-        for (index, group) in self.about.forms.groups.iter().enumerate() {
-            let of_group: Vec<(&Declared, &String)> =
-                plain.iter().filter_map(|one| Some((*one, group.get(&one.name)?))).collect();
-            let leads = |file: &str| of_group.iter().any(|(one, template)| one.file == file && template.contains(HOST));
-            for (one, template) in of_group.iter().filter(|(one, _)| leads(&one.file)) {
+        for (index, group) in found.iter().enumerate() {
+            let leads = |file: &str| group.iter().any(|(one, template)| one.file == file && template.contains(HOST));
+            for (one, template) in group.iter().filter(|(one, _)| leads(&one.file)) {
                 let form = self.form(&one.name, self.shaped(one, template), (&one.file, one.line));
                 forms.push(Form { group: Some(index), ..form });
             }
@@ -268,6 +283,27 @@ impl<'a> Asked<'a> {
         });
         forms.collect::<Vec<_>>().into_iter()
     }
+}
+
+/// Returns the words of the project before a variable in another's name: `SHOP` of `SHOP_DB_HOST` and, nested as many libraries of
+/// settings read it, of `SHOP__DB__HOST`.
+pub(super) fn prefix<'a>(name: &'a str, variable: &str) -> Option<&'a str> {
+    let mut rest = name;
+    for word in variable.rsplit('_') {
+        let before = rest.strip_suffix(word)?;
+        rest = before.strip_suffix("__").or_else(|| before.strip_suffix('_'))?;
+    }
+    (!rest.is_empty()).then_some(rest)
+}
+
+/// Tells whether the words before a variable say that it is not the app's own: that it is of another server, or for a page, which a
+/// browser reads.
+fn is_of_others(words: &str, service: &str) -> bool {
+    const PAGES: [&str; 4] = ["expo", "public", "react", "vite"];
+    words
+        .to_ascii_lowercase()
+        .split('_')
+        .any(|word| PAGES.contains(&word) || (word != service && crate::catalog::services().contains_key(word)))
 }
 
 fn scheme_of(template: &str) -> Option<&str> {

@@ -299,13 +299,24 @@ pub(super) fn relative(dir: &str, path: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// Ranks a directory by how likely it holds the app: the root, `apps`, the names that apps usually have, any other.
+/// Ranks a directory by how likely it holds the app: the root, `apps`, the names that apps usually have, below those
+/// (`backend/src/Shop`), any other.
 pub(super) fn place(directory: &str) -> usize {
     const USUAL: [&str; 9] = ["backend", "server", "api", "app", "application", "web", "src", "frontend", "client"];
+    const OTHER: usize = 40;
+    let usual = |name: &str| {
+        let plain = name.to_ascii_lowercase().replace(['-', '_'], "");
+        USUAL.iter().position(|usual| *usual == plain).map(|at| 2 + 2 * at)
+    };
     match directory {
         "" => 0,
         directory if directory.starts_with("apps/") => 1,
-        directory => USUAL.iter().position(|usual| *usual == directory).map_or(20, |at| 2 + at),
+        directory => {
+            // In `src` there is everything, and further below there are parts of an app.
+            let first = directory.split('/').take(2).find(|name| *name != "src" && usual(name).is_some());
+            let first = first.or_else(|| directory.starts_with("src/").then_some("src"));
+            usual(directory).or_else(|| usual(first?).map(|rank| rank + 1)).unwrap_or(OTHER)
+        }
     }
 }
 
@@ -341,6 +352,16 @@ mod tests {
         assert_eq!(kept(&server), ["demo/pom.xml", "frontend/package.json"]);
         assert_eq!(kept(&["demo/package.json", "package.json"]), ["package.json"]);
         assert_eq!(kept(&["demo/pom.xml", "frontend/package.json", "server/go.mod"]).len(), 2);
+    }
+
+    #[test]
+    fn directories_are_ranked_by_the_names_on_their_way() {
+        let ranked =
+            ["", "apps/web", "backend", "modules/back-end/src/Api", "server", "web", "front-end", "packages/core"];
+        assert!(ranked.is_sorted_by_key(|directory| place(directory)));
+        assert!(place("backend/src/Shop") < place("frontend") && place("client") < place("clients/admin"));
+        assert!(place("src/backend") < place("src/frontend") && place("src/Shop") < place("src/frontend/app"));
+        assert!(["rust/relay/server", "cms/src/plugins/a"].iter().all(|part| place(part) == place("elixir")));
     }
 
     #[test]

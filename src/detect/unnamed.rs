@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::confidence::{SELECT, Scope};
 use super::decide::{about, decision, is_within};
-use super::forms::HOST;
+use super::forms::{HOST, prefix};
 use super::model::Evidence;
 use super::rules::{DATABASE, Declared, ServiceRules};
 use crate::catalog::Ecosystem;
@@ -69,9 +69,7 @@ pub(super) fn left_unnamed(
 /// Tells whether a variable is one that leads to the host of a service, with words of the project before it (`SHOP_DB_HOST`).
 fn leads_to(one: &Declared, about: &ServiceRules<'_>) -> bool {
     let leads = about.forms.groups.iter().flatten().filter(|(_, template)| template.contains(HOST));
-    leads.map(|(variable, _)| variable).any(|variable| {
-        one.name.strip_suffix(variable.as_str()).is_some_and(|before| before.is_empty() || before.ends_with('_'))
-    })
+    leads.map(|(variable, _)| variable).any(|variable| one.name == *variable || prefix(&one.name, variable).is_some())
 }
 
 fn is_example(one: &Declared) -> bool {

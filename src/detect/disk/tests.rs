@@ -47,6 +47,23 @@ fn only_manifests_are_noted_and_ignored_places_not_entered() {
 }
 
 #[test]
+fn an_example_that_the_rule_about_environments_means_too_is_noted() {
+    let dir = project(&[
+        (".gitignore", ".env*\ndocs/\n"),
+        (".env", "SECRET=1"),
+        (".env.example", "A=1"),
+        (".env.local", ""),
+        ("api/package.json", "{}"),
+        ("api/.env.sample", "B=1"),
+        ("notes/.env.example", "C=1"),
+        ("docs/package.json", "{}"),
+        ("docs/.env.example", "D=1"),
+    ]);
+    let tree = DiskTree::open(dir.path()).unwrap();
+    assert_eq!(tree.paths(), [".env.example", "api/.env.sample", "api/package.json"]);
+}
+
+#[test]
 fn manifests_of_every_ecosystem_are_noted_and_real_environments_are_not() {
     let noted = [
         ".ddev/config.yaml",

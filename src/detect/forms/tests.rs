@@ -33,6 +33,27 @@ fn the_parts_of_an_address_that_an_example_names() {
 }
 
 #[test]
+fn variables_with_the_projects_own_words_before_them() {
+    let text = "SHOP_DB_HOST=localhost\nSHOP_DB_NAME=shop\nSHOP__DB__PORT=5432\nDB_POOL=5\nFORWARD_DB_PORT=54320\n";
+    assert_eq!(
+        of_example(text, "postgres"),
+        ["1 SHOP_DB_HOST={{ .Host }}", "2 SHOP_DB_NAME={{ .Database }}", "3 SHOP__DB__PORT={{ .Port.postgres }}"]
+    );
+    let nested = "APP__REDIS__HOST=localhost:6379\nJOBS_REDIS_HOST=localhost\nJOBS_REDIS_PASSWORD=\n";
+    assert_eq!(
+        of_example(nested, "redis"),
+        [
+            "1 APP__REDIS__HOST={{ .Host }}:{{ .Port.redis }}",
+            "2 JOBS_REDIS_HOST={{ .Host }}",
+            "3 JOBS_REDIS_PASSWORD={{ .Password }}"
+        ]
+    );
+    for other in ["KEYCLOAK_DB_HOST=db", "NEXT_PUBLIC_DB_HOST=db", "TEST_DB_HOST=db", "ADB_HOST=db", "SHOP_DB_NAME=a"] {
+        assert_eq!(of_example(other, "postgres"), [""; 0], "{other}");
+    }
+}
+
+#[test]
 fn a_variable_that_holds_an_address_of_the_service_whatever_its_name() {
     let redis = "redis://default:{{ .Password }}@{{ .Host }}:{{ .Port.redis }}";
     let text = "CELERY_BROKER_URL=redis://localhost:6379/0\nREDIS_URL=redis://localhost\nCACHE=\"redis://x\"\n";

@@ -116,11 +116,13 @@ impl Project<'_> {
 
     fn dev(&self, framework: Option<&str>) -> Option<Found<String>> {
         let has = |path: &str| self.files.has(&join(self.dir, path));
+        let is_django = self.package("django").is_some();
         let manage = if has("manage.py") {
-            Some("manage.py".to_owned())
+            // Others have a script of this name for their own commands.
+            (is_django || framework.is_none()).then(|| "manage.py".to_owned())
         } else {
             // One directory down it is this project's only if Django is.
-            framework.filter(|name| *name == "django").and_then(|_| self.one_below("manage.py"))
+            Some(()).filter(|()| is_django).and_then(|()| self.one_below("manage.py"))
         };
         if let Some(manage) = manage {
             let command = format!("python {} runserver 0.0.0.0:8000", command::quote(&manage));

@@ -195,3 +195,15 @@ fn other_forms_of_python_projects_are_read() {
         assert_eq!(selected(&tree(files).detect()), ["postgres"], "{files:?}");
     }
 }
+
+#[test]
+fn a_manage_py_is_djangos_unless_the_app_is_of_another_framework() {
+    let dev = |packages: &str| {
+        let files = [("requirements.txt", packages), ("manage.py", ""), ("app.py", "")];
+        tree(&files).detect().dev.unwrap().value
+    };
+    assert_eq!(dev("flask\n"), "flask --app app run --host 0.0.0.0 --port 5000 --debug");
+    for packages in ["django\nflask\n", "gunicorn\n"] {
+        assert_eq!(dev(packages), "python manage.py runserver 0.0.0.0:8000", "{packages}");
+    }
+}
