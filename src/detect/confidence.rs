@@ -22,7 +22,7 @@ pub(super) const STRONG: f64 = 0.95;
 /// The package is a client that hosted products and other services speak too.
 pub(super) const WEAK: f64 = 0.4;
 
-/// The project's tests start the real service with this package; where it stands does not matter, it is always a dev dependency.
+/// The project's tests start the real service with this package; that it is a dev dependency does not matter, it always is.
 pub(super) const TESTS: f64 = 0.8;
 
 /// The most that an alternative to a selected service gets: proposed, not selected.

@@ -7,7 +7,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
-use ignore::{DirEntry, WalkBuilder, WalkState};
+use ignore::gitignore::Gitignore;
+use ignore::{DirEntry, Match, WalkBuilder, WalkState};
 use rustix::fs::OFlags;
 
 use super::model::{Tree, Unreadable};
@@ -110,7 +111,7 @@ enum Met {
 
 impl DiskTree {
     /// Walks the project at `root` and notes the files that can be manifests; none is read yet. Its `.gitignore` files
-    /// count, also outside a git repository; those of directories above and the user's own git settings do not, so that every
+    /// count, also outside a git repository, but for an example of an environment that `.env*` means as well; those of directories above and the user's own git settings do not, so that every
     /// machine sees the same. Hidden directories, installed packages and build output are not entered, symbolic links
     /// not followed. What has the name of a manifest and cannot be read as one (a directory, a pipe, a link that leads out of
     /// the project) is noted with the reason.
@@ -149,7 +150,12 @@ impl DiskTree {
             })
         });
         drop(send);
-        Ok(Self::of(root, receive.into_iter()))
+        let mut tree = Self::of(root, receive.into_iter());
+        if has_rules {
+            tree.paths.extend(ignored_examples(root, &tree.paths));
+            tree.paths.sort_unstable();
+        }
+        Ok(tree)
     }
 
     fn of(root: &Path, met: impl Iterator<Item = Met>) -> Self {
@@ -165,7 +171,6 @@ impl DiskTree {
                 Met::Problem(problem) => problems.push(problem),
             }
         }
-        paths.extend(ignored_examples(root, &paths));
         paths.sort_unstable();
         others.sort_unstable();
         problems.sort_by(|a: &Problem, b| a.what.cmp(&b.what));
@@ -253,21 +258,23 @@ fn line_behind(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
-/// Returns the examples of environments at the root and beside manifests that the walk left out. A rule about the files of developers
-/// (`.env*`) leaves out the example, too, but git has it all the same once somebody added it: <https://git-scm.com/docs/gitignore>.
+/// Returns the examples of environments at the root and beside manifests that the walk left out for a rule about the files of developers
+/// (`.env*`). `paths` are sorted. Git has such an example all the same once somebody added it: <https://git-scm.com/docs/gitignore>.
 fn ignored_examples(root: &Path, paths: &[String]) -> Vec<String> {
     const EXAMPLES: [&str; 4] = [".env.dist", ".env.example", ".env.sample", ".env.template"];
-    let is_broad = |line: &str| !line.starts_with(['#', '!']) && line.contains(".env") && line.contains('*');
-    let rules = contents(&root.join(GITIGNORE)).ok().and_then(|bytes| text(bytes).ok()).unwrap_or_default();
-    if !rules.lines().any(is_broad) {
+    let (rules, _) = Gitignore::new(root.join(GITIGNORE));
+    // A rule with the name of the example means it, and so does one about the directory.
+    let is_meant_too =
+        |path: &str| matches!(rules.matched(path, false), Match::Ignore(rule) if rule.original().contains('*'));
+    if !EXAMPLES.iter().any(|name| is_meant_too(name)) {
         // Hardly any project needs what follows.
         return Vec::new();
     }
     let manifests = paths.iter().filter(|path| places::declares(path)).map(|path| places::split(path).0);
     let directories: BTreeSet<&str> = std::iter::once("").chain(manifests).collect();
     let named = directories.iter().flat_map(|dir| EXAMPLES.map(|name| places::join(dir, name)));
-    let is_file = |path: &String| std::fs::symlink_metadata(root.join(path)).is_ok_and(|about| about.is_file());
-    named.filter(|path| is_file(path) && !paths.contains(path)).collect()
+    let is_file = |path: &str| std::fs::symlink_metadata(root.join(path)).is_ok_and(|about| about.is_file());
+    named.filter(|path| is_meant_too(path) && paths.binary_search(path).is_err() && is_file(path)).collect()
 }
 
 /// The file that makes a directory a project of its own.

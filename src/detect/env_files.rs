@@ -58,8 +58,8 @@ pub(super) fn is_manifest(path: &str) -> bool {
     words.iter().any(is_environment) && words.iter().any(|word| EXAMPLE.contains(word)) && words.iter().all(known)
 }
 
-/// Returns the variables that the examples name: files that are such by their name, and the `.env` of these directories. What git
-/// ignores is none of the project's files.
+/// Returns the variables that the examples name: files that are such by their name, and the `.env` of these directories. A real
+/// environment is none of them.
 pub(super) fn declared<'a>(files: &Files<'_>, committed: impl Iterator<Item = &'a str>) -> Vec<Declared> {
     let paths = files.all().filter(|path| is_manifest(path));
     let examples = paths.filter_map(|path| files.read(path).map(|text| variables(path, &text)));

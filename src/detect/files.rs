@@ -43,6 +43,13 @@ impl<'a> Files<'a> {
         self.all().filter(move |path| split(path).1 == name)
     }
 
+    /// Returns the files in the directory of a file and below it, sorted by path.
+    pub(super) fn beside(&self, path: &str) -> impl Iterator<Item = &'a str> {
+        let directory = path[..path.len() - split(path).1.len()].to_owned();
+        let first = self.paths.partition_point(|other| *other < directory.as_str());
+        self.paths[first..].iter().copied().take_while(move |other| other.starts_with(&directory))
+    }
+
     /// Tells whether the file is there.
     pub(super) fn has(&self, path: &str) -> bool {
         self.paths.binary_search(&path).is_ok()

@@ -8,7 +8,6 @@ use super::confidence::{ALTERNATIVE, SELECT, Scope};
 use super::covered::take_one;
 use super::decide::{Decision, SCHEMA, STARTED, about, decision, is_within};
 use super::embedded::{Choice, choices, opened_instead};
-use super::groups::with_one_taken;
 use super::many::{collected, collections, many_of_a_kind, one_of_many, portable};
 use super::model::{Evidence, Finding};
 use super::places::split;
@@ -24,7 +23,6 @@ pub(super) type Pieces = BTreeMap<usize, Vec<Evidence>>;
 /// Asks the rules about every declared package; returns the services, the surest first.
 pub(super) fn find(declared: &[Declared], rules: &[ServiceRules<'_>]) -> Vec<Finding> {
     let index = Index::new(rules);
-    let declared = &*with_one_taken(declared, &index, rules);
     let mut evidence = Pieces::new();
     for package in declared {
         for (service, piece) in index.evidence(package) {
@@ -132,8 +130,8 @@ fn is_bare(piece: &Evidence, service: &ServiceRules<'_>) -> bool {
 /// Tells whether a service can be the database of a product that runs on several: a relational one, or one into which its objects
 /// are mapped.
 fn is_own_database(pieces: &[Evidence], service: &ServiceRules<'_>) -> bool {
-    let has_bare = service.detect.values().any(|rules| !rules.bare.is_empty());
-    is_relational(service) || (has_bare && sure(pieces).any(|piece| !is_bare(piece, service)))
+    let has_bare = |piece: &Evidence| service.detect.get(&piece.ecosystem).is_some_and(|rules| !rules.bare.is_empty());
+    is_relational(service) || sure(pieces).any(|piece| has_bare(piece) && !is_bare(piece, service))
 }
 
 /// Returns the pieces that make a service sure.
@@ -250,7 +248,7 @@ fn left_out(service: usize, evidence: &Pieces, declared: &[Declared], rules: &[S
 }
 
 /// Says why a service is an option: bare drivers alone name it, each in a manifest that names a
-/// relational database, which is then the app's.
+/// relational database, which is then the app's. An example environment that names it says otherwise.
 fn beside_relational(
     pieces: &[Evidence],
     evidence: &Pieces,
@@ -266,6 +264,9 @@ fn beside_relational(
             .map(|(other, _)| rules[*other].name)
     };
     let first = sure(pieces).next()?;
+    if pieces.iter().any(|piece| piece.ecosystem == Ecosystem::Env) {
+        return None;
+    }
     let is_second = |piece: &Evidence| is_bare(piece, service) && relational(&piece.file).is_some();
     if !sure(pieces).all(is_second) {
         return None;
@@ -312,6 +313,23 @@ mod tests {
         assert_eq!(selected(&tree(&apart[1..]).detect_by_catalog()), ["mongodb"]);
         let env = (".env.example", "EVENTS=mongodb://localhost\n");
         assert_eq!(selected(&tree(&[("package.json", &both), env]).detect_by_catalog()).len(), 2);
+    }
+
+    #[test]
+    fn a_driver_of_events_is_an_option_beside_a_relational_database_unless_an_example_names_it() {
+        let app = package(&["pg", "@clickhouse/client"]);
+        assert_eq!(selected(&tree(&[("package.json", &app)]).detect_by_catalog()), ["postgres"]);
+        let env = (".env.example", "DATABASE_URL=postgres://localhost\nCLICKHOUSE_URL=http://localhost:8123\n");
+        assert_eq!(selected(&tree(&[("package.json", &app), env]).detect_by_catalog()), ["clickhouse", "postgres"]);
+        // One module holds all of a project in Go.
+        let module = |more: &str| {
+            let lines = "\tgithub.com/lib/pq v1.0.0\n\tgithub.com/ClickHouse/clickhouse-go/v2 v2.0.0\n";
+            format!("module a\ngo 1.25\nrequire (\n{lines}{more})\n")
+        };
+        let of = |more: &str| tree(&[("go.mod", &module(more))]).detect_by_catalog();
+        assert_eq!(selected(&of("")), ["clickhouse", "postgres"]);
+        let portable = "\tgithub.com/go-sql-driver/mysql v1.0.0\n\tgithub.com/mattn/go-sqlite3 v1.0.0\n";
+        assert_eq!(selected(&of(portable)), ["postgres"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::decide::{about, is_within};
 use super::dotnet::ConnectionString;
 use super::env_files::{ALONE, DIGIT, WITH_PORT};
 use super::model::Finding;
-use super::rules::{Declared, RELATIONAL, ServiceRules, canonical};
+use super::rules::{Declared, RELATIONAL, ServiceRules, canonical, is_relational};
 use crate::catalog::Ecosystem;
 
 /// Words of variables that are not about the app in development: other databases have other contents.
@@ -210,12 +210,16 @@ impl<'a> Asked<'a> {
             .iter()
             .map(|group| plain.iter().filter_map(|one| Some((*one, group.get(&one.name)?))).collect())
             .collect();
-        let is_exact = |one: &&&Declared| groups.iter().any(|group| group.contains_key(&one.name));
+        // A variable that the catalog knows as it is is not another one with a word before it.
+        let is_exact = |one: &&&Declared| {
+            let mut of_all = crate::catalog::services().values().flat_map(|service| &service.forms.groups);
+            of_all.any(|group| group.contains_key(&one.name))
+        };
         let mut prefixed = BTreeMap::<(usize, &str), Vec<(&Declared, &String)>>::new();
         for one in plain.iter().filter(|one| !is_exact(one)) {
             for (index, group) in groups.iter().enumerate() {
-                let members = group.iter().filter_map(|(name, template)| Some((prefix(&one.name, name)?, template)));
-                for (words, template) in members.filter(|(words, _)| !is_of_others(words, self.about.name)) {
+                let words = |name: &str| own_words(&one.name, name, self.about);
+                for (words, template) in group.iter().filter_map(|(name, template)| Some((words(name)?, template))) {
                     prefixed.entry((index, words)).or_default().push((one, template));
                 }
             }
@@ -238,12 +242,17 @@ impl<'a> Asked<'a> {
         let holds_address = self.named.iter().filter(of_it).any(|other| other.name.starts_with("http"));
         let shape = one.extras.get(1).map(String::as_str);
         let port = self.about.ports.first().map(|port| format!("{HOST}:{{{{ .Port.{} }}}}", port.name));
-        let is_host =
-            template == HOST || template.strip_prefix(HOST).is_some_and(|rest| rest.starts_with(":{{ .Port."));
+        let bare = template.strip_prefix("http://").unwrap_or(template);
+        let is_host = bare == HOST || bare.strip_prefix(HOST).is_some_and(|rest| rest.starts_with(":{{ .Port."));
+        // Where the port has no variable of its own, it is told with the host.
+        let beside = one.name.rsplit_once('_').map(|(words, _)| format!("{words}_PORT"));
+        let has_port = self.named.iter().any(|other| other.file == one.file && Some(&other.name) == beside.as_ref());
         match (is_host, shape) {
+            (true, _) if holds_address && bare != template => template.to_owned(),
             (true, _) if holds_address => self.main_address().unwrap_or(template).to_owned(),
-            (true, Some(WITH_PORT)) if template == HOST => port.unwrap_or_else(|| template.to_owned()),
-            (true, Some(ALONE)) => HOST.to_owned(),
+            (true, Some(WITH_PORT)) if bare == HOST => port.unwrap_or_else(|| template.to_owned()),
+            (true, Some(ALONE)) if bare == HOST || has_port => HOST.to_owned(),
+            (true, Some(WITH_PORT | ALONE)) => bare.to_owned(),
             (false, Some(DIGIT)) if template.eq_ignore_ascii_case("true") => "1".to_owned(),
             (false, Some(DIGIT)) if template.eq_ignore_ascii_case("false") => "0".to_owned(),
             _ => template.to_owned(),
@@ -287,7 +296,7 @@ impl<'a> Asked<'a> {
 
 /// Returns the words of the project before a variable in another's name: `SHOP` of `SHOP_DB_HOST` and, nested as many libraries of
 /// settings read it, of `SHOP__DB__HOST`.
-pub(super) fn prefix<'a>(name: &'a str, variable: &str) -> Option<&'a str> {
+fn prefix<'a>(name: &'a str, variable: &str) -> Option<&'a str> {
     let mut rest = name;
     for word in variable.rsplit('_') {
         let before = rest.strip_suffix(word)?;
@@ -296,14 +305,53 @@ pub(super) fn prefix<'a>(name: &'a str, variable: &str) -> Option<&'a str> {
     (!rest.is_empty()).then_some(rest)
 }
 
-/// Tells whether the words before a variable say that it is not the app's own: that it is of another server, or for a page, which a
-/// browser reads.
-fn is_of_others(words: &str, service: &str) -> bool {
-    const PAGES: [&str; 4] = ["expo", "public", "react", "vite"];
-    words
-        .to_ascii_lowercase()
-        .split('_')
-        .any(|word| PAGES.contains(&word) || (word != service && crate::catalog::services().contains_key(word)))
+/// Words before a variable by which it is for a page, which a browser reads.
+const PAGES: [&str; 9] = ["expo", "gatsby", "ng", "public", "react", "sanity", "storybook", "vite", "vue"];
+
+/// Words before a variable by which it is about something that is none of the catalog's.
+const FOREIGN: [&str; 20] = [
+    "azure",
+    "bigquery",
+    "cassandra",
+    "dynamo",
+    "firebase",
+    "gcs",
+    "google",
+    "graph",
+    "imap",
+    "inbound",
+    "incoming",
+    "influx",
+    "metabase",
+    "neo4j",
+    "pop3",
+    "snowflake",
+    "ssh",
+    "supabase",
+    "timescale",
+    "vector",
+];
+
+/// Returns the words of the project before a variable of a service in another's name; nothing where they say that it is not the
+/// app's own: that it is of another server, or for a page.
+pub(super) fn own_words<'a>(name: &'a str, variable: &str, about: &ServiceRules<'_>) -> Option<&'a str> {
+    let words = prefix(name, variable)?;
+    let own = |word: &str| {
+        word == about.name || about.forms.groups.iter().flatten().any(|(known, _)| first_word(known) == word)
+    };
+    let of_others = |word: &str| PAGES.contains(&word) || FOREIGN.contains(&word) || (is_known(word) && !own(word));
+    (!words.to_ascii_lowercase().split('_').any(of_others)).then_some(words)
+}
+
+/// Tells whether a word is a service's, or the one with which a service's variables begin (`mongo`).
+fn is_known(word: &str) -> bool {
+    let services = crate::catalog::services();
+    let mut variables = services.values().flat_map(|service| service.forms.groups.iter().flatten());
+    services.contains_key(word) || is_relational(word) || variables.any(|(variable, _)| first_word(variable) == word)
+}
+
+fn first_word(variable: &str) -> String {
+    variable.split('_').next().unwrap_or_default().to_ascii_lowercase()
 }
 
 fn scheme_of(template: &str) -> Option<&str> {

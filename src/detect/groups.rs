@@ -6,34 +6,45 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::confidence::{SELECT, Scope};
 use super::findings::is_relational;
 use super::many::opens_within;
+use super::places::split;
 use super::rules::{self, Declared, Index, ServiceRules};
 use crate::catalog::Ecosystem;
 
 /// How many groups make a choice.
 const CHOICE: usize = 2;
 
-/// Returns the packages, those of such groups as ordinary ones where no manifest has a database otherwise. Groups of libraries (extras,
-/// features) are not meant: an app of those ecosystems mostly has SQLite by default.
-pub(super) fn with_one_taken(declared: &[Declared], index: &Index<'_>, rules: &[ServiceRules<'_>]) -> Vec<Declared> {
+/// Makes ordinary packages of those of such groups, where no manifest has a database otherwise. Groups of libraries (extras, features, a
+/// Gemfile beside a gemspec) are not meant: whoever installs those takes what they want, and an app often has SQLite by default.
+pub(super) fn take_one(declared: &mut [Declared], rules: &[ServiceRules<'_>]) {
+    if !declared.iter().any(|one| group(one).is_some()) {
+        return;
+    }
+    let index = Index::new(rules);
     let names_one = |one: &Declared| {
-        let found = index.evidence(&ordinary(one));
+        let found = index.evidence(&Declared { scope: Scope::Runtime, ..one.clone() });
         found.iter().any(|(service, piece)| is_relational(&rules[*service]) && piece.confidence >= SELECT)
     };
-    let has_own = |one: &Declared| matches!(one.scope, Scope::Runtime | Scope::Production) && names_one(one);
-    let mut groups = BTreeMap::<&str, BTreeSet<&str>>::new();
+    let has_own = |one: &Declared| match one.scope {
+        Scope::Runtime | Scope::Production => names_one(one) || opens_within(one),
+        // Rails is developed with what it is installed with; tests of the JVM have a database of their own.
+        Scope::Dev => one.ecosystem == Ecosystem::Ruby && opens_within(one),
+        _ => false,
+    };
+    if declared.iter().any(has_own) {
+        return;
+    }
+    let gems = declared.iter().filter(|one| one.file.ends_with(".gemspec")).map(|one| split(&one.file).0);
+    let gems: BTreeSet<&str> = gems.collect();
+    let mut groups = BTreeMap::<String, BTreeSet<String>>::new();
     for (one, group) in declared.iter().filter_map(|one| Some((one, group(one)?))) {
-        if names_one(one) {
-            groups.entry(&one.file).or_default().insert(group);
+        if names_one(one) && !gems.contains(split(&one.file).0) {
+            groups.entry(one.file.clone()).or_default().insert(group.to_owned());
         }
     }
     groups.retain(|_, names| names.len() >= CHOICE);
-    if groups.is_empty() || declared.iter().any(|one| has_own(one) || opens_within(one)) {
-        return declared.to_vec();
-    }
-    let is_taken = |one: &Declared| {
-        group(one).is_some_and(|name| groups.get(one.file.as_str()).is_some_and(|names| names.contains(name)))
-    };
-    declared.iter().map(|one| if is_taken(one) { ordinary(one) } else { one.clone() }).collect()
+    let is_taken =
+        |one: &Declared| group(one).is_some_and(|name| groups.get(&one.file).is_some_and(|names| names.contains(name)));
+    declared.iter_mut().filter(|one| is_taken(one)).for_each(|one| one.scope = Scope::Runtime);
 }
 
 /// Returns the group of a package that is named after a relational database.
@@ -41,10 +52,6 @@ fn group(one: &Declared) -> Option<&str> {
     let Scope::Extra(name) = &one.scope else { return None };
     let is_named = name.split(['-', '_', '.']).any(rules::is_relational);
     (matches!(one.ecosystem, Ecosystem::Ruby | Ecosystem::Jvm) && is_named).then_some(name)
-}
-
-fn ordinary(one: &Declared) -> Declared {
-    Declared { scope: Scope::Runtime, ..one.clone() }
 }
 
 #[cfg(test)]
@@ -63,8 +70,15 @@ mod tests {
             )
         };
         let profiles = [profile("mysql", "mysql-connector-j"), profile("mariadb", "mariadb-java-client")].concat();
-        let pom = format!("<project><artifactId>a</artifactId><profiles>{profiles}</profiles></project>");
-        assert_eq!(selected(&tree(&[("pom.xml", &pom)]).detect_by_catalog()).len(), 1);
+        let selects = |within: &str| {
+            let pom = format!("<project><artifactId>a</artifactId>{within}<profiles>{profiles}</profiles></project>");
+            selected(&tree(&[("pom.xml", &pom)]).detect_by_catalog()).len()
+        };
+        let within = |scope: &str| {
+            let h2 = "<groupId>com.h2database</groupId><artifactId>h2</artifactId>";
+            format!("<dependencies><dependency>{h2}<scope>{scope}</scope></dependency></dependencies>")
+        };
+        assert_eq!((selects(""), selects(&within("test")), selects(&within("runtime"))), (1, 1, 0));
     }
 
     #[test]
@@ -75,6 +89,8 @@ mod tests {
         }
         let text = ["gem 'mysql2'\n", GROUPS].concat();
         assert_eq!(selected(&tree(&[("Gemfile", &text)]).detect_by_catalog()), ["mysql"]);
+        let gem = ("a.gemspec", "Gem::Specification.new do |s|\n s.add_dependency 'activerecord'\nend\n");
+        assert!(selected(&tree(&[("Gemfile", GROUPS), gem]).detect_by_catalog()).is_empty());
         let one = "gem 'rails'\ngroup :postgresql, optional: true do\n gem 'pg'\nend\n";
         assert!(selected(&tree(&[("Gemfile", one)]).detect_by_catalog()).is_empty());
         let python =

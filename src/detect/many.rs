@@ -28,7 +28,7 @@ pub(super) fn portable<'a>(evidence: &'a Pieces, declared: &'a [Declared], rules
 
 /// Tells whether a package opens a database within the app.
 pub(super) fn opens_within(one: &Declared) -> bool {
-    const DRIVERS: [(Ecosystem, &str); 12] = [
+    const DRIVERS: [(Ecosystem, &str); 16] = [
         (Ecosystem::Go, "github.com/mattn/go-sqlite3"),
         (Ecosystem::Go, "modernc.org/sqlite"),
         (Ecosystem::Go, "github.com/glebarez/sqlite"),
@@ -41,6 +41,10 @@ pub(super) fn opens_within(one: &Declared) -> bool {
         (Ecosystem::Dotnet, "microsoft.data.sqlite"),
         (Ecosystem::Jvm, "org.xerial:sqlite-jdbc"),
         (Ecosystem::Jvm, "com.h2database:h2"),
+        (Ecosystem::Jvm, "org.apache.derby:derby"),
+        (Ecosystem::Jvm, "org.hsqldb:hsqldb"),
+        (Ecosystem::Elixir, "ecto_sqlite3"),
+        (Ecosystem::Elixir, "exqlite"),
     ];
     let has_feature = |features: &[&str]| one.extras.iter().any(|extra| features.contains(&extra.as_str()));
     match one.ecosystem {

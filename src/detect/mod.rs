@@ -105,6 +105,7 @@ pub fn detect(tree: &dyn Tree, rules: &[ServiceRules<'_>]) -> Detection {
     declared.extend(compose::declared(&files, &app::own_names(&detection)));
     take_back_what_is_beside(&files, &mut declared);
     take_back_what_is_added(&mut declared);
+    groups::take_one(&mut declared, rules);
     detection.findings = findings::find(&declared, rules);
     detection.forms = forms::find(&declared, &dotnet::connection_strings(&files), &detection.findings, rules);
     detection.named = forms::named(&declared);
@@ -128,7 +129,8 @@ fn take_back_what_is_beside(files: &Files<'_>, declared: &mut [rules::Declared])
     }
 }
 
-/// Makes an option of what stands in a directory of what a user adds (`plugins`), where something else says what the app needs.
+/// Makes an option of what stands in a directory of what a user adds (`plugins`), also of what its tests start, where something else
+/// says what the app needs.
 fn take_back_what_is_added(declared: &mut [rules::Declared]) {
     let says = |one: &rules::Declared| {
         !matches!(one.ecosystem, Ecosystem::Env | Ecosystem::Compose)
@@ -139,6 +141,6 @@ fn take_back_what_is_added(declared: &mut [rules::Declared]) {
     }
     let says = |one: &rules::Declared| says(one) || one.scope == Scope::Dev;
     declared.iter_mut().filter(|one| says(one) && places::is_added(&one.file)).for_each(|one| {
-        one.scope = Scope::Optional;
+        one.scope = Scope::Aside("in what a user adds to the product".into());
     });
 }

@@ -137,8 +137,9 @@ pub(super) fn without_side<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<&'a 
         let server = server_called_demo(&paths);
         let is_of_server = |path: &str| server.is_some_and(|directory| is_app_of(path, directory));
         let has_schema = paths.iter().any(|path| path.ends_with(SCHEMA) && !is_side(path));
-        let kept = |path: &&str| !is_side(path) || is_of_server(path) || (!has_schema && is_schema_of_a_tool(path));
-        return paths.into_iter().filter(kept).collect();
+        let is_the_apps = |path: &str| !has_schema && is_schema_among_tools(path, &paths);
+        let kept = |path: &&str| !is_side(path) || is_of_server(path) || is_the_apps(path);
+        return paths.iter().copied().filter(kept).collect();
     }
     let is_app = |directory: &str| {
         ALONE.contains(&split(directory).1.to_ascii_lowercase().as_str())
@@ -155,10 +156,17 @@ pub(super) fn without_side<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<&'a 
 const SCHEMA: &str = ".prisma";
 
 /// Tells whether a file is a schema that a project keeps among its tools (`tools/prisma/schema.prisma`): where it has no other, that is
-/// the app's.
-fn is_schema_of_a_tool(path: &str) -> bool {
+/// the app's. One of a tool with a manifest of its own is the tool's.
+fn is_schema_among_tools(path: &str, paths: &[&str]) -> bool {
     let Some(tools) = side(path).filter(|_| path.ends_with(SCHEMA)) else { return false };
-    matches!(split(tools).1.to_ascii_lowercase().as_str(), "tool" | "tools") && !is_side(&path[tools.len() + 1..])
+    let is_between = |manifest: &&&str| {
+        let directory = split(manifest).0;
+        let is_above = || path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'));
+        declares(manifest) && directory.starts_with(tools) && is_above()
+    };
+    matches!(split(tools).1.to_ascii_lowercase().as_str(), "tool" | "tools")
+        && !is_side(&path[tools.len() + 1..])
+        && !paths.iter().any(|manifest| is_between(&manifest))
 }
 
 /// Returns the directory of a server that kept the name which Spring Initializr proposes (<https://start.spring.io>): `demo`, at the
@@ -194,7 +202,7 @@ const ADDED: [&str; 9] =
     ["add-ons", "addon", "addons", "connectors", "extension", "extensions", "integrations", "plugin", "plugins"];
 
 /// Words with which the name of such a directory ends: `acme-plugins`.
-const ADDED_ENDINGS: [&str; 3] = ["addons", "connectors", "plugins"];
+const ADDED_ENDINGS: [&str; 2] = ["addons", "plugins"];
 
 /// Tells whether a file is in a directory of what a user adds to the product.
 pub(super) fn is_added(path: &str) -> bool {
@@ -299,9 +307,9 @@ pub(super) fn relative(dir: &str, path: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// Ranks a directory by how likely it holds the app: the root, `apps`, the names that apps usually have, below those
-/// (`backend/src/Shop`), any other.
-pub(super) fn place(directory: &str) -> usize {
+/// Ranks a directory by how likely it holds the app: the root, `apps`, the names that apps usually have, of what serves also what lies
+/// below those (`backend/src/Shop`) or is in a directory of several (`packages/server`), any other.
+pub(super) fn place(directory: &str, serves: bool) -> usize {
     const USUAL: [&str; 9] = ["backend", "server", "api", "app", "application", "web", "src", "frontend", "client"];
     const OTHER: usize = 40;
     let usual = |name: &str| {
@@ -313,9 +321,9 @@ pub(super) fn place(directory: &str) -> usize {
         directory if directory.starts_with("apps/") => 1,
         directory => {
             // In `src` there is everything, and further below there are parts of an app.
-            let first = directory.split('/').take(2).find(|name| *name != "src" && usual(name).is_some());
-            let first = first.or_else(|| directory.starts_with("src/").then_some("src"));
-            usual(directory).or_else(|| usual(first?).map(|rank| rank + 1)).unwrap_or(OTHER)
+            let named = directory.split('/').take(2).filter(|name| *name != "src" && usual(name).is_some()).last();
+            let named = named.or_else(|| directory.starts_with("src/").then_some("src")).filter(|_| serves);
+            usual(directory).or_else(|| usual(named?).map(|rank| rank + 1)).unwrap_or(OTHER)
         }
     }
 }
@@ -356,12 +364,18 @@ mod tests {
 
     #[test]
     fn directories_are_ranked_by_the_names_on_their_way() {
+        let serving = |directory: &str| place(directory, true);
         let ranked =
             ["", "apps/web", "backend", "modules/back-end/src/Api", "server", "web", "front-end", "packages/core"];
-        assert!(ranked.is_sorted_by_key(|directory| place(directory)));
-        assert!(place("backend/src/Shop") < place("frontend") && place("client") < place("clients/admin"));
-        assert!(place("src/backend") < place("src/frontend") && place("src/Shop") < place("src/frontend/app"));
-        assert!(["rust/relay/server", "cms/src/plugins/a"].iter().all(|part| place(part) == place("elixir")));
+        assert!(ranked.is_sorted_by(|a, b| serving(a) < serving(b)));
+        assert!(serving("backend/src/Shop") < serving("frontend") && serving("client") < serving("web/client"));
+        assert!(serving("web/server") < serving("web/client") && serving("src/Shop") < serving("src/frontend"));
+        assert!(["rust/relay/server", "cms/src/plugins/a"].iter().all(|part| serving(part) == serving("elixir")));
+        // A library or a part that serves nothing is none for its name.
+        assert!(
+            ["server/emails", "packages/client"].iter().all(|part| place(part, false) == serving("services/orders"))
+        );
+        assert_eq!(place("server", false), place("server", true));
     }
 
     #[test]
@@ -373,10 +387,12 @@ mod tests {
             assert_eq!(kept(&["package.json", other]), ["package.json"]);
         }
         assert_eq!(kept(&["package.json", "prisma/schema.prisma", tools[1]]), ["package.json", "prisma/schema.prisma"]);
+        let own = ["package.json", "tools/import/package.json", "tools/import/prisma/schema.prisma"];
+        assert_eq!(kept(&own), own[..1]);
     }
 
     #[test]
-    fn what_a_user_adds_is_told_by_a_whole_directory() {
+    fn what_a_user_adds_is_told_by_a_directory() {
         let added = ["plugins/a/package.json", "backend/Extensions/A.csproj", "api/shop-plugins/a/pom.xml"];
         assert!(added.iter().all(|path| is_added(path)));
         assert!(["plugins.txt", "src/plugin-host/go.mod", "package.json"].iter().all(|path| !is_added(path)));

@@ -117,8 +117,6 @@ impl<'a> Index<'a> {
                 let ranked = [(&rules.strong, Rank::Strong), (&rules.weak, Rank::Weak), (&rules.tests, Rank::Tests)];
                 for (names, rank) in ranked {
                     names.iter().for_each(|name| index.add(*ecosystem, name, service, rank));
-                    let builds = names.iter().filter(|name| is_image_named_after(*ecosystem, name, about.name));
-                    builds.for_each(|_| index.add(*ecosystem, about.name, service, rank));
                 }
             }
         }
@@ -168,12 +166,6 @@ impl<'a> Index<'a> {
     }
 }
 
-/// Tells whether an image has the name of its service after that of its publisher (`opensearchproject/opensearch`): builds of others
-/// have it, too.
-fn is_image_named_after(ecosystem: Ecosystem, image: &str, service: &str) -> bool {
-    ecosystem == Ecosystem::Compose && image.rsplit_once('/').is_some_and(|(_, name)| name == service)
-}
-
 fn evidence(declared: &Declared, rule: &Rule, service: &str) -> Evidence {
     let package = match &rule.extra {
         // The rule is about the scheme; what a person looks for is the variable that holds it.
@@ -198,20 +190,21 @@ fn evidence(declared: &Declared, rule: &Rule, service: &str) -> Evidence {
         }
         Rank::Strong => (STRONG * declared.scope.factor(), format!("{package} works with {service}")),
         Rank::Weak => (WEAK * declared.scope.factor(), format!("{package} hints at {service}")),
-        Rank::Tests if declared.scope == Scope::Optional => {
-            (TESTS * declared.scope.factor(), format!("the tests start {service} with {package}"))
+        Rank::Tests => {
+            // Beside the app it is not the app's tests that do.
+            let share = if matches!(declared.scope, Scope::Aside(_)) { declared.scope.factor() } else { 1.0 };
+            (TESTS * share, format!("the tests start {service} with {package}"))
         }
-        Rank::Tests => (TESTS, format!("the tests start {service} with {package}")),
     };
     let place = match &declared.scope {
-        Scope::Optional => ", optional".into(),
+        Scope::Aside(how) => format!(", {how}"),
         _ if rule.rank == Rank::Tests => String::new(),
         Scope::Runtime => String::new(),
         Scope::Production => ", for production".into(),
         Scope::Dev => ", for development only".into(),
         Scope::Extra(name) => format!(", in the optional group {name}"),
         Scope::Example => ", in an example environment".into(),
-        Scope::Aside(how) => format!(", {how}"),
+        Scope::Optional => ", optional".into(),
     };
     Evidence {
         file: declared.file.clone(),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::confidence::{SELECT, Scope};
 use super::decide::{about, decision, is_within};
-use super::forms::{HOST, prefix};
+use super::forms::{HOST, own_words};
 use super::model::Evidence;
 use super::rules::{DATABASE, Declared, ServiceRules};
 use crate::catalog::Ecosystem;
@@ -69,7 +69,9 @@ pub(super) fn left_unnamed(
 /// Tells whether a variable is one that leads to the host of a service, with words of the project before it (`SHOP_DB_HOST`).
 fn leads_to(one: &Declared, about: &ServiceRules<'_>) -> bool {
     let leads = about.forms.groups.iter().flatten().filter(|(_, template)| template.contains(HOST));
-    leads.map(|(variable, _)| variable).any(|variable| one.name == *variable || prefix(&one.name, variable).is_some())
+    leads
+        .map(|(variable, _)| variable)
+        .any(|variable| one.name == *variable || own_words(&one.name, variable, about).is_some())
 }
 
 fn is_example(one: &Declared) -> bool {

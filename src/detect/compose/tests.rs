@@ -149,6 +149,10 @@ fn a_build_of_somebody_else_is_known_by_the_name_of_the_product() {
     let text = "services:\n  index: {image: chainguard/opensearch}\n  cache: {image: cgr.example.com/acme/valkey:9}\n";
     let detection = tree(&[("compose.yml", text)]).detect_by_catalog();
     assert_eq!(selected(&detection), ["opensearch", "valkey"]);
+    // A word that a project may call anything by.
+    let own =
+        "services:\n  garage: {image: acme/garage}\n  flows: {image: 'registry.example.com/parking/temporal:1'}\n";
+    assert!(selected(&tree(&[("compose.yml", own)]).detect_by_catalog()).is_empty());
 }
 
 #[test]

@@ -61,6 +61,11 @@ fn an_example_that_the_rule_about_environments_means_too_is_noted() {
     ]);
     let tree = DiskTree::open(dir.path()).unwrap();
     assert_eq!(tree.paths(), [".env.example", "api/.env.sample", "api/package.json"]);
+    // A rule with its name means it.
+    let dir = project(&[(".gitignore", ".env*\n.env.sample\n!.env.dist\n"), (".env.sample", ""), (".env.dist", "")]);
+    assert_eq!(DiskTree::open(dir.path()).unwrap().paths(), [".env.dist"]);
+    let dir = project(&[(".gitignore", ".env*.local\n*.env\n"), (".env.example", ""), (".env.example.local", "")]);
+    assert_eq!(DiskTree::open(dir.path()).unwrap().paths(), [".env.example"]);
 }
 
 #[test]

@@ -48,8 +48,36 @@ fn variables_with_the_projects_own_words_before_them() {
             "3 JOBS_REDIS_PASSWORD={{ .Password }}"
         ]
     );
-    for other in ["KEYCLOAK_DB_HOST=db", "NEXT_PUBLIC_DB_HOST=db", "TEST_DB_HOST=db", "ADB_HOST=db", "SHOP_DB_NAME=a"] {
+    for other in [
+        "KEYCLOAK_DB_HOST=db",
+        "MONGO_DB_HOST=db",
+        "ORACLE_DB_HOST=db",
+        "VECTOR_DB_HOST=db",
+        // The catalog's own, of another service.
+        "WORDPRESS_DB_HOST=db",
+        "NEXT_PUBLIC_DB_HOST=db",
+        "VUE_APP_DB_HOST=db",
+        "TEST_DB_HOST=db",
+        "ADB_HOST=db",
+        "SHOP_DB_NAME=a",
+    ] {
         assert_eq!(of_example(other, "postgres"), [""; 0], "{other}");
+    }
+    assert_eq!(of_example("WORDPRESS_DB_HOST=db\n", "mysql").len(), 1);
+    assert_eq!(of_example("AZURE_STORAGE_ENDPOINT=https://x\n", "garage"), [""; 0]);
+}
+
+#[test]
+fn an_address_in_parts_or_whole_as_the_example_has_it() {
+    let of_storage = |text: &str| of_example(text, "garage")[0].clone();
+    for (text, given) in [
+        ("STORAGE_ENDPOINT=", "http://{{ .Host }}:{{ .Port.s3 }}"),
+        ("STORAGE_ENDPOINT=http://localhost:9000", "http://{{ .Host }}:{{ .Port.s3 }}"),
+        ("STORAGE_ENDPOINT=localhost:9000", "{{ .Host }}:{{ .Port.s3 }}"),
+        ("STORAGE_ENDPOINT=localhost", "{{ .Host }}:{{ .Port.s3 }}"),
+        ("STORAGE_ENDPOINT=localhost\nSTORAGE_PORT=9000", "{{ .Host }}"),
+    ] {
+        assert_eq!(of_storage(&format!("{text}\n")), format!("1 STORAGE_ENDPOINT={given}"), "{text}");
     }
 }
 

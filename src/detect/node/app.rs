@@ -54,7 +54,7 @@ fn started_member<'a>(packages: &'a [NodePackage], script: &str) -> Option<&'a N
         command::port(&text).is_some() || framework(member, &text).is_some()
     };
     let first = |among: &[&'a NodePackage]| {
-        among.iter().copied().filter(serves).min_by_key(|member| (place(&member.dir), &member.dir))
+        among.iter().copied().filter(serves).min_by_key(|member| (place(&member.dir, true), &member.dir))
     };
     match named.as_slice() {
         [] => first(&members),

@@ -34,6 +34,9 @@ const FRAMEWORKS: [Framework; 9] = [
     Framework { package: "aiohttp", port: 8080 },
 ];
 
+/// Those of them whose app is their own: the others are libraries that an app of Django may use, too.
+const SERVERS: [&str; 6] = ["fastapi", "flask", "litestar", "quart", "sanic", "streamlit"];
+
 /// Files in which the app object of FastAPI and the like usually is, the likeliest first, with the name to import.
 const ENTRIES: [(&str, &str); 8] = [
     ("main.py", "main"),
@@ -107,6 +110,13 @@ impl Project<'_> {
         })
     }
 
+    /// Tells whether Django is among the packages, or something that is made for it and brings it.
+    fn is_of_django(&self) -> bool {
+        let packages = self.manifests.iter().flat_map(|manifest| &manifest.packages);
+        let mut names = packages.map(|(package, _)| canonical(Ecosystem::Python, &package.name));
+        names.any(|name| ["django", "wagtail"].iter().any(|start| name.starts_with(start)))
+    }
+
     fn pyproject(&self) -> Option<(&PythonManifest, &Toml)> {
         self.manifests.iter().find_map(|manifest| match &manifest.kind {
             Kind::Pyproject(toml) => Some((*manifest, toml)),
@@ -116,13 +126,13 @@ impl Project<'_> {
 
     fn dev(&self, framework: Option<&str>) -> Option<Found<String>> {
         let has = |path: &str| self.files.has(&join(self.dir, path));
-        let is_django = self.package("django").is_some();
         let manage = if has("manage.py") {
-            // Others have a script of this name for their own commands.
-            (is_django || framework.is_none()).then(|| "manage.py".to_owned())
+            // Apps of other frameworks have a script of this name for their own commands.
+            let is_theirs = framework.is_some_and(|name| SERVERS.contains(&name)) && !self.is_of_django();
+            (!is_theirs).then(|| "manage.py".to_owned())
         } else {
             // One directory down it is this project's only if Django is.
-            Some(()).filter(|()| is_django).and_then(|()| self.one_below("manage.py"))
+            framework.filter(|name| *name == "django").and_then(|_| self.one_below("manage.py"))
         };
         if let Some(manage) = manage {
             let command = format!("python {} runserver 0.0.0.0:8000", command::quote(&manage));

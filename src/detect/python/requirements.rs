@@ -111,13 +111,13 @@ fn scope(files: &Files<'_>, path: &str) -> Scope {
 
 /// Tells whether a requirements file for development installs this one, too: `-r prod.txt`, also where that is compiled from it.
 fn is_developed_with(files: &Files<'_>, path: &str) -> bool {
+    const NAMES: [&str; 5] = ["dev", "devel", "develop", "development", "local"];
     let stem = |path: &str| path.rsplit_once('.').map(|(stem, _)| stem.to_owned());
     let is_for_development = |other: &&str| {
-        is_requirements(other)
-            && split(other).0 == split(path).0
-            && stem(split(other).1).is_some_and(|name| Scope::of_group(&name) == Scope::Dev)
+        let name = split(other).1.to_ascii_lowercase();
+        is_requirements(other) && name.split(['-', '_', '.']).any(|word| NAMES.contains(&word))
     };
-    files.all().filter(is_for_development).any(|other| {
+    files.beside(path).filter(is_for_development).any(|other| {
         let text = files.read_if_there(other).unwrap_or_default();
         let included = text.lines().filter_map(|line| {
             let rest = ["-r", "--requirement"].into_iter().find_map(|flag| line.trim().strip_prefix(flag))?;

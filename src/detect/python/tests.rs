@@ -60,6 +60,10 @@ fn what_development_installs_of_production_is_no_production() {
     assert_eq!(selected(&files("-r prod.txt\nipython\n")), ["elasticsearch", "postgres"]);
     assert_eq!(selected(&files("--requirement=prod.in # all of it\n")), ["elasticsearch", "postgres"]);
     assert_eq!(selected(&files("-r base.txt\nipython\n")), ["postgres"]);
+    let docs = ("requirements/docs.in", "-r prod.in\nsphinx\n");
+    let production = ("requirements/prod.in", "elasticsearch\n");
+    let files = [production, docs, ("requirements/local.in", "-r base.in\nipython\n")];
+    assert!(selected(&tree(&files).detect_by_catalog()).is_empty());
 }
 
 #[test]
@@ -203,7 +207,7 @@ fn a_manage_py_is_djangos_unless_the_app_is_of_another_framework() {
         tree(&files).detect().dev.unwrap().value
     };
     assert_eq!(dev("flask\n"), "flask --app app run --host 0.0.0.0 --port 5000 --debug");
-    for packages in ["django\nflask\n", "gunicorn\n"] {
+    for packages in ["django\nflask\n", "gunicorn\n", "wagtail\naiohttp\n", "djangorestframework\nfastapi\n"] {
         assert_eq!(dev(packages), "python manage.py runserver 0.0.0.0:8000", "{packages}");
     }
 }
