@@ -104,9 +104,23 @@ fn scope(files: &Files<'_>, path: &str) -> Scope {
             Scope::Extra(words.join("-"))
         }
         Scope::Extra(_) => Scope::Runtime,
-        Scope::Production if is_developed_with(files, path) => Scope::Runtime,
+        Scope::Production if is_all_there_is(files, path) || is_developed_with(files, path) => Scope::Runtime,
         scope => scope,
     }
+}
+
+/// Tells whether no file beside this one of production says what development needs as well: then this one does.
+fn is_all_there_is(files: &Files<'_>, path: &str) -> bool {
+    const COMMON: [&str; 6] = ["base", "common", "core", "default", "main", "shared"];
+    let is_common = |other: &str| {
+        let stem = split(other).1.rsplit_once('.').map_or("", |(stem, _)| stem).to_ascii_lowercase();
+        let words = || stem.split(['-', '_', '.']);
+        let is_named = stem == "requirements" || words().any(|word| COMMON.contains(&word));
+        is_requirements(other) && is_named
+    };
+    let manifests = ["pyproject.toml", "setup.py", "setup.cfg", "Pipfile"];
+    let project = split(path).0.strip_suffix("requirements").unwrap_or(split(path).0).trim_end_matches('/');
+    !files.beside(path).any(is_common) && !manifests.iter().any(|name| files.has(&join(project, name)))
 }
 
 /// Tells whether a requirements file for development installs this one, too: `-r prod.txt`, also where that is compiled from it.

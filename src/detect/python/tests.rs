@@ -54,16 +54,20 @@ fn the_name_of_a_requirements_file_says_what_it_is_for() {
 
 #[test]
 fn what_development_installs_of_production_is_no_production() {
-    let files = |dev: &'static str| {
-        tree(&[("requirements/prod.in", "elasticsearch\npsycopg\n"), ("requirements/dev.in", dev)]).detect_by_catalog()
+    const BASE: (&str, &str) = ("requirements/base.in", "flask\n");
+    let production = ("requirements/prod.in", "elasticsearch\npsycopg\n");
+    let with = |other: &[(&str, &str)]| {
+        let detection = tree(&[&[production], other].concat()).detect_by_catalog();
+        selected(&detection).iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(selected(&files("-r prod.txt\nipython\n")), ["elasticsearch", "postgres"]);
-    assert_eq!(selected(&files("--requirement=prod.in # all of it\n")), ["elasticsearch", "postgres"]);
-    assert_eq!(selected(&files("-r base.txt\nipython\n")), ["postgres"]);
+    for dev in ["-r prod.txt\nipython\n", "--requirement=prod.in # all of it\n"] {
+        assert_eq!(with(&[BASE, ("requirements/dev.in", dev)]), ["elasticsearch", "postgres"], "{dev}");
+    }
+    assert_eq!(with(&[BASE, ("requirements/dev.in", "-r base.txt\n")]), ["postgres"]);
     let docs = ("requirements/docs.in", "-r prod.in\nsphinx\n");
-    let production = ("requirements/prod.in", "elasticsearch\n");
-    let files = [production, docs, ("requirements/local.in", "-r base.in\nipython\n")];
-    assert!(selected(&tree(&files).detect_by_catalog()).is_empty());
+    assert_eq!(with(&[BASE, docs, ("requirements/local.in", "-r base.in\n")]), ["postgres"]);
+    // Without a file for both it is the one for all.
+    assert_eq!(with(&[("requirements/dev.in", "ipython\n")]), ["elasticsearch", "postgres"]);
 }
 
 #[test]
