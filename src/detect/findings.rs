@@ -341,6 +341,8 @@ mod tests {
         assert_eq!(selected(&tree(&[("package.json", &two)]).detect_by_catalog()), ["postgres", "redis"]);
         let mapped = package(&["pg", "mysql2", "mssql", "mongodb", "mongoose", "ioredis"]);
         assert_eq!(selected(&tree(&[("package.json", &mapped)]).detect_by_catalog()), ["mongodb", "postgres"]);
+        let queues = package(&["pg", "mysql2", "mssql", "ioredis", "bullmq", "connect-redis"]);
+        assert_eq!(selected(&tree(&[("package.json", &queues)]).detect_by_catalog()), ["postgres", "redis"]);
         let worker = package(&["bullmq"]);
         let files = [("package.json", product.as_str()), ("worker/package.json", &worker)];
         assert_eq!(selected(&tree(&files).detect_by_catalog()), ["postgres", "redis"]);

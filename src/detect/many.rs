@@ -88,11 +88,15 @@ fn of_many(kinds: BTreeMap<&str, BTreeSet<usize>>, least: usize) -> Vec<&str> {
     kinds.into_iter().filter(|(_, services)| services.len() >= least).map(|(file, _)| file).collect()
 }
 
-/// Says why a service is an option that only collections of connectors name.
+/// How many packages of one service are more than a connector needs: they are of a queue, of sessions, of a cache of the app's own.
+const OWN: usize = 3;
+
+/// Says why a service is an option that only collections of connectors name, each with what a connector needs.
 pub(super) fn collected(pieces: &[Evidence], collections: &[&str]) -> Option<String> {
     let first = sure(pieces).next()?;
+    let is_own = |file: &str| sure(pieces).filter(|piece| piece.file == file).count() >= OWN;
     sure(pieces)
-        .all(|piece| decision(piece).is_none() && collections.contains(&piece.file.as_str()))
+        .all(|piece| decision(piece).is_none() && collections.contains(&piece.file.as_str()) && !is_own(&piece.file))
         .then(|| format!("one of the many connectors in {}", first.file))
 }
 
