@@ -2,7 +2,8 @@
 //! a schema of Prisma or the connection strings of .NET name, and what a framework reads by itself. How each service says it there
 //! stands in its catalog.yaml.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::LazyLock;
 
 use super::confidence::{SELECT, Scope};
 use super::decide::{about, is_within};
@@ -211,12 +212,8 @@ impl<'a> Asked<'a> {
             .map(|group| plain.iter().filter_map(|one| Some((*one, group.get(&one.name)?))).collect())
             .collect();
         // A variable that the catalog knows as it is is not another one with a word before it.
-        let is_exact = |one: &&&Declared| {
-            let mut of_all = crate::catalog::services().values().flat_map(|service| &service.forms.groups);
-            of_all.any(|group| group.contains_key(&one.name))
-        };
         let mut prefixed = BTreeMap::<(usize, &str), Vec<(&Declared, &String)>>::new();
-        for one in plain.iter().filter(|one| !is_exact(one)) {
+        for one in plain.iter().filter(|one| !VARIABLES.contains(one.name.as_str())) {
             for (index, group) in groups.iter().enumerate() {
                 let words = |name: &str| own_words(&one.name, name, self.about);
                 for (words, template) in group.iter().filter_map(|(name, template)| Some((words(name)?, template))) {
@@ -343,11 +340,19 @@ pub(super) fn own_words<'a>(name: &'a str, variable: &str, about: &ServiceRules<
     (!words.to_ascii_lowercase().split('_').any(of_others)).then_some(words)
 }
 
-/// Tells whether a word is a service's, or the one with which a service's variables begin (`mongo`).
+/// The variables of all groups of the catalog.
+static VARIABLES: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+    let groups = crate::catalog::services().values().flat_map(|service| &service.forms.groups);
+    groups.flat_map(|group| group.keys().map(String::as_str)).collect()
+});
+
+/// The words with which they begin (`mongo`).
+static FIRST_WORDS: LazyLock<HashSet<String>> =
+    LazyLock::new(|| VARIABLES.iter().map(|variable| first_word(variable)).collect());
+
+/// Tells whether a word is a service's, or the one with which a service's variables begin.
 fn is_known(word: &str) -> bool {
-    let services = crate::catalog::services();
-    let mut variables = services.values().flat_map(|service| service.forms.groups.iter().flatten());
-    services.contains_key(word) || is_relational(word) || variables.any(|(variable, _)| first_word(variable) == word)
+    crate::catalog::services().contains_key(word) || is_relational(word) || FIRST_WORDS.contains(word)
 }
 
 fn first_word(variable: &str) -> String {
