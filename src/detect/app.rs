@@ -145,8 +145,8 @@ fn unknown(files: &Files<'_>) -> Detection {
 }
 
 /// Orders candidates, the app first: one that can be started; at the root; in `apps`; in a directory with a name that
-/// apps have, for one that serves also below it; one that serves; the shallowest; by name. At the root a package.json with a dev script but no web framework
-/// often builds the assets of a server in another language, which then comes first; beside Rails, Laravel, Symfony and Phoenix
+/// apps have, for one that serves also below it; one that serves; the shallowest; by name. At the root a package.json with a
+/// dev script but no web framework often builds the assets of a server in another language, which then comes first; beside Rails, Laravel, Symfony and Phoenix
 /// even one with a web framework does, as that is what their own generators write. So does a server in a language that has no use
 /// for a package.json of its own: where both serve, the one of Node is its page.
 fn rank(candidate: &Candidate) -> impl Ord + use<> {

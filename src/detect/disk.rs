@@ -111,8 +111,9 @@ enum Met {
 
 impl DiskTree {
     /// Walks the project at `root` and notes the files that can be manifests; none is read yet. Its `.gitignore` files
-    /// count, also outside a git repository, but for an example of an environment that `.env*` means as well; those of directories above and the user's own git settings do not, so that every
-    /// machine sees the same. Hidden directories, installed packages and build output are not entered, symbolic links
+    /// count, also outside a git repository, but for an example of an environment that `.env*` means as well; those of
+    /// directories above and the user's own git settings do not, so that every machine sees the same. Hidden directories,
+    /// installed packages and build output are not entered, symbolic links
     /// not followed. What has the name of a manifest and cannot be read as one (a directory, a pipe, a link that leads out of
     /// the project) is noted with the reason.
     ///

@@ -44,7 +44,7 @@ impl<'a> Files<'a> {
     }
 
     /// Returns the files in the directory of a file and below it, sorted by path.
-    pub(super) fn beside(&self, path: &str) -> impl Iterator<Item = &'a str> {
+    pub(super) fn in_directory_of(&self, path: &str) -> impl Iterator<Item = &'a str> {
         let directory = path[..path.len() - split(path).1.len()].to_owned();
         let first = self.paths.partition_point(|other| *other < directory.as_str());
         self.paths[first..].iter().copied().take_while(move |other| other.starts_with(&directory))

@@ -8,6 +8,7 @@ use super::decide::decision;
 use super::findings::{Pieces, is_relational, sure};
 use super::model::Evidence;
 use super::rules::{DATABASE, Declared, ServiceRules, canonical};
+use super::undeveloped::EMBEDDED;
 use crate::catalog::Ecosystem;
 
 /// Returns the manifests that are collections of connectors.
@@ -28,7 +29,7 @@ pub(super) fn portable<'a>(evidence: &'a Pieces, declared: &'a [Declared], rules
 
 /// Tells whether a package opens a database within the app.
 pub(super) fn opens_within(one: &Declared) -> bool {
-    const DRIVERS: [(Ecosystem, &str); 16] = [
+    const DRIVERS: [(Ecosystem, &str); 14] = [
         (Ecosystem::Go, "github.com/mattn/go-sqlite3"),
         (Ecosystem::Go, "modernc.org/sqlite"),
         (Ecosystem::Go, "github.com/glebarez/sqlite"),
@@ -43,14 +44,15 @@ pub(super) fn opens_within(one: &Declared) -> bool {
         (Ecosystem::Jvm, "com.h2database:h2"),
         (Ecosystem::Jvm, "org.apache.derby:derby"),
         (Ecosystem::Jvm, "org.hsqldb:hsqldb"),
-        (Ecosystem::Elixir, "ecto_sqlite3"),
-        (Ecosystem::Elixir, "exqlite"),
     ];
     let has_feature = |features: &[&str]| one.extras.iter().any(|extra| features.contains(&extra.as_str()));
     match one.ecosystem {
         // https://docs.rs/sqlx, https://docs.rs/diesel, https://docs.rs/sea-orm: which databases a build knows.
         Ecosystem::Rust => one.name == "rusqlite" || has_feature(&["sqlite", "sqlx-sqlite"]),
-        ecosystem => DRIVERS.contains(&(ecosystem, canonical(ecosystem, &one.name).as_str())),
+        ecosystem => {
+            let driver = canonical(ecosystem, &one.name);
+            DRIVERS.iter().chain(&EMBEDDED).any(|known| *known == (ecosystem, driver.as_str()))
+        }
     }
 }
 

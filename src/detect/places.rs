@@ -289,6 +289,12 @@ pub(super) fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }
 
+/// Returns the directory of the project that a manifest is of: `a` for `a/requirements/dev.txt`.
+pub(super) fn project(path: &str) -> &str {
+    let directory = split(path).0;
+    directory.strip_suffix("requirements").map_or(directory, |above| above.trim_end_matches('/'))
+}
+
 /// Joins a directory (empty for the root) and a relative path.
 pub(super) fn join(directory: &str, path: &str) -> String {
     if directory.is_empty() { path.to_owned() } else { format!("{directory}/{path}") }

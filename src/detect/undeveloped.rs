@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::confidence::{SELECT, Scope};
 use super::decide::{decision, is_within};
 use super::model::Evidence;
-use super::places::split;
+use super::places::project;
 use super::rules::Declared;
 use crate::catalog::Ecosystem;
 
 /// Packages that open a database within the app. Rails says in `database.yml` which one it opens, and Python has one of its own.
-const EMBEDDED: [(Ecosystem, &str); 2] = [(Ecosystem::Elixir, "ecto_sqlite3"), (Ecosystem::Elixir, "exqlite")];
+pub(super) const EMBEDDED: [(Ecosystem, &str); 2] =
+    [(Ecosystem::Elixir, "ecto_sqlite3"), (Ecosystem::Elixir, "exqlite")];
 
 /// The category of the catalog whose clients have a stand-in in development.
 const SEARCH: &str = "search";
@@ -103,12 +104,6 @@ impl<'a> Development<'a> {
 /// Tells whether manifests of this kind name packages, and not how the project is run.
 fn is_of_packages(ecosystem: Ecosystem) -> bool {
     !matches!(ecosystem, Ecosystem::Compose | Ecosystem::Env | Ecosystem::Hosting)
-}
-
-/// Returns the directory of the project that a manifest is of: `a` for `a/requirements/dev.txt`.
-fn project(file: &str) -> &str {
-    let directory = split(file).0;
-    directory.strip_suffix("requirements").map_or(directory, |above| above.trim_end_matches('/'))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::catalog::services;
 use crate::detect::confidence::Scope;
 use crate::detect::files::Files;
-use crate::detect::places::{join, relative, split};
+use crate::detect::places::{join, project, relative, split};
 
 /// A declared package.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +96,7 @@ fn is_a_choice(word: &str) -> bool {
 /// Tells the scope by the file's name: `requirements-dev.txt`, `requirements/production.txt`. Other words than those that say for
 /// what end it is name a part of the app, which is installed with it.
 fn scope(files: &Files<'_>, path: &str) -> Scope {
-    let stem = split(path).1.rsplit_once('.').map_or("", |(stem, _)| stem).to_ascii_lowercase();
+    let stem = stem(path).to_ascii_lowercase();
     let words: Vec<&str> = stem.split(['-', '_', '.']).filter(|word| *word != "requirements").collect();
     match Scope::of_group(&stem) {
         Scope::Extra(_) if words.contains(&"integrations") => Scope::Dev,
@@ -113,48 +113,53 @@ fn scope(files: &Files<'_>, path: &str) -> Scope {
 fn is_all_there_is(files: &Files<'_>, path: &str) -> bool {
     const COMMON: [&str; 6] = ["base", "common", "core", "default", "main", "shared"];
     let is_common = |other: &str| {
-        let stem = split(other).1.rsplit_once('.').map_or("", |(stem, _)| stem).to_ascii_lowercase();
-        let words = || stem.split(['-', '_', '.']);
-        let is_named = stem == "requirements" || words().any(|word| COMMON.contains(&word));
-        is_requirements(other) && is_named
+        let name = stem(other).to_ascii_lowercase();
+        is_requirements(other) && (name == "requirements" || has_word(&name, |word| COMMON.contains(&word)))
     };
-    let manifests = ["pyproject.toml", "setup.py", "setup.cfg", "Pipfile"];
-    let project = split(path).0.strip_suffix("requirements").unwrap_or(split(path).0).trim_end_matches('/');
-    !files.beside(path).any(is_common) && !manifests.iter().any(|name| files.has(&join(project, name)))
+    !files.in_directory_of(path).any(is_common) && !has_other_manifest(files, path)
 }
 
 /// Tells whether a requirements file for development installs this one, too: `-r prod.txt`, also where that is compiled from it.
 fn is_developed_with(files: &Files<'_>, path: &str) -> bool {
     const NAMES: [&str; 5] = ["dev", "devel", "develop", "development", "local"];
-    let stem = |path: &str| path.rsplit_once('.').map(|(stem, _)| stem.to_owned());
     let is_for_development = |other: &&str| {
-        let name = split(other).1.to_ascii_lowercase();
-        is_requirements(other) && name.split(['-', '_', '.']).any(|word| NAMES.contains(&word))
+        is_requirements(other) && has_word(&stem(other).to_ascii_lowercase(), |word| NAMES.contains(&word))
     };
-    files.beside(path).filter(is_for_development).any(|other| {
+    let is_this = |file: &str| (split(file).0, stem(file)) == (split(path).0, stem(path));
+    files.in_directory_of(path).filter(is_for_development).any(|other| {
         let text = files.read_if_there(other).unwrap_or_default();
-        let included = text.lines().filter_map(|line| {
+        let mut included = text.lines().filter_map(|line| {
             let rest = ["-r", "--requirement"].into_iter().find_map(|flag| line.trim().strip_prefix(flag))?;
             relative(split(other).0, rest.trim_start_matches(['=', ' ']).split(" #").next()?.trim())
         });
-        included.into_iter().any(|file| stem(&file) == stem(path))
+        included.any(|file| is_this(&file))
     })
 }
 
 /// Tells whether no other manifest says what the app of this requirements file needs, so that the file has to.
 fn is_alone(files: &Files<'_>, path: &str) -> bool {
-    let project =
-        |path: &str| split(path).0.strip_suffix("requirements").unwrap_or(split(path).0).trim_end_matches('/').len();
-    let dir = &path[..project(path)];
-    let named = |name: &str| files.has(&join(dir, name));
     let plain = |other: &str| {
-        let stem = split(other).1.rsplit_once('.').map_or("", |(stem, _)| stem);
         is_requirements(other)
-            && &other[..project(other)] == dir
-            && Scope::of_group(stem) != Scope::Dev
-            && !stem.split(['-', '_', '.']).any(is_a_choice)
+            && project(other) == project(path)
+            && Scope::of_group(stem(other)) != Scope::Dev
+            && !has_word(stem(other), is_a_choice)
     };
-    !["pyproject.toml", "setup.py", "setup.cfg", "Pipfile"].into_iter().any(named) && !files.all().any(plain)
+    !has_other_manifest(files, path) && !files.all().any(plain)
+}
+
+/// Tells whether the project of a requirements file has a manifest of another kind.
+fn has_other_manifest(files: &Files<'_>, path: &str) -> bool {
+    let mut names = ["pyproject.toml", "setup.py", "setup.cfg", "Pipfile"].into_iter();
+    names.any(|name| files.has(&join(project(path), name)))
+}
+
+/// Returns the name of a file without its ending.
+fn stem(path: &str) -> &str {
+    split(path).1.rsplit_once('.').map_or("", |(stem, _)| stem)
+}
+
+fn has_word(name: &str, is_one: impl Fn(&str) -> bool) -> bool {
+    name.split(['-', '_', '.']).any(is_one)
 }
 
 /// Reads the lines of a requirements file. Of one that a tool compiled from another file, only what that file asked for
