@@ -140,7 +140,7 @@ fn slow_vectors_objects_and_traces_answer_their_clients() {
 #[test]
 fn slow_searches_analytics_and_logins_answer_their_clients() {
     let Some(bed) = Bed::find("searches, analytics and logins") else { return };
-    let app = App::without_app(&bed, "e2e-doors", &["opensearch", "clickhouse", "keycloak"]);
+    let app = App::without_app(&bed, "e2e-doors", &["elasticsearch", "opensearch", "typesense", "clickhouse", "keycloak"]);
     app.up();
     let env = app.env();
 
@@ -148,17 +148,29 @@ fn slow_searches_analytics_and_logins_answer_their_clients() {
     let put = |url: &str, json: &str| clients::curl(&[url, "--request", "PUT", "--json", json]).unwrap();
     put(&books, "{\"mappings\":{\"properties\":{\"title\":{\"type\":\"text\",\"analyzer\":\"english\"}}}}");
     put(&format!("{books}/_doc/7?refresh=true"), "{\"title\":\"An atlas of rivers\"}");
+    let maps = format!("{}/maps", told(&env, "ELASTICSEARCH_URL"));
+    put(&format!("{maps}/_doc/3?refresh=true"), "{\"title\":\"A map of the sea\",\"year\":1569}");
+    let words = format!("{}/collections", told(&env, "TYPESENSE_URL"));
+    let key = format!("X-TYPESENSE-API-KEY: {}", told(&env, "TYPESENSE_API_KEY"));
+    let fields = "{\"name\":\"words\",\"fields\":[{\"name\":\"word\",\"type\":\"string\"}]}";
+    clients::curl(&[&words, "--header", &key, "--json", fields]).unwrap();
+    let words = format!("{words}/words/documents");
+    clients::curl(&[&words, "--header", &key, "--json", "{\"word\":\"gazetteer\"}"]).unwrap();
     let clickhouse = told(&env, "CLICKHOUSE_URL");
     clients::clickhouse(clickhouse, "CREATE TABLE sales (book String) ENGINE = MergeTree ORDER BY book").unwrap();
     clients::clickhouse(clickhouse, "INSERT INTO sales VALUES ('atlas'), ('gazetteer'), ('atlas')").unwrap();
     realm(&env);
 
     let found = format!("{books}/_search?q=title:river");
+    let drawn = format!("{maps}/_search?q=title:sea+AND+year:%3C1600");
+    let misspelt = format!("{words}/search?q=gazeteer&query_by=word");
     let sold = "SELECT book, count() FROM sales GROUP BY book HAVING count() > 1";
     answered_by_other_pods(
         &app,
         &[
+            ("elasticsearch", Box::new(|| clients::curl(&[&drawn])), "A map of the sea"),
             ("opensearch", Box::new(|| clients::curl(&[&found])), "An atlas of rivers"),
+            ("typesense", Box::new(|| clients::curl(&[&misspelt, "--header", &key])), "gazetteer"),
             ("clickhouse", Box::new(|| clients::clickhouse(clickhouse, sold)), "atlas\t2"),
             ("keycloak", Box::new(|| login(&env)), "access_token"),
         ],
