@@ -140,7 +140,8 @@ fn slow_vectors_objects_and_traces_answer_their_clients() {
 #[test]
 fn slow_searches_analytics_and_logins_answer_their_clients() {
     let Some(bed) = Bed::find("searches, analytics and logins") else { return };
-    let app = App::without_app(&bed, "e2e-doors", &["elasticsearch", "opensearch", "typesense", "clickhouse", "keycloak"]);
+    let services = ["elasticsearch", "opensearch", "typesense", "clickhouse", "keycloak"];
+    let app = App::without_app(&bed, "e2e-doors", &services);
     app.up();
     let env = app.env();
 

@@ -13,6 +13,12 @@ use crate::fsx;
 /// The user's file.
 pub(crate) const KILTER_YAML: &str = "kilter.yaml";
 
+/// What every machine renders from.
+pub(crate) const KILTER_LOCK: &str = "kilter.lock";
+
+/// Largest kilter.lock that is read.
+const MAX_LOCK: u64 = 4 * 1024 * 1024;
+
 /// What it is named by mistake.
 const OTHER_ENDING: &str = "kilter.yml";
 
@@ -44,12 +50,7 @@ pub(crate) fn find_root(dir: &Path, home: Option<&Path>) -> PathBuf {
 /// When it cannot be read, or has the other ending that files of YAML have: as good as not there, and surely not meant so.
 pub(crate) fn read_config(root: &Path) -> Result<Option<String>> {
     let path = root.join(KILTER_YAML);
-    // A pipe would be waited for without an end.
-    if let Some(about) = std::fs::metadata(&path).ok().filter(|about| !about.is_file()) {
-        let what = if about.is_dir() { "a directory" } else { "no ordinary file" };
-        return Err(Error::project(format!("`{}` is {what}", path.display()))
-            .help("A file of this name says what the project needs: move what is there elsewhere."));
-    }
+    ordinary(&path, "A file of this name says what the project needs: move what is there elsewhere.")?;
     let Some(bytes) = fsx::read(&path, 64 * 1024 * 1024)? else {
         return match root.join(OTHER_ENDING).is_file() {
             false => Ok(None),
@@ -60,6 +61,27 @@ pub(crate) fn read_config(root: &Path) -> Result<Option<String>> {
         };
     };
     config::text_of(KILTER_YAML, &bytes).map(|text| Some(text.to_owned()))
+}
+
+/// Reads kilter.lock; `None` when there is none.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn read_lock(root: &Path) -> Result<Option<String>> {
+    let path = root.join(KILTER_LOCK);
+    ordinary(&path, "A file of this name holds what kilter decided: move what is there elsewhere.")?;
+    fsx::read_text(&path, MAX_LOCK)
+}
+
+/// Refuses what is there and no file: a pipe would be waited for without an end.
+fn ordinary(path: &Path, help: &str) -> Result<()> {
+    match std::fs::metadata(path) {
+        Ok(about) if !about.is_file() => {
+            let what = if about.is_dir() { "a directory" } else { "no ordinary file" };
+            Err(Error::project(format!("`{}` is {what}", path.display())).help(help))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Reads and checks the text of a kilter.yaml. A service that is locked is known, though a later catalog may not have it.

@@ -8,9 +8,9 @@ mod prepare;
 mod store;
 mod tools;
 
-pub(crate) use file::{find_root, load, read_config};
+pub(crate) use file::{KILTER_LOCK, find_root, load, read_config};
 pub(crate) use guide::{begin as begin_guide, tell as tell_guide, will_begin as will_begin_guide};
-pub(crate) use open::{KILTER_LOCK, Project, facts_of, instance_of, lock_of, unknown_catalog_service};
+pub(crate) use open::{Project, facts_of, instance_of, lock_of, unknown_catalog_service};
 pub(crate) use outcome::Outcome;
 pub(crate) use prepare::{Prepared, unknown_service};
 pub(crate) use store::older_catalogs;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::file::{KILTER_YAML, find_root, load, read_config};
+use super::file::{KILTER_LOCK, KILTER_YAML, find_root, load, read_config, read_lock};
 use crate::artifacts::Thing;
 use crate::catalog;
 use crate::cli::context::Context;
@@ -19,12 +19,6 @@ use crate::fsx;
 use crate::ids::Name;
 use crate::plan::{self, Facts, Plan};
 use crate::toolchain::Pins;
-
-/// What every machine renders from.
-pub(crate) const KILTER_LOCK: &str = "kilter.lock";
-
-/// Largest kilter.lock that is read.
-const MAX_LOCK: u64 = 4 * 1024 * 1024;
 
 /// A project that was read and found right.
 #[derive(Debug, Clone)]
@@ -65,7 +59,7 @@ impl Project {
     pub(crate) fn open_named(ctx: &Context, given: Option<&Name>) -> Result<Self> {
         let root = find_root(&ctx.directory()?, ctx.var("HOME").map(Path::new));
         let text = read_config(&root)?;
-        let lock_text = fsx::read_text(&root.join(KILTER_LOCK), MAX_LOCK)?;
+        let lock_text = read_lock(&root)?;
         let (lock, warnings) = match &lock_text {
             Some(text) => {
                 let parsed = lock::parse(KILTER_LOCK, text)?;
@@ -94,7 +88,7 @@ impl Project {
     pub(crate) fn open_locked(ctx: &Context) -> Result<(Self, fsx::Lock)> {
         let project = Self::open(ctx)?;
         let lock = project.take_lock(ctx)?;
-        let lock_text = fsx::read_text(&project.root.join(KILTER_LOCK), MAX_LOCK)?;
+        let lock_text = read_lock(&project.root)?;
         match read_config(&project.root)? == project.read && lock_text == project.lock_text {
             true => Ok((project, lock)),
             false => Ok((Self::open(ctx)?, lock)),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Prepared, guide, open};
+use super::{Prepared, file, guide};
 use crate::artifacts::{self, Change, ChangeKind, Directory, Files, Thing};
 use crate::catalog;
 use crate::cli::context::Context;
@@ -79,7 +79,7 @@ impl Outcome {
     pub(crate) fn write(&self, prepared: &Prepared) -> Result<()> {
         self.directory.apply(&self.changes)?;
         if self.lock_changes(prepared) {
-            fsx::write(&prepared.project.root.join(open::KILTER_LOCK), self.lock_text.as_bytes())?;
+            fsx::write(&prepared.project.root.join(file::KILTER_LOCK), self.lock_text.as_bytes())?;
         }
         guide::refresh(&prepared.project, &prepared.plan)
     }
