@@ -70,13 +70,22 @@ pub struct Forms {
     /// Variables that a framework reads by itself, by the package of a manifest; `group:*` is any of that group.
     #[serde(skip_serializing_if = "IndexMap::is_empty", deserialize_with = "of_known_ecosystems")]
     pub packages: IndexMap<Ecosystem, IndexMap<String, IndexMap<String, String>>>,
-    /// Addresses by their scheme, where more than that is other than in the address that `provides` has.
+    /// What else the app is told where a variable leads to another port than the usual one: by the name of that port and by
+    /// the variable.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub ports: IndexMap<String, IndexMap<String, IndexMap<String, String>>>,
+    /// Addresses by their scheme, where more than that is other than in the address that `provides` has; with a `;` behind it
+    /// those whose parameters stand behind one, as in Prisma's.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub addresses: IndexMap<String, String>,
     /// Values with which the service asks for no password: for a project that names where it is, and neither a password nor a
     /// whole address.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub open: Value,
+    /// Variables beside which clients take a password for a sign of TLS, which the service does not speak: with one of them it
+    /// asks for none (`open`), and the app is told none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub open_beside: Vec<String>,
     /// A connection string as .NET's libraries read it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection_string: Option<String>,

@@ -88,20 +88,30 @@ pub(super) fn with_forms(entries: Vec<ServiceEntry>, project: &Project, found: &
         if forms.is_empty() {
             return entry;
         }
-        if let Some(open) = open(&spec, &forms) {
-            spec.values = Some(open.clone());
-        }
-        let forms = forms.into_iter().map(|form| (form.variable.clone(), Some(form.template.clone())));
-        spec.provides.extend(forms);
+        let open = open(&spec, &forms).cloned();
+        let told = |template: &str| (open.is_none() || !is_secret(template)).then(|| template.to_owned());
+        let own = about(&spec).and_then(catalog::service).into_iter().flat_map(|about| &about.provides);
+        let empty = own.filter(|(_, template)| template.starts_with("{{") && told(template).is_none());
+        spec.provides.extend(empty.map(|(variable, _)| (variable.clone(), None)));
+        let forms = forms.into_iter().filter(|form| told(&form.template).is_some());
+        spec.provides.extend(forms.map(|form| (form.variable.clone(), Some(form.template.clone()))));
+        spec.values = open.or(spec.values);
         ServiceEntry::Detailed(Box::new(spec))
     });
     whole.collect()
 }
 
-/// Returns the values with which a service asks for no password, where the project reads where it is and never a password.
+/// Tells whether what a template gives is a password, or has one in it.
+fn is_secret(template: &str) -> bool {
+    template.contains(".Password") || template.contains(".auth.")
+}
+
+/// Returns the values with which a service asks for no password, where the project reads where it is and never a password, or its
+/// client were misled by one.
 fn open<'a>(spec: &ServiceSpec, forms: &[&'a Form]) -> Option<&'a serde_json::Map<String, serde_json::Value>> {
     let about = catalog::service(about(spec)?)?;
-    let is_told = forms.iter().any(|form| form.template.contains(".Password") || form.template.contains(".auth."));
+    let is_misled = forms.iter().any(|form| about.forms.open_beside.contains(&form.variable));
+    let is_told = forms.iter().any(|form| is_secret(&form.template)) && !is_misled;
     let is_named = forms.iter().any(|form| form.group.is_some() && form.leads());
     about.forms.open.as_object().filter(|_| is_named && !is_told && spec.values.is_none())
 }

@@ -110,9 +110,11 @@ fn variables(path: &str, text: &str) -> Vec<Declared> {
                 line: number + 1,
             });
         };
-        push(name, shape(value).map(|shape| vec![name.to_owned(), shape.to_owned()]).unwrap_or_default());
+        let about = [name.to_owned(), shape(value).unwrap_or_default().to_owned()];
+        push(name, about.into_iter().chain(port(value)).collect());
         if let Some((service, scheme)) = scheme(value) {
-            push(&service, [name.to_owned(), scheme].into_iter().chain(database_number(value)).collect());
+            let about = [name.to_owned(), scheme].into_iter().chain(database_number(value));
+            push(&service, about.chain(parameters(value)).chain(port(value)).collect());
         } else if let Some(driver) = driver(value) {
             push(&format!("{name}={driver}"), vec![name.to_owned()]);
         }
@@ -142,6 +144,27 @@ fn database_number(value: &str) -> Option<String> {
     let (_, path) = unquoted(value).split_once("://")?.1.split_once('/')?;
     let number = path.split(['?', '#']).next().unwrap_or_default().parse::<u8>().ok()?;
     (number > 0).then(|| format!("/{number}"))
+}
+
+/// An address whose parameters stand behind the port, each after a `;`.
+pub(super) const PARAMETERS: &str = ";";
+
+/// Tells of an address that its parameters do: `sqlserver://localhost:1433;database=shop`.
+fn parameters(value: &str) -> Option<String> {
+    let (_, rest) = unquoted(value).split_once("://")?;
+    rest.split(['/', '?', '#', '@']).next().filter(|server| server.contains(';')).map(|_| PARAMETERS.to_owned())
+}
+
+/// Returns the port of a value, after a colon: of an address, of a host with one, or the value itself where it is a number.
+fn port(value: &str) -> Option<String> {
+    let value = unquoted(value);
+    let server = match value.split_once("://") {
+        Some((_, rest)) => rest.split(['/', '?', '#', ';', ',']).next()?.rsplit('@').next()?,
+        None => value,
+    };
+    let digits = server.rsplit_once(':').map_or(server, |(_, digits)| digits);
+    let number = digits.parse::<u16>().ok().filter(|number| *number > 0 && digits.bytes().all(|c| c.is_ascii_digit()));
+    number.map(|number| format!(":{number}"))
 }
 
 /// Returns a value without what stands around it.

@@ -2,16 +2,19 @@
 //! a schema of Prisma or the connection strings of .NET name, and what a framework reads by itself. How each service says it there
 //! stands in its catalog.yaml.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::LazyLock;
+mod words;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::confidence::{SELECT, Scope};
 use super::decide::{about, is_within};
 use super::dotnet::ConnectionString;
-use super::env_files::{ALONE, DIGIT, WITH_PORT};
+use super::env_files::{ALONE, DIGIT, PARAMETERS, WITH_PORT};
 use super::model::Finding;
-use super::rules::{Declared, RELATIONAL, ServiceRules, canonical, is_relational};
+use super::rules::{Declared, RELATIONAL, ServiceRules, canonical};
 use crate::catalog::Ecosystem;
+use words::VARIABLES;
+pub(super) use words::own_words;
 
 /// Words of variables that are not about the app in development: other databases have other contents.
 const ELSEWHERE: [&str; 9] = ["ci", "e2e", "prod", "production", "shadow", "staging", "test", "testing", "tests"];
@@ -84,6 +87,9 @@ pub(super) fn find(
                 of_service.push(form);
             }
         }
+        let beside: Vec<Form> = of_service.iter().flat_map(|form| asked.beside_port(form)).collect();
+        of_service.retain(|form| beside.iter().all(|other| other.variable != form.variable));
+        of_service.extend(beside.into_iter().filter(|form| asked.is_other(form)));
         // Those of one line stay as the catalog has them.
         of_service.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
         forms.extend(of_service);
@@ -133,10 +139,13 @@ impl<'a> Asked<'a> {
 
     /// Tells whether the service does not give just that by itself. `postgres` is the same scheme as `postgresql`.
     fn is_other(&self, form: &Form) -> bool {
-        self.about.provides.get(&form.variable).is_none_or(|template| {
-            let schemes = (scheme_of(template), scheme_of(&form.template));
-            matches!(schemes, (Some(ours), Some(asked)) if !ours.starts_with(asked) || is_numbered(&form.template))
-        })
+        let Some(ours) = self.about.provides.get(&form.variable) else { return true };
+        match (scheme_of(ours), scheme_of(&form.template)) {
+            _ if port_of(ours) != port_of(&form.template) => true,
+            (Some(our), Some(asked)) => !our.starts_with(asked) || is_numbered(&form.template),
+            // Words that are filled with nothing.
+            _ => ![ours, &form.template].iter().any(|template| template.contains("{{")) && *ours != form.template,
+        }
     }
 
     /// What has an address of the service in an example, or as the address of a datasource of Prisma.
@@ -145,9 +154,10 @@ impl<'a> Asked<'a> {
             (Some(service), [variable, scheme, ..]) => Some((*one, service, variable, scheme.as_str())),
             _ => None,
         });
-        let numbered = |one: &Declared, template: String| match one.extras.get(2) {
+        let number = |one: &Declared| one.extras.iter().skip(2).find(|extra| extra.starts_with('/')).cloned();
+        let numbered = move |one: &Declared, template: String| match number(one) {
             Some(number) if one.ecosystem == Ecosystem::Env && !after_host(&template).contains('/') => {
-                template + number
+                template + &number
             }
             _ => template,
         };
@@ -157,14 +167,19 @@ impl<'a> Asked<'a> {
             variables.map(move |variable| (one, one.name.as_str(), variable, one.name.as_str()))
         });
         in_examples.chain(in_schemas).filter_map(move |(one, service, variable, scheme)| {
-            let template = numbered(one, self.address(service, scheme)?);
-            Some(self.form(variable, template, (&one.file, one.line)))
+            let template = numbered(one, self.address(one, service, scheme)?);
+            Some(self.form(variable, self.at_its_port(one, template), (&one.file, one.line)))
         })
     }
 
     /// The service's address with a scheme, if it is one of the service: `service` is the part that says which.
-    fn address(&self, service: &str, scheme: &str) -> Option<String> {
+    fn address(&self, one: &Declared, service: &str, scheme: &str) -> Option<String> {
         let forms = self.about.forms;
+        // Prisma has no other way to say them.
+        let has_parameters = one.ecosystem == Ecosystem::Prisma || one.extras.iter().any(|extra| extra == PARAMETERS);
+        if let Some(template) = forms.addresses.get(&format!("{scheme}{PARAMETERS}")).filter(|_| has_parameters) {
+            return Some(template.clone());
+        }
         if let Some(template) = forms.addresses.get(scheme) {
             return Some(template.clone());
         }
@@ -226,7 +241,8 @@ impl<'a> Asked<'a> {
         for (index, group) in found.iter().enumerate() {
             let leads = |file: &str| group.iter().any(|(one, template)| one.file == file && template.contains(HOST));
             for (one, template) in group.iter().filter(|(one, _)| leads(&one.file)) {
-                let form = self.form(&one.name, self.shaped(one, template), (&one.file, one.line));
+                let template = self.at_its_port(one, self.shaped(one, template));
+                let form = self.form(&one.name, template, (&one.file, one.line));
                 forms.push(Form { group: Some(index), ..form });
             }
         }
@@ -254,6 +270,37 @@ impl<'a> Asked<'a> {
             (false, Some(DIGIT)) if template.eq_ignore_ascii_case("false") => "0".to_owned(),
             _ => template.to_owned(),
         }
+    }
+
+    /// A template with the port of the service that the example's value has the number of; without a number, with the one that
+    /// a package of the app reads there: clients that speak another protocol go to another port.
+    fn at_its_port(&self, one: &Declared, template: String) -> String {
+        let Some(ours) = port_of(&template) else { return template };
+        let of_it = self.named.iter().filter(|other| other.file == one.file && variable(other) == variable(one));
+        // A page of the service has a port, too.
+        let scheme = scheme_of(&template).map(|scheme| format!("{scheme}://"));
+        let of_it = of_it.filter(|other| scheme.as_ref().is_none_or(|scheme| *scheme == other.name));
+        let mut numbers = of_it.filter_map(|other| other.extras.iter().find_map(|extra| extra.strip_prefix(':')));
+        let meant = match numbers.next().and_then(|number| number.parse::<u16>().ok()) {
+            Some(number) => self.about.ports.iter().find(|port| port.port == number).map(|port| port.name.clone()),
+            None => self
+                .packages()
+                .find(|form| form.variable == variable(one))
+                .and_then(|form| port_of(&form.template).map(str::to_owned)),
+        };
+        match meant {
+            Some(meant) if meant != ours => {
+                template.replace(&format!("{{{{ .Port.{ours} }}}}"), &format!("{{{{ .Port.{meant} }}}}"))
+            }
+            _ => template,
+        }
+    }
+
+    /// What else the app is told where the form of a variable leads to a port.
+    fn beside_port(&self, form: &Form) -> impl Iterator<Item = Form> {
+        let port = port_of(&form.template).and_then(|port| self.about.forms.ports.get(port));
+        let told = port.and_then(|beside| beside.get(&form.variable)).into_iter().flatten();
+        told.map(|(variable, template)| self.form(variable, template, (&form.file, form.line)))
     }
 
     /// What a framework of the app reads.
@@ -291,74 +338,6 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Returns the words of the project before a variable in another's name: `SHOP` of `SHOP_DB_HOST` and, nested as many libraries of
-/// settings read it, of `SHOP__DB__HOST`.
-fn prefix<'a>(name: &'a str, variable: &str) -> Option<&'a str> {
-    let mut rest = name;
-    for word in variable.rsplit('_') {
-        let before = rest.strip_suffix(word)?;
-        rest = before.strip_suffix("__").or_else(|| before.strip_suffix('_'))?;
-    }
-    (!rest.is_empty()).then_some(rest)
-}
-
-/// Words before a variable by which it is for a page, which a browser reads.
-const PAGES: [&str; 9] = ["expo", "gatsby", "ng", "public", "react", "sanity", "storybook", "vite", "vue"];
-
-/// Words before a variable by which it is about something that is none of the catalog's.
-const FOREIGN: [&str; 20] = [
-    "azure",
-    "bigquery",
-    "cassandra",
-    "dynamo",
-    "firebase",
-    "gcs",
-    "google",
-    "graph",
-    "imap",
-    "inbound",
-    "incoming",
-    "influx",
-    "metabase",
-    "neo4j",
-    "pop3",
-    "snowflake",
-    "ssh",
-    "supabase",
-    "timescale",
-    "vector",
-];
-
-/// Returns the words of the project before a variable of a service in another's name; nothing where they say that it is not the
-/// app's own: that it is of another server, or for a page.
-pub(super) fn own_words<'a>(name: &'a str, variable: &str, about: &ServiceRules<'_>) -> Option<&'a str> {
-    let words = prefix(name, variable)?;
-    let own = |word: &str| {
-        word == about.name || about.forms.groups.iter().flatten().any(|(known, _)| first_word(known) == word)
-    };
-    let of_others = |word: &str| PAGES.contains(&word) || FOREIGN.contains(&word) || (is_known(word) && !own(word));
-    (!words.to_ascii_lowercase().split('_').any(of_others)).then_some(words)
-}
-
-/// The variables of all groups of the catalog.
-static VARIABLES: LazyLock<HashSet<&str>> = LazyLock::new(|| {
-    let groups = crate::catalog::services().values().flat_map(|service| &service.forms.groups);
-    groups.flat_map(|group| group.keys().map(String::as_str)).collect()
-});
-
-/// The words with which they begin (`mongo`).
-static FIRST_WORDS: LazyLock<HashSet<String>> =
-    LazyLock::new(|| VARIABLES.iter().map(|variable| first_word(variable)).collect());
-
-/// Tells whether a word is a service's, or the one with which a service's variables begin.
-fn is_known(word: &str) -> bool {
-    crate::catalog::services().contains_key(word) || is_relational(word) || FIRST_WORDS.contains(word)
-}
-
-fn first_word(variable: &str) -> String {
-    variable.split('_').next().unwrap_or_default().to_ascii_lowercase()
-}
-
 fn scheme_of(template: &str) -> Option<&str> {
     template.split_once("://").map(|(scheme, _)| scheme)
 }
@@ -379,6 +358,12 @@ fn is_elsewhere(variable: &str) -> bool {
         words.push(c);
     }
     words.split('_').any(|word| ELSEWHERE.contains(&word.to_ascii_lowercase().as_str()))
+}
+
+/// The name of the port in a template that has one.
+fn port_of(template: &str) -> Option<&str> {
+    let (_, rest) = template.split_once("{{ .Port.")?;
+    rest.split_once(" }}").map(|(port, _)| port)
 }
 
 /// What stands behind the scheme of an address.

@@ -64,8 +64,7 @@ impl Fill {
                 out = self.localized_end(out);
             }
             let value = name.starts_with(".Values.") || matches!(name, ".Password" | ".Database");
-            let in_url = value && text.contains("://");
-            out.push_str(&if in_url { percent_encoded(&filled) } else { filled });
+            out.push_str(&if value { Quoting::of(text).quoted(filled) } else { filled });
             rest = &rest[end + 2..];
         }
         out.push_str(rest);
@@ -151,6 +150,48 @@ impl Fill {
     }
 }
 
+/// How the value of a user stands in a text, so that whoever reads the text gets the value.
+enum Quoting {
+    /// As it is.
+    Plain,
+    /// In a URL: with `%XX`.
+    Url,
+    /// In the parameters of SQL Server's addresses, where nothing is decoded: in braces
+    /// (<https://learn.microsoft.com/en-us/sql/connect/jdbc/building-the-connection-url>).
+    Braces,
+    /// In a connection string of .NET: in quotation marks
+    /// (<https://learn.microsoft.com/en-us/dotnet/api/system.data.common.dbconnectionstringbuilder>).
+    Marks,
+}
+
+impl Quoting {
+    /// Tells how a template is read by what it looks like.
+    fn of(text: &str) -> Self {
+        let (first, rest) = text.split_once(';').unwrap_or((text, ""));
+        let is_pair = first.split_once('=').is_some_and(|(key, _)| !key.contains("://"));
+        if is_pair && rest.contains('=') {
+            Self::Marks
+        } else if first.contains("sqlserver://") && rest.contains('=') {
+            Self::Braces
+        } else if text.contains("://") {
+            Self::Url
+        } else {
+            Self::Plain
+        }
+    }
+
+    fn quoted(&self, value: String) -> String {
+        let needs =
+            |special: &[char]| value.contains(special) || value.trim() != value || value.chars().any(char::is_control);
+        match self {
+            Self::Url => percent_encoded(&value),
+            Self::Braces if needs(&[';', '{', '}', '=']) => format!("{{{}}}", value.replace('}', "}}")),
+            Self::Marks if needs(&[';', '\'', '"', '=']) => format!("\"{}\"", value.replace('"', "\"\"")),
+            _ => value,
+        }
+    }
+}
+
 /// Writes a value so that it can stand in a URL: all but RFC 3986's unreserved characters as `%XX`.
 fn percent_encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
@@ -217,6 +258,30 @@ mod tests {
         assert_eq!(fill().text("{{ .Values.auth.password }}", &inside).unwrap(), "p@ss/word");
         assert!(fill().text("{{ .Values.auth }}", &inside).is_err());
         assert!(fill().text("{{ .Values.nope.x }}", &inside).is_err());
+    }
+
+    #[test]
+    fn values_are_quoted_as_those_read_them_who_decode_nothing() {
+        let inside = Addresses::InCluster([("mssql".into(), 1433)].into());
+        let filled = |password: &str, template: &str| {
+            let values = serde_json::json!({"auth": {"password": password}});
+            Fill { values, ..fill() }.text(template, &inside).unwrap()
+        };
+        let jdbc = "jdbc:sqlserver://{{ .Host }}:{{ .Port.mssql }};user=sa;password={{ .Values.auth.password }}";
+        let net = "Server={{ .Host }};Password={{ .Password }};Encrypt=True";
+        let key = "Endpoint=http://{{ .Host }};Key={{ .Values.auth.password }}";
+        for (password, in_jdbc, in_net) in [
+            ("P@ss%w0rd!", "P@ss%w0rd!", "P@ss%w0rd!"),
+            ("P;w}0rd", "{P;w}}0rd}", "\"P;w}0rd\""),
+            ("P\"w=0rd ", "{P\"w=0rd }", "\"P\"\"w=0rd \""),
+        ] {
+            let server = "jdbc:sqlserver://cache.shop-dev.svc:1433;user=sa;password=";
+            assert_eq!(filled(password, jdbc), format!("{server}{in_jdbc}"));
+            assert_eq!(filled(password, net), format!("Server=cache.shop-dev.svc;Password={in_net};Encrypt=True"));
+            assert_eq!(filled(password, key), format!("Endpoint=http://cache.shop-dev.svc;Key={in_net}"));
+        }
+        let url = "sqlserver://sa:{{ .Password }}@{{ .Host }}?database=shop";
+        assert_eq!(filled("P;w", url), "sqlserver://sa:P%3Bw@cache.shop-dev.svc?database=shop");
     }
 
     #[test]

@@ -239,6 +239,14 @@ fn forms_are_variables_of_which_each_stands_once_and_groups_lead_to_the_host() {
                 "{variable}"
             );
         }
+        for (port, beside) in &forms.ports {
+            assert!(catalog.ports.iter().any(|known| known.name == *port) && !beside.is_empty(), "{port}");
+        }
+        let known = |variable: &&String| forms.groups.iter().any(|group| group.contains_key(*variable));
+        assert!(
+            forms.open_beside.iter().all(|variable| known(&variable))
+                && (forms.open_beside.is_empty() || forms.open.is_object())
+        );
         let addresses = forms.addresses.iter();
         assert!(addresses.clone().all(|(scheme, template)| !scheme.contains("://") && template.contains("://")));
         assert!(forms.connection_string.iter().all(|template| template.contains("{{ .Host }}")));

@@ -167,6 +167,7 @@ fn what_auth_decides_is_refused_in_the_environment() {
         ("mssql", "MSSQL_SA_PASSWORD", "set auth.password under values"),
         ("mssql", "SA_PASSWORD", "set auth.password under values"),
         ("mssql", "MSSQL_DB", "set auth.database under values"),
+        ("mssql", "MSSQL_TCP_PORT", "set ports.mssql under values"),
         ("clickhouse", "CLICKHOUSE_USER", "the user is default"),
         ("clickhouse", "CLICKHOUSE_PASSWORD", "set auth.password under values"),
         ("clickhouse", "CLICKHOUSE_DB", "set auth.database under values"),
@@ -187,6 +188,8 @@ fn what_auth_decides_is_refused_in_the_environment() {
         ("rustfs", "RUSTFS_ACCESS_KEY", "set auth.accessKey under values"),
         ("rustfs", "RUSTFS_SECRET_KEY", "set auth.secretKey under values"),
         ("rustfs", "RUSTFS_REGION", "set region under values"),
+        ("rustfs", "RUSTFS_ADDRESS", "set ports.s3 under values"),
+        ("rustfs", "RUSTFS_VOLUMES", "set storage under values"),
         ("rustfs", "KILTER_BUCKET", "set auth.bucket under values"),
         ("ory", "DSN", "set kratos.dsn under values"),
         ("ory", "SECRETS_COOKIE", "it is made from auth.secret"),
@@ -196,6 +199,7 @@ fn what_auth_decides_is_refused_in_the_environment() {
         ("signoz", "SIGNOZ_TOKENIZER_JWT_SECRET", "set auth.secret under values"),
         ("azurite", "AZURITE_ACCOUNTS", "set auth.account and auth.key under values"),
         ("floci", "FLOCI_DEFAULT_REGION", "set region under values"),
+        ("floci", "FLOCI_PORT", "set ports.aws under values"),
         ("fake-gcs-server", "KILTER_BUCKET", "set bucket under values"),
     ] {
         let refusal = format!("left out; {instead}");

@@ -1,5 +1,7 @@
 //! What is particular to one chart.
 
+use std::io::{Read as _, Write as _};
+
 use serde_json::{Value, json};
 
 use super::chart;
@@ -55,6 +57,15 @@ fn redis_asks_for_no_password_when_there_is_none() {
 }
 
 #[test]
+fn qdrant_has_no_key_where_it_is_empty() {
+    let Some(helm) = support::helm() else { return };
+    let objects = objects(&helm, &chart("qdrant"), "vectors", &json!({"auth": {"apiKey": ""}}));
+    assert!(objects.iter().all(|object| object["kind"] != "Secret"));
+    let text = workload(&objects, "vectors").to_string();
+    assert!(!text.contains("API_KEY"), "{text}");
+}
+
+#[test]
 fn kafka_tells_pods_and_this_machine_each_its_own_address() {
     let Some(helm) = support::helm() else { return };
     let objects = objects(&helm, &chart("kafka"), "events", &json!({"ports": {"kafka": 19_092}}));
@@ -78,6 +89,73 @@ fn sql_server_takes_the_password_that_kilter_derives_and_no_weaker_one() {
     };
     assert!(taken("Kilter-0123456789abcdef01234567") && taken("Kilter-abcdefabcdefabcdefabcdef") && taken("sMall123"));
     assert!(!taken("0123456789abcdef01234567") && !taken("Ab-1") && !taken("ALLCAPITALS1"));
+}
+
+#[test]
+fn what_a_server_would_not_start_with_is_no_value() {
+    for (name, key, taken, refused) in [
+        (
+            "signoz",
+            "password",
+            &["Password1234!", "Kilter.1-abcdef0", r#"P]assw[ord\1""#][..],
+            &["Password1234;", "Pass word1234!", "P'assword1234!"][..],
+        ),
+        ("signoz", "email", &["a@b.c", "a.b@c-d.example.com"], &["me@localhost", "a@b@c.d", "@b.c"]),
+        ("rustfs", "bucket", &["abc", "a.b-c", "1.2.3"], &["a..b", "a.-b", "ab", "1.2.3.4"]),
+    ] {
+        let schema = jsonschema::validator_for(&chart(name).schema).unwrap();
+        let takes = |value: &str| {
+            let mut values = chart(name).values;
+            values["auth"][key] = json!(value);
+            schema.is_valid(&values)
+        };
+        assert!(taken.iter().all(|value| takes(value)), "{name} {key}: {taken:?}");
+        assert!(!refused.iter().any(|value| takes(value)), "{name} {key}: {refused:?}");
+    }
+    let mut values = chart("signoz").values;
+    values["auth"]["password"] = json!(format!("Aa1!{}", "x".repeat(69)));
+    assert!(!jsonschema::validator_for(&chart("signoz").schema).unwrap().is_valid(&values), "bcrypt's 72 bytes");
+}
+
+/// The command with which a pod of Floci is asked whether its scripts have run, against a server that answers as Floci does.
+#[test]
+fn floci_is_ready_when_its_scripts_have_run() {
+    let Some(helm) = support::helm() else { return };
+    let objects =
+        objects(&helm, &chart("floci"), "aws", &json!({"scripts": {"queues.sh": "true"}, "region": "eu-west-1"}));
+    let container = &containers(workload(&objects, "aws"))[0];
+    let command: Vec<&str> = container["readinessProbe"]["exec"]["command"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|word| word.as_str().unwrap())
+        .collect();
+    let answered = |status: &'static str, body: &'static str| {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let script = command[2].replace("4566", &server.local_addr().unwrap().port().to_string());
+        assert_ne!(script, command[2]);
+        let answer = std::thread::spawn(move || {
+            let (mut client, _) = server.accept().unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                client.read_exact(&mut byte).unwrap();
+                request.extend(byte);
+            }
+            write!(client, "HTTP/1.1 {status}\r\nContent-Type: application/json\r\n\r\n{body}").unwrap();
+            String::from_utf8(request).unwrap()
+        });
+        let said = kilter::exec::Invocation::new(format!("/bin/{}", command[0]))
+            .args([command[1], &script])
+            .capture()
+            .unwrap();
+        assert!(answer.join().unwrap().starts_with("GET /_floci/init HTTP/1.0\r\n"));
+        said.ok()
+    };
+    assert!(answered("200 OK", "{\"completed\": {\"boot\": true,\n \"ready\": true}}"));
+    assert!(!answered("200 OK", "{\"completed\":{\"boot\":true,\"ready\":false}}"));
+    let env = container["env"].as_array().unwrap();
+    assert!(env.contains(&json!({"name": "AWS_DEFAULT_REGION", "value": "eu-west-1"})), "{env:?}");
 }
 
 #[test]

@@ -102,6 +102,20 @@ fn a_store_without_a_password_where_the_project_reads_none() {
 }
 
 #[test]
+fn no_key_where_a_client_would_take_it_for_a_sign_of_tls() {
+    let qdrant = |example: &str| {
+        let project = Project::new("shop").file(".env.example", example);
+        let added = parsed(&project, &["add", "qdrant", "--dry-run", "--json"]);
+        let variables = added["env"].as_object().unwrap().keys().filter(|name| !name.ends_with("UI_URL"));
+        (added["kilterYaml"].as_str().unwrap().contains("apiKey: \"\""), variables.cloned().collect::<Vec<_>>())
+    };
+    let all = ["QDRANT_URL", "QDRANT_GRPC_URL", "QDRANT_HOST", "QDRANT_PORT"].map(str::to_owned);
+    assert_eq!(qdrant("QDRANT_HOST=x\nQDRANT_PORT=6333\nQDRANT_API_KEY=\n"), (true, all.into()));
+    let keyed = ["QDRANT_URL", "QDRANT_GRPC_URL", "QDRANT_API_KEY"].map(str::to_owned);
+    assert_eq!(qdrant("QDRANT_URL=http://localhost:6333\nQDRANT_API_KEY=\n"), (false, keyed.into()));
+}
+
+#[test]
 fn what_is_left_open_is_said() {
     let clients = r#"{"dependencies": {"mysql2": "3"}}"#;
     let project = Project::new("shop").file("a/package.json", clients).file(".env.example", "DB_HOST=x\n");

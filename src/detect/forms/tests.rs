@@ -245,3 +245,76 @@ fn the_service_that_stands_where_the_variable_is_named_fits_best() {
     assert!(fit("postgres") > fit("mysql"));
     assert!(detection.named.contains("DB_HOST"));
 }
+
+#[test]
+fn the_port_that_an_example_names_by_its_number() {
+    let native = "clickhouse://default:{{ .Password }}@{{ .Host }}:{{ .Port.native }}/{{ .Database }}";
+    for (text, given) in [
+        ("CLICKHOUSE_HOST=localhost\nCLICKHOUSE_PORT=8123\n", "{{ .Port.http }}"),
+        ("CLICKHOUSE_HOST=localhost\nCLICKHOUSE_PORT=9000 # native\n", "{{ .Port.native }}"),
+        ("CLICKHOUSE_HOST=localhost\nCLICKHOUSE_PORT=\n", "{{ .Port.http }}"),
+        ("CLICKHOUSE_HOST=localhost\nCLICKHOUSE_PORT=19000\n", "{{ .Port.http }}"),
+        ("\nX=clickhouse://localhost:9000/shop\n", native),
+        ("\nX=clickhouse://default:1@localhost:8123\n", &native.replace("native", "http")),
+    ] {
+        assert_eq!(of_example(text, "clickhouse").last().unwrap().split_once('=').unwrap().1, given, "{text}");
+    }
+    let grpc = "1 QDRANT_URL=http://{{ .Host }}:{{ .Port.grpc }}";
+    assert_eq!(of_example("QDRANT_URL=http://localhost:6334\n", "qdrant"), [grpc]);
+    assert_eq!(of_example("QDRANT_URL=http://localhost:6333\n", "qdrant"), [""; 0], "what it gives by itself");
+    // The page of the same server.
+    let page = &of_example("RABBITMQ_HOST=localhost\nRABBITMQ_URL=http://localhost:15672\n", "rabbitmq")[1];
+    assert!(page.ends_with("@{{ .Host }}:{{ .Port.amqp }}"), "{page}");
+}
+
+#[test]
+fn a_client_of_another_protocol_goes_to_its_port() {
+    let cargo = "[package]\nname = \"x\"\n[dependencies]\nqdrant-client = \"1\"\n";
+    let of = |text: &str| {
+        let all = forms(&[("Cargo.toml", cargo), (".env.example", text)], "qdrant").into_iter();
+        all.filter(|form| form.starts_with(".env")).collect::<Vec<_>>()
+    };
+    assert_eq!(of("QDRANT_URL=\n"), [".env.example:1 QDRANT_URL=http://{{ .Host }}:{{ .Port.grpc }}"]);
+    assert_eq!(of("QDRANT_URL=http://localhost:6333\n"), [""; 0], "the example knows better");
+    let go = "module x\nrequire go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc v1.2.3\n";
+    assert_eq!(
+        forms(&[("go.mod", go)], "jaeger"),
+        [
+            "go.mod:2 OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://{{ .Host }}:{{ .Port.grpc }}",
+            "go.mod:2 OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=grpc"
+        ]
+    );
+}
+
+#[test]
+fn what_is_told_beside_a_variable_that_leads_to_another_port() {
+    let text = "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317\n";
+    assert_eq!(
+        of_example(text, "signoz"),
+        [
+            "1 OTEL_EXPORTER_OTLP_ENDPOINT=http://{{ .Host }}:{{ .Port.otlp-grpc }}",
+            "1 OTEL_EXPORTER_OTLP_PROTOCOL=grpc"
+        ]
+    );
+    assert_eq!(of_example("OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318\n", "signoz"), [""; 0]);
+    let traces = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=grpc\nOTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://otel:4317\n";
+    assert_eq!(
+        of_example(traces, "jaeger"),
+        [
+            "2 OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://{{ .Host }}:{{ .Port.grpc }}/v1/traces",
+            "2 OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=grpc"
+        ]
+    );
+}
+
+#[test]
+fn parameters_behind_a_semicolon_as_the_example_or_a_schema_of_prisma_has_them() {
+    let url = "sqlserver://sa:{{ .Password }}@{{ .Host }}:{{ .Port.mssql }}?database={{ .Database }}&encrypt=true&trustServerCertificate=true";
+    let parameters = "sqlserver://{{ .Host }}:{{ .Port.mssql }};database={{ .Database }};user=sa;password={{ .Password }};encrypt=true;trustServerCertificate=true";
+    let of = |text: &str| of_example(text, "mssql");
+    assert_eq!(of("DATABASE_URL=sqlserver://sa:x@localhost:1433?database=a\n"), [format!("1 DATABASE_URL={url}")]);
+    let of_prisma = "DATABASE_URL=\"sqlserver://localhost:1433;database=a;user=sa\"\n";
+    assert_eq!(of(of_prisma), [format!("1 DATABASE_URL={parameters}")]);
+    let schema = "datasource db {\n  provider = \"sqlserver\"\n  url = env(\"DATABASE_URL\")\n}\n";
+    assert_eq!(forms(&[("schema.prisma", schema)], "mssql"), [format!("schema.prisma:2 DATABASE_URL={parameters}")]);
+}

@@ -10,6 +10,7 @@
   <keeper_server>
     <tcp_port>9181</tcp_port>
     <server_id>1</server_id>
+    <enable_ipv6>false</enable_ipv6>
     <log_storage_path>/var/lib/clickhouse/coordination/log</log_storage_path>
     <snapshot_storage_path>/var/lib/clickhouse/coordination/snapshots</snapshot_storage_path>
     <coordination_settings>
