@@ -280,6 +280,8 @@ fn an_ejected_manifest_takes_no_helm_and_no_receipt() {
     assert!(!project.cache().join("shop/receipts/redis.json").exists());
     let commands = project.kilter(&["render", "--show-commands"]).succeeds().stdout;
     assert_eq!(project.shown(commands.lines().last().unwrap()), "cat [PROJECT]/kilter/manifests/redis.yaml");
+    let others = project.kilter(&["render", "--show-commands", "postgres"]).succeeds().stdout;
+    assert!(others.lines().count() == 1 && !others.starts_with("cat "), "{others}");
     let verified = project.kilter(&["verify"]).succeeds().stdout;
     assert!(!verified.contains("redis"), "{verified}");
     project.kilter(&["render", "--locked"]).succeeds();
@@ -403,4 +405,22 @@ fn a_copy_of_a_service_that_was_removed_is_kept_and_named() {
     assert!(doctor.contains("nothing uses `kilter/values/redis.yaml`"), "{doctor}");
     project.kilter(&["add", "redis"]).succeeds();
     assert!(artifact(&project, "manifests/redis.yaml").contains("redis:7"), "the copy counts again");
+}
+
+#[test]
+fn what_is_wrong_in_values_of_the_users_own_names_their_file() {
+    let Some(_) = helm() else { return };
+    let project = shop();
+    project.kilter(&["eject", "values/postgres"]).succeeds();
+    project.write("kilter/values/postgres.yaml", "");
+    let said = project.kilter(&["render"]).fails(1);
+    assert!(said.contains("the values have no text there") && said.contains("kilter/values/postgres.yaml"), "{said}");
+    assert!(!said.contains("`provides`"), "{said}");
+    project.write("kilter/values/postgres.yaml", "a: [");
+    let said = project.kilter(&["render"]).run();
+    assert!(said.code != 0 && said.stderr.contains("kilter/values/postgres.yaml"), "{}", said.stderr);
+    let project = Project::new("shop")
+        .file("kilter.yaml", "services:\n  - name: postgres\n    values: {auth: {database: [x]}}\n");
+    let said = project.kilter(&["render"]).fails(1);
+    assert!(said.contains("Give it one under `values` of `postgres`") && said.contains("kilter.yaml:3"), "{said}");
 }

@@ -84,10 +84,16 @@ impl EmbeddedChart {
     }
 }
 
-/// The fewest and the most characters that the schema of the value at a path takes.
+/// The fewest and the most characters that the schema of the value at a path takes; of one that may be empty, too, those of the
+/// other choice: empty is for who writes values by hand.
 fn length(root: &Value, path: &[&str]) -> (usize, usize) {
     let at = path.iter().fold(root, |schema, key| &resolved(root, schema)["properties"][*key]);
-    let bound = |name: &str| resolved(root, at)[name].as_u64().and_then(|number| usize::try_from(number).ok());
+    let number = |schema: &Value, name: &str| schema[name].as_u64().and_then(|number| usize::try_from(number).ok());
+    let bound = |name: &str| {
+        let schema = resolved(root, at);
+        let choices = schema["anyOf"].as_array().into_iter().flatten();
+        number(schema, name).or_else(|| choices.into_iter().find_map(|choice| number(choice, name)))
+    };
     (bound("minLength").unwrap_or(0), bound("maxLength").unwrap_or(usize::MAX))
 }
 

@@ -20,7 +20,7 @@ use crate::diag::{Error, Result};
 /// Without a service on a terminal it asks which. Standard output lists the variables the app gets.
 #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
 #[command(
-    after_help = "Examples:\n  kilter add postgres redis\n  kilter add postgres --image postgres:16 --storage 5Gi\n  kilter add postgres --set 'auth.databases={reports,audit}'\n  kilter add imgproxy --image darthsim/imgproxy:v3.30 --port 8080\n  kilter add reports-db --from postgres --provides DATABASE_URL=null"
+    after_help = "Examples:\n  kilter add postgres redis\n  kilter add postgres --image postgres:16 --storage 5Gi\n  kilter add postgres --set 'auth.databases={reports,audit}'\n  kilter add gotenberg --image gotenberg/gotenberg:8.25.1 --port 3000\n  kilter add reports-db --from postgres --provides DATABASE_URL=null"
 )]
 pub(crate) struct Args {
     /// Names of catalog services, or the name of one service that the options describe.

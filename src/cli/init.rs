@@ -11,7 +11,7 @@ use super::add::lesson;
 use super::context::Context;
 use super::ending::{Ending, finish};
 use super::forms::{specs, unread, with_forms};
-use super::project::{Project, begin_guide, tell_guide, unknown_catalog_service};
+use super::project::{OLDER, Project, TAKE_UP, begin_guide, tell_guide, unknown_catalog_service};
 use super::proposal::Proposal;
 use super::wizard::Drafted;
 use crate::artifacts::unified_diff;
@@ -19,7 +19,7 @@ use crate::catalog;
 use crate::config::edit::{Edit, add_service};
 use crate::config::model::{ServiceEntry, ServiceSpec};
 use crate::detect::{Detection, Finding, Stack};
-use crate::diag::{Error, Result};
+use crate::diag::{Error, Problem, Result};
 use crate::exec::Whole;
 use crate::ids::Name;
 use crate::yaml;
@@ -80,11 +80,16 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     // Manifests may be many, and this is said before anything is read.
     let work = ctx.ui.work("looking at the project");
-    let project = args.open(ctx)?;
+    let mut project = args.open(ctx)?;
     args.check(&project)?;
     let found = project.detect()?;
     drop(work);
-    propose(args, ctx, project, &found, false)
+    let appeared = project.take_up_app(&found);
+    let moved = project.moved(&found);
+    if !moved.is_empty() {
+        ctx.ui.warn(&Problem::new(format!("{OLDER}: {moved}")).help(TAKE_UP));
+    }
+    propose(args, ctx, project, &found, Place { appeared, before_up: false })
 }
 
 impl Args {
@@ -136,9 +141,9 @@ impl Args {
     }
 }
 
-/// Shows what was found, and writes what is wanted of it. `before_up`: as the first part of `kilter up`, whose result stands
-/// alone on standard output.
-fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, before_up: bool) -> Result<()> {
+/// Shows what was found, and writes what is wanted of it.
+fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, place: Place) -> Result<()> {
+    let before_up = place.before_up;
     for warning in &found.warnings {
         ctx.ui.warn(warning);
     }
@@ -154,10 +159,10 @@ fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, befo
         covered.values().for_each(|why| ctx.ui.talk(why));
     }
     if args.asks(ctx) {
-        return ask(args, ctx, project, &End { found, covered: &covered, dry_run: false, before_up }, &news);
+        return ask(args, ctx, project, &End { found, covered: &covered, dry_run: false, place }, &news);
     }
     let drafted = Drafted { services: unasked(args, &news), ..args.drafted() };
-    let end = End { found, covered: &covered, dry_run: args.dry_run, before_up };
+    let end = End { found, covered: &covered, dry_run: args.dry_run, place };
     let text = text(&project, &drafted, found)?;
     if !end.is_nothing(&project, &text) && !args.dry_run && !args.yes {
         if !ctx.ui.interactive {
@@ -175,12 +180,21 @@ struct End<'a> {
     found: &'a Detection,
     covered: &'a BTreeMap<&'a str, String>,
     dry_run: bool,
+    place: Place,
+}
+
+/// What else is known of a `kilter init`.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// An app is there that kilter.lock does not know.
+    appeared: bool,
+    /// It is the first part of `kilter up`, whose result stands alone on standard output.
     before_up: bool,
 }
 
 impl End<'_> {
     fn is_nothing(&self, project: &Project, text: &str) -> bool {
-        project.text.as_deref() == Some(text)
+        project.text.as_deref() == Some(text) && !self.place.appeared
     }
 
     /// Writes kilter.yaml and renders; before `kilter up`, that does. Where there is nothing to render yet, no helm is needed.
@@ -188,17 +202,17 @@ impl End<'_> {
         let report = as_json(&project, self.found, self.covered);
         if self.is_nothing(&project, &text) {
             ctx.ui.talk("kilter.yaml has all of that already; nothing to write.");
-            if ctx.ui.json && !self.before_up {
+            if ctx.ui.json && !self.place.before_up {
                 ctx.ui.json(&report);
             }
             return Ok(());
         }
         let old = project.text.clone();
         let proposal = proposed(ctx, &project, text.clone(), self.found)?;
-        if !self.dry_run && (self.before_up || !proposal.renders()) {
+        if !self.dry_run && (self.place.before_up || !proposal.renders()) {
             ctx.ui.talk(&unified_diff("kilter.yaml", old.unwrap_or_default().as_bytes(), text.as_bytes()));
-            write(ctx, &project.with_text(text.clone())?, &text, if self.before_up { "" } else { NEXT })?;
-            if ctx.ui.json && !self.before_up {
+            write(ctx, &project.with_text(text.clone())?, &text, if self.place.before_up { "" } else { NEXT })?;
+            if ctx.ui.json && !self.place.before_up {
                 ctx.ui.json(&report);
             }
             return Ok(());
@@ -272,7 +286,7 @@ pub(crate) fn first_run(ctx: &Context, yes: bool) -> Result<()> {
     if found.findings.iter().all(|finding| !finding.selected) {
         return Ok(());
     }
-    propose(&args, ctx, project, &found, true)
+    propose(&args, ctx, project, &found, Place { appeared: false, before_up: true })
 }
 
 fn nobody_to_ask(before_up: bool) -> Error {

@@ -83,7 +83,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     }
     outcome.write(&prepared)?;
     if args.show_commands {
-        show_commands(ctx, &prepared, &outcome);
+        show_commands(ctx, &prepared, &outcome, &args.services);
         return Ok(());
     }
     report(ctx, &prepared, &rendered, &outcome);
@@ -155,7 +155,7 @@ fn write_out(args: &Args, ctx: &Context, outcome: &Outcome, out: &std::path::Pat
     Ok(())
 }
 
-fn show_commands(ctx: &Context, prepared: &Prepared, outcome: &Outcome) {
+fn show_commands(ctx: &Context, prepared: &Prepared, outcome: &Outcome, asked: &[String]) {
     let mut commands = Vec::new();
     for (service, _) in &outcome.manifests {
         let release = prepared.releases.iter().find(|release| release.service == *service);
@@ -164,7 +164,7 @@ fn show_commands(ctx: &Context, prepared: &Prepared, outcome: &Outcome) {
                 let values = outcome.directory.path(&format!("values/{service}.yaml"));
                 prepared.helm.template(release, ValuesFrom::File(&values)).shell_line()
             }
-            None if prepared.own_manifests.contains_key(service) => {
+            None if prepared.own_manifests.contains_key(service) && (asked.is_empty() || asked.contains(service)) => {
                 let own = prepared.project.root.join(format!("kilter/manifests/{service}.yaml"));
                 format!("cat {}", shell_word(&own.to_string_lossy()))
             }

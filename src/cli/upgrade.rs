@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::context::Context;
-use super::project::{Outcome, Prepared, Project, facts_of, unknown_service};
+use super::project::{Outcome, Prepared, Project, lock_facts, unknown_service};
 use crate::artifacts::unified_diff;
 use crate::catalog;
 use crate::config::lock::{Lock, Origin};
@@ -142,12 +142,7 @@ fn moved(args: &Args, project: &Project, mut lock: Lock) -> Result<Lock> {
         Origin::Catalog => !moves(name),
     });
     if all || args.services.iter().any(|service| service == APP) {
-        let (facts, stack) = facts_of(project.detect()?);
-        lock.project.port = facts.port;
-        lock.project.dev = facts.dev;
-        lock.project.image = facts.image;
-        lock.project.health = facts.health;
-        lock.project.stack = stack.and_then(|stack| serde_json::to_value(stack).ok());
+        lock_facts(&mut lock.project, project.detect()?);
     }
     if all {
         Pins::builtin().kubernetes().clone_into(&mut lock.kubernetes);

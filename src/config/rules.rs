@@ -174,14 +174,11 @@ impl Rules<'_> {
         for field in ["context", "registry"] {
             let entry = cluster.entry(field).filter(|(_, value)| !value.is_null());
             match (provider, entry) {
-                (Some("context"), None) => {
+                // A registry of its own the cluster announces.
+                (Some("context"), None) if field == "context" => {
                     let key = cluster.entry("provider").map_or(cluster_key, |(key, _)| key);
-                    let help = if field == "context" {
-                        "Add `context:` with the name of a context of your kubeconfig (`kubectl config get-contexts` lists them)."
-                    } else {
-                        "Add `registry:` with the host that the cluster pulls images from, for example `registry.example.com/dev`."
-                    };
-                    self.key(key, format!("`provider: context` needs `{field}`"), help);
+                    let help = "Add `context:` with the name of a context of your kubeconfig (`kubectl config get-contexts` lists them).";
+                    self.key(key, "`provider: context` needs `context`".into(), help);
                 }
                 (Some("kind"), Some((key, _))) => {
                     let help = "Add `provider: context` for a cluster that exists, or delete the line.";

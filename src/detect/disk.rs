@@ -21,10 +21,14 @@ use crate::fsx;
 const MAX_BYTES: u64 = 1024 * 1024;
 
 /// Directories that hold other people's code or build output, ignored by git or not.
-const NEVER: [&str; 10] = [
+const NEVER: [&str; 14] = [
     "node_modules",
     "bower_components",
     "vendor",
+    "vendored",
+    "third_party",
+    "third-party",
+    "thirdparty",
     "target",
     "dist",
     "venv",

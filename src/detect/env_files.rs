@@ -314,6 +314,8 @@ mod tests {
         let env = |text: &str| tree(&[laravel, (".env.example", text)]).detect_by_catalog();
         let detection = env("DB_CONNECTION=pgsql # or mysql\nCACHE_STORE=\"redis\"\nMAIL_HOST=mailpit\n");
         assert_eq!(selected(&detection), ["mailpit", "postgres", "redis"]);
+        assert_eq!(selected(&env("SMTP_PORT=1025\n")), ["mailpit"]);
+        assert!(selected(&env("SMTP_PORT=587\n# MAIL_PORT=1025\n")).is_empty());
         assert_eq!(found(&detection), ["mailpit", "postgres", "redis"], "the framework asks nothing any more");
         let redis = detection.findings.iter().find(|finding| finding.name == "redis").unwrap();
         assert_eq!(redis.evidence[0].note, "CACHE_STORE chooses redis, in an example environment");

@@ -2,6 +2,7 @@
 //! a schema of Prisma or the connection strings of .NET name, and what a framework reads by itself. How each service says it there
 //! stands in its catalog.yaml.
 
+mod ports;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -13,6 +14,7 @@ use super::env_files::{ALONE, DIGIT, PARAMETERS, WITH_PORT};
 use super::model::Finding;
 use super::rules::{Declared, RELATIONAL, ServiceRules, canonical};
 use crate::catalog::Ecosystem;
+use ports::port_of;
 use words::VARIABLES;
 pub(super) use words::own_words;
 
@@ -80,9 +82,13 @@ pub(super) fn find(
     for about in rules {
         let finding = findings.iter().find(|finding| finding.name == about.name);
         let asked = Asked { about, declared, packages: &packages, named: &named, finding };
-        let all = asked.addresses().chain(asked.groups()).chain(asked.drivers()).chain(asked.packages());
+        let named = asked.addresses().chain(asked.groups()).chain(asked.own()).chain(asked.drivers());
+        let named = named.filter(|form| asked.is_other(form));
+        // What a package reads it reads in no other form.
+        let read = asked.packages().filter(|form| asked.given(&form.variable).as_ref() != Some(&form.template));
+        let settings = asked.settings(settings).filter(|form| asked.is_other(form));
         let mut of_service: Vec<Form> = Vec::new();
-        for form in all.chain(asked.settings(settings)).filter(|form| asked.is_other(form)) {
+        for form in named.chain(read).chain(settings) {
             if of_service.iter().all(|other| other.variable != form.variable) {
                 of_service.push(form);
             }
@@ -125,7 +131,7 @@ struct Asked<'a> {
 impl<'a> Asked<'a> {
     fn form(&self, variable: &str, template: impl Into<String>, at: (&str, usize)) -> Form {
         let (service, (file, line)) = (self.about.name.to_owned(), at);
-        let template = SHORT.iter().fold(template.into(), |text, (long, short)| text.replace(long, short));
+        let template = short(&template.into());
         let fit = if self.is_beside(file) { BESIDE } else { 0 };
         Form { service, variable: variable.into(), template, group: None, fit, file: file.into(), line }
     }
@@ -143,9 +149,26 @@ impl<'a> Asked<'a> {
         match (scheme_of(ours), scheme_of(&form.template)) {
             _ if port_of(ours) != port_of(&form.template) => true,
             (Some(our), Some(asked)) => !our.starts_with(asked) || is_numbered(&form.template),
+            (Some(_), None) | (None, Some(_)) => true,
             // Words that are filled with nothing.
-            _ => ![ours, &form.template].iter().any(|template| template.contains("{{")) && *ours != form.template,
+            (None, None) => {
+                ![ours, &form.template].iter().any(|template| template.contains("{{")) && *ours != form.template
+            }
         }
+    }
+
+    /// What the service gives by itself.
+    fn given(&self, variable: &str) -> Option<String> {
+        self.about.provides.get(variable).map(|template| short(template))
+    }
+
+    /// What the service gives by itself, in the shape that the example has.
+    fn own(&self) -> impl Iterator<Item = Form> {
+        let is_free = |one: &&&Declared| self.about.forms.groups.iter().all(|group| !group.contains_key(&one.name));
+        self.named.iter().filter(is_free).filter_map(|one| {
+            let template = self.at_its_port(one, self.shaped(one, self.about.provides.get(&one.name)?));
+            Some(self.form(&one.name, template, (&one.file, one.line)))
+        })
     }
 
     /// What has an address of the service in an example, or as the address of a datasource of Prisma.
@@ -211,7 +234,8 @@ impl<'a> Asked<'a> {
             .iter()
             .filter(move |one| one.name.contains('=') && rules.is_some_and(|rules| rules.strong.contains(&one.name)));
         chosen.filter_map(|one| {
-            let (variable, word) = one.name.split_once('=')?;
+            // A number is a port, and that one's of this machine is another.
+            let (variable, word) = one.name.split_once('=').filter(|(_, word)| word.parse::<u16>().is_err())?;
             Some(self.form(variable, word, (&one.file, one.line)))
         })
     }
@@ -260,47 +284,23 @@ impl<'a> Asked<'a> {
         // Where the port has no variable of its own, it is told with the host.
         let beside = one.name.rsplit_once('_').map(|(words, _)| format!("{words}_PORT"));
         let has_port = self.named.iter().any(|other| other.file == one.file && Some(&other.name) == beside.as_ref());
+        let numbered = self.named.iter().filter(of_it).any(|other| other.extras.iter().any(|e| e.starts_with(':')));
         match (is_host, shape) {
+            (true, _) if holds_address && has_port && !numbered => format!("http://{HOST}"),
+            (true, None | Some("")) if has_port && !holds_address => HOST.to_owned(),
             (true, _) if holds_address && bare != template => template.to_owned(),
             (true, _) if holds_address => self.main_address().unwrap_or(template).to_owned(),
             (true, Some(WITH_PORT)) if bare == HOST => port.unwrap_or_else(|| template.to_owned()),
             (true, Some(ALONE)) if bare == HOST || has_port => HOST.to_owned(),
             (true, Some(WITH_PORT | ALONE)) => bare.to_owned(),
+            (false, Some(WITH_PORT)) if scheme_of(template).is_some() => match port_of(template) {
+                Some(port) => format!("{HOST}:{{{{ .Port.{port} }}}}"),
+                None => template.to_owned(),
+            },
             (false, Some(DIGIT)) if template.eq_ignore_ascii_case("true") => "1".to_owned(),
             (false, Some(DIGIT)) if template.eq_ignore_ascii_case("false") => "0".to_owned(),
             _ => template.to_owned(),
         }
-    }
-
-    /// A template with the port of the service that the example's value has the number of; without a number, with the one that
-    /// a package of the app reads there: clients that speak another protocol go to another port.
-    fn at_its_port(&self, one: &Declared, template: String) -> String {
-        let Some(ours) = port_of(&template) else { return template };
-        let of_it = self.named.iter().filter(|other| other.file == one.file && variable(other) == variable(one));
-        // A page of the service has a port, too.
-        let scheme = scheme_of(&template).map(|scheme| format!("{scheme}://"));
-        let of_it = of_it.filter(|other| scheme.as_ref().is_none_or(|scheme| *scheme == other.name));
-        let mut numbers = of_it.filter_map(|other| other.extras.iter().find_map(|extra| extra.strip_prefix(':')));
-        let meant = match numbers.next().and_then(|number| number.parse::<u16>().ok()) {
-            Some(number) => self.about.ports.iter().find(|port| port.port == number).map(|port| port.name.clone()),
-            None => self
-                .packages()
-                .find(|form| form.variable == variable(one))
-                .and_then(|form| port_of(&form.template).map(str::to_owned)),
-        };
-        match meant {
-            Some(meant) if meant != ours => {
-                template.replace(&format!("{{{{ .Port.{ours} }}}}"), &format!("{{{{ .Port.{meant} }}}}"))
-            }
-            _ => template,
-        }
-    }
-
-    /// What else the app is told where the form of a variable leads to a port.
-    fn beside_port(&self, form: &Form) -> impl Iterator<Item = Form> {
-        let port = port_of(&form.template).and_then(|port| self.about.forms.ports.get(port));
-        let told = port.and_then(|beside| beside.get(&form.variable)).into_iter().flatten();
-        told.map(|(variable, template)| self.form(variable, template, (&form.file, form.line)))
     }
 
     /// What a framework of the app reads.
@@ -338,6 +338,11 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// A template with the short names of its placeholders.
+fn short(template: &str) -> String {
+    SHORT.iter().fold(template.to_owned(), |text, (long, short)| text.replace(long, short))
+}
+
 fn scheme_of(template: &str) -> Option<&str> {
     template.split_once("://").map(|(scheme, _)| scheme)
 }
@@ -358,12 +363,6 @@ fn is_elsewhere(variable: &str) -> bool {
         words.push(c);
     }
     words.split('_').any(|word| ELSEWHERE.contains(&word.to_ascii_lowercase().as_str()))
-}
-
-/// The name of the port in a template that has one.
-fn port_of(template: &str) -> Option<&str> {
-    let (_, rest) = template.split_once("{{ .Port.")?;
-    rest.split_once(" }}").map(|(port, _)| port)
 }
 
 /// What stands behind the scheme of an address.

@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 /// Directories below the root whose manifests are not the app's: what they declare is somebody's example, test or tool.
 /// `packages` and `apps` are never among them. The whole name counts, without `_` around it (`_examples`, `__tests__`).
-const SIDE: [&str; 41] = [
+const SIDE: [&str; 45] = [
+    "archive",
+    "archived",
     "bench",
     "benches",
     "benchmark",
@@ -20,6 +22,8 @@ const SIDE: [&str; 41] = [
     "e2e-tests",
     "example",
     "examples",
+    "extern",
+    "external",
     "fixture",
     "fixtures",
     "integration-tests",
@@ -340,9 +344,14 @@ mod tests {
 
     #[test]
     fn side_places_are_whole_directory_names_below_the_root() {
-        for side in
-            ["examples/a/package.json", "sdks/go/go.mod", "apps/web-e2e/package.json", "a/Tests/requirements.txt"]
-        {
+        for side in [
+            "examples/a/package.json",
+            "sdks/go/go.mod",
+            "apps/web-e2e/package.json",
+            "a/Tests/requirements.txt",
+            "external/lib/go.mod",
+            "archive/shop/package.json",
+        ] {
             assert!(is_side(side), "{side}");
         }
         for app in ["package.json", "packages/a/package.json", "apps/a/package.json", "latest/go.mod", "contest/go.mod"]

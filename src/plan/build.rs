@@ -111,7 +111,7 @@ pub fn build(input: &Input<'_>) -> Result<Plan> {
     }
     refuse_taken_names(&plan, input.config)?;
     slots(&mut plan, input.lock);
-    plan.env = environment(&plan, input.config)?;
+    plan.env = environment(&plan, input.config, input.own_values)?;
     for service in &mut plan.services {
         service::set_node_ports(service, plan.node_ports);
     }
@@ -146,7 +146,7 @@ fn slots(plan: &mut Plan, lock: Option<&Lock>) {
 }
 
 /// The app's environment in the cluster: PORT, what services provide, and `env` over both.
-fn environment(plan: &Plan, config: &Config) -> Result<IndexMap<String, String>> {
+fn environment(plan: &Plan, config: &Config, own_values: &BTreeMap<String, Value>) -> Result<IndexMap<String, String>> {
     let mut env = IndexMap::new();
     let mut giver: BTreeMap<&str, &ServicePlan> = BTreeMap::new();
     let mut problems = Vec::new();
@@ -154,11 +154,8 @@ fn environment(plan: &Plan, config: &Config) -> Result<IndexMap<String, String>>
         env.insert("PORT".to_owned(), app.port.to_string());
     }
     for service in &plan.services {
-        let provided = service.provided(&service.in_cluster()).map_err(|what| {
-            Error::project(what)
-                .about(service.name.as_str(), &["provides"])
-                .help(format!("Correct `provides` of `{}` in kilter.yaml.", service.name))
-        })?;
+        let provided = service.provided(&service.in_cluster());
+        let provided = provided.map_err(|what| not_provided(what, service, own_values))?;
         for (variable, value) in provided {
             let decided = config.env.contains_key(&variable);
             match giver.get(variable.as_str()) {
@@ -207,6 +204,18 @@ fn refuse_taken_names(plan: &Plan, config: &Config) -> Result<()> {
     });
     let problems: Vec<Problem> = problems.collect();
     if problems.is_empty() { Ok(()) } else { Err(Error::from_problems(Kind::Project, problems)) }
+}
+
+/// The error for a variable that cannot be filled in: what is missing is missing in the values, or the template is wrong.
+fn not_provided(what: String, service: &ServicePlan, own_values: &BTreeMap<String, Value>) -> Error {
+    let name = service.name.as_str();
+    let of_values = what.contains("{{ .Values.");
+    let (field, help) = match own_values.contains_key(name) {
+        true if of_values => ("name", format!("Give it one in your own kilter/values/{name}.yaml.")),
+        false if of_values => ("values", format!("Give it one under `values` of `{name}` in kilter.yaml.")),
+        _ => ("provides", format!("Correct `provides` of `{name}` in kilter.yaml.")),
+    };
+    Error::project(what).about(name, &[field]).help(help)
 }
 
 fn twice(variable: &str, first: &Name, second: &ServicePlan) -> Problem {

@@ -186,7 +186,7 @@ impl Quoting {
         match self {
             Self::Url => percent_encoded(&value),
             Self::Braces if needs(&[';', '{', '}', '=']) => format!("{{{}}}", value.replace('}', "}}")),
-            Self::Marks if needs(&[';', '\'', '"', '=']) => format!("\"{}\"", value.replace('"', "\"\"")),
+            Self::Marks if needs(&[';', '\'', '"']) => format!("\"{}\"", value.replace('"', "\"\"")),
             _ => value,
         }
     }
@@ -280,6 +280,9 @@ mod tests {
             assert_eq!(filled(password, net), format!("Server=cache.shop-dev.svc;Password={in_net};Encrypt=True"));
             assert_eq!(filled(password, key), format!("Endpoint=http://cache.shop-dev.svc;Key={in_net}"));
         }
+        let account = "AccountName=x;AccountKey={{ .Password }};BlobEndpoint=http://{{ .Host }}/x";
+        let stated = "AccountName=x;AccountKey=a/b+c==;BlobEndpoint=http://cache.shop-dev.svc/x";
+        assert_eq!(filled("a/b+c==", account), stated, "base64 is read as it is");
         let url = "sqlserver://sa:{{ .Password }}@{{ .Host }}?database=shop";
         assert_eq!(filled("P;w", url), "sqlserver://sa:P%3Bw@cache.shop-dev.svc?database=shop");
     }

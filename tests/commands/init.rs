@@ -245,3 +245,51 @@ fn another_version_that_the_project_runs_is_said() {
         assert!(!said(image).contains("for this one"), "{}", said(image));
     }
 }
+
+#[test]
+fn an_app_that_comes_later_is_taken_up_and_one_that_moved_is_said() {
+    let Some(_) = helm() else { return };
+    let project = Project::new("shop");
+    project.kilter(&["add", "redis"]).succeeds();
+    let app = |port: u16| {
+        let scripts = format!(r#"{{"dev": "vite --port {port}"}}"#);
+        format!(r#"{{"name": "shop", "scripts": {scripts}, "devDependencies": {{"vite": "7"}}}}"#)
+    };
+    project.write("package.json", app(3005));
+    let missing = project.kilter(&["up", "--only", "app", "--no-input"]).fails(2);
+    assert!(missing.contains("`kilter init`"), "{missing}");
+    let (before, yaml) = (project.read("kilter.lock"), project.read("kilter.yaml"));
+    project.kilter(&["init", "--dry-run"]).succeeds();
+    assert_eq!(project.read("kilter.lock"), before);
+    project.kilter(&["init", "--yes"]).succeeds();
+    assert_eq!(project.read("kilter.yaml"), yaml);
+    assert!(project.read("kilter.lock").contains("3005"), "{}", project.read("kilter.lock"));
+    let again = project.kilter(&["init", "--yes"]).succeeds().stderr;
+    assert!(again.ends_with("nothing to write.\n") && !again.contains("warning"), "{again}");
+
+    project.write("package.json", app(3007));
+    let moved = project.kilter(&["init", "--yes"]).succeeds().stderr;
+    assert!(moved.contains("port was `3005`, is `3007`") && moved.contains("`kilter upgrade app`"), "{moved}");
+    assert!(project.read("kilter.lock").contains("3005"));
+}
+
+#[test]
+fn the_example_of_the_help_is_taken_as_it_is() {
+    let Some(_) = helm() else { return };
+    let help = Project::new("shop").kilter(&["help", "services"]).succeeds().stdout;
+    let lines = help.lines().skip_while(|line| *line != "  services:").take_while(|line| !line.is_empty());
+    // The chart of one's own is not there.
+    let lines: Vec<&str> = lines.filter(|line| !line.contains("chart:")).filter_map(|line| line.get(2..)).collect();
+    let project = Project::new("shop").file("kilter.yaml", &(lines.join("\n") + "\n"));
+    project.kilter(&["render"]).succeeds();
+}
+
+#[test]
+fn a_directory_that_no_tool_could_be_told_is_refused_by_name() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let project = Project::new("shop");
+    let odd = project.root().join(std::ffi::OsStr::from_bytes(b"dir\xff"));
+    std::fs::create_dir(&odd).unwrap();
+    let said = project.kilter(&["init", "--yes"]).cwd(&odd).fails(1);
+    assert!(said.contains("is not UTF-8") && said.contains("dir"), "{said}");
+}

@@ -191,14 +191,8 @@ fn rules_over_several_keys() {
     1  | cluster: {provider: context}
        |           ^^^^^^^^
       = Add `context:` with the name of a context of your kubeconfig (`kubectl config get-contexts` lists them).
-
-    `provider: context` needs `registry`.
-      --> kilter.yaml:1:11
-       |
-    1  | cluster: {provider: context}
-       |           ^^^^^^^^
-      = Add `registry:` with the host that the cluster pulls images from, for example `registry.example.com/dev`.
     "#);
+    load("cluster: {provider: context, context: dev}\n");
     assert_snapshot!(wrong("cluster: {context: dev, registry: r}\n"), @r#"
     `context` means nothing to a cluster that kilter makes with kind.
       --> kilter.yaml:1:11

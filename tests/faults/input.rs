@@ -181,6 +181,17 @@ fn a_link_that_leads_to_itself() {
 }
 
 #[test]
+fn a_link_to_nothing_is_not_passed_over() {
+    let project = quick("shop");
+    kilter::fsx::remove(&project.root().join("kilter.yaml")).unwrap();
+    symlink("elsewhere.yaml", project.root().join("kilter.yaml")).unwrap();
+    for args in [&["render"][..], &["init", "--yes"]] {
+        let said = refused(&project, args, 1);
+        assert!(said.contains("is a link to nothing"), "{said}");
+    }
+}
+
+#[test]
 fn a_directory_in_its_place() {
     let project = Project::new("shop").file("kilter.yaml/x", "");
     insta::assert_snapshot!(refused(&project, &["render"], 1), @r"

@@ -2,7 +2,7 @@
 
 use crate::artifacts::eject as ejected;
 use crate::cli::context::Context;
-use crate::cli::project::{Outcome, Prepared, Project, wanted};
+use crate::cli::project::{OLDER, Outcome, Prepared, Project, TAKE_UP, wanted};
 use crate::cluster::probes::finding::Finding;
 use crate::diag::{Error, Result};
 use crate::plan::Plan;
@@ -20,26 +20,12 @@ pub(super) fn kilter_yaml(project: &Project, plan: Result<&Plan, &Error>) -> Fin
 /// What kilter.lock holds about the app, where the project's manifests say something else by now and kilter.yaml
 /// nothing.
 pub(super) fn detected(project: &Project) -> Option<Finding> {
-    let locked = &project.lock.as_ref()?.project;
-    let found = match project.detect() {
-        Ok(found) => found,
+    project.lock.as_ref()?;
+    let moved = match project.detect() {
+        Ok(found) => project.moved(&found),
         Err(error) => return Some(Finding::error("detected", &error)),
     };
-    let config = &project.loaded.config;
-    let text = |port: u16| port.to_string();
-    let facts = [
-        ("dev", config.dev.is_some(), locked.dev.clone(), found.dev.map(|f| f.value)),
-        ("port", config.port.is_some(), locked.port.map(text), found.port.map(|f| text(f.value))),
-        ("image", config.image.is_some(), locked.image.clone(), found.image.map(|f| f.value)),
-        ("health", config.health.is_some(), locked.health.clone(), found.health.map(|f| f.value)),
-    ];
-    let moved = facts.into_iter().filter(|(_, said, locked, found)| !said && locked != found);
-    let words = |value: Option<String>| value.map_or_else(|| "nothing".to_owned(), |value| format!("`{value}`"));
-    let moved: Vec<String> =
-        moved.map(|(name, _, locked, found)| format!("{name} was {}, is {}", words(locked), words(found))).collect();
-    let fix = "Take it up: `kilter upgrade app`. Or decide it in kilter.yaml.";
-    (!moved.is_empty())
-        .then(|| Finding::warning("detected", format!("kilter.lock is older than the app: {}", moved.join("; ")), fix))
+    (!moved.is_empty()).then(|| Finding::warning("detected", format!("{OLDER}: {moved}"), TAKE_UP))
 }
 
 /// Whether the pinned tools are here.

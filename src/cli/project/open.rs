@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::app::{facts_of, locked_facts};
 use super::file::{KILTER_LOCK, KILTER_YAML, find_root, load, read_config, read_lock};
 use crate::artifacts::Thing;
 use crate::catalog;
 use crate::cli::context::Context;
 use crate::cluster::{Instance, linked_worktree};
 use crate::config::Loaded;
-use crate::config::lock::{self, Lock, LockedProject};
+use crate::config::lock::{self, Lock};
 use crate::config::model::{Config, Provider};
 use crate::detect::{self, Detection, Stack};
 use crate::diag::{Error, Problem, Result};
@@ -58,6 +59,10 @@ impl Project {
     /// As [`Project::open`].
     pub(crate) fn open_named(ctx: &Context, given: Option<&Name>) -> Result<Self> {
         let root = find_root(&ctx.directory()?, ctx.var("HOME").map(Path::new));
+        if root.to_str().is_none() {
+            return Err(Error::project(format!("the name of the directory `{}` is not UTF-8", root.display()))
+                .help("Rename it: tools that kilter drives could not be told where the project is."));
+        }
         let text = read_config(&root)?;
         let lock_text = read_lock(&root)?;
         let (lock, warnings) = match &lock_text {
@@ -257,22 +262,6 @@ pub(crate) fn instance_of(ctx: &Context, root: &Path) -> Result<Option<Name>> {
     Name::new(text).map(Some).map_err(|words| {
         Error::usage(words).help("Name the instance with `--instance` or `KILTER_INSTANCE`, for example `review`.")
     })
-}
-
-/// Takes out of a lock what a plan is made of.
-fn locked_facts(locked: &LockedProject) -> Facts {
-    Facts { port: locked.port, dev: locked.dev.clone(), image: locked.image.clone(), health: locked.health.clone() }
-}
-
-/// Takes out of a detection what a plan and a Dockerfile are made of.
-pub(crate) fn facts_of(found: Detection) -> (Facts, Option<Stack>) {
-    let facts = Facts {
-        port: found.port.map(|f| f.value),
-        dev: found.dev.map(|f| f.value),
-        image: found.image.map(|f| f.value),
-        health: found.health.map(|f| f.value),
-    };
-    (facts, found.stack)
 }
 
 /// How many slots a plan uses.

@@ -14,7 +14,7 @@ use crate::exec::redact;
 use crate::helm::charts::{ChartStore, Files, digest_of, require_digest};
 use crate::helm::{Chart, Helm, Rendered, Renderer, pull, unpack};
 use crate::ids::Digest;
-use crate::plan::{ChartSource, Facts, Plan};
+use crate::plan::{APP, ChartSource, Facts, Plan};
 use crate::values::{self, Release};
 
 /// Everything that is needed to render a project.
@@ -160,9 +160,15 @@ impl Prepared {
         let progress = crate::cli::ui::RenderProgress::new(&ctx.ui, self.releases.len());
         let results = renderer.render(&self.releases, &|release| directory.stored(&release.service), &progress);
         drop(progress);
-        collect(results).map_err(|error| {
-            // The values of an ejected file are not kilter.yaml's.
-            let own = |service: &str| self.ejected.path(&Thing::Values(service.to_owned())).is_some();
+        // The values of an ejected file are not kilter.yaml's.
+        let own = |service: &str| self.ejected.path(&Thing::Values(service.to_owned())).is_some();
+        let told = results.into_iter().zip(&self.releases).map(|(result, Release { service, .. })| {
+            result.map_err(|error| match own(service) {
+                true => error.help(format!("Its values are your own: kilter/values/{service}.yaml.")),
+                false => error,
+            })
+        });
+        collect(told.collect()).map_err(|error| {
             error.located(|subject| {
                 let place = || self.project.loaded.place_of_subject(subject);
                 (!own(&subject.service)).then(place).flatten()
@@ -199,6 +205,12 @@ pub(crate) fn collect<T>(results: Vec<Result<T>>) -> Result<Vec<T>> {
 /// The error for a service that the project does not have.
 pub(crate) fn unknown_service(service: &str, known: &[String]) -> Error {
     let error = Error::usage(format!("this project has no service `{service}`"));
+    let error = match service {
+        APP => error.help(
+            "An app that came after kilter.lock is taken up by `kilter init`; `dev:` in kilter.yaml is one, too.",
+        ),
+        _ => error,
+    };
     let error = match crate::ids::did_you_mean(service, known.iter().map(String::as_str)) {
         Some(near) => error.help(format!("Did you mean `{near}`?")),
         None => error,

@@ -71,7 +71,7 @@ pub(crate) fn ask_yes(question: &str) -> Result<bool> {
         match read_line()?.as_deref().map(str::trim) {
             None | Some("n" | "no" | BACK | LEAVE) => return Ok(false),
             Some("" | "y" | "yes") => return Ok(true),
-            Some(_) => {}
+            Some(other) => tty::write(&format!("`{other}` is neither.\n"))?,
         }
     }
 }

@@ -318,3 +318,54 @@ fn parameters_behind_a_semicolon_as_the_example_or_a_schema_of_prisma_has_them()
     let schema = "datasource db {\n  provider = \"sqlserver\"\n  url = env(\"DATABASE_URL\")\n}\n";
     assert_eq!(forms(&[("schema.prisma", schema)], "mssql"), [format!("schema.prisma:2 DATABASE_URL={parameters}")]);
 }
+
+#[test]
+fn a_port_for_people_or_for_this_machine_alone_is_none_of_the_apps() {
+    for (text, service, given) in [
+        ("KAFKA_HOST=localhost\nKAFKA_PORT=9094\n", "kafka", "{{ .Port.kafka }}"),
+        ("MAIL_HOST=localhost\nMAIL_PORT=8025\n", "mailpit", "{{ .Port.smtp }}"),
+        ("DB_HOST=localhost\nDB_PORT=8081\n", "postgres", "{{ .Port.postgres }}"),
+        ("NATS_HOST=localhost\nNATS_PORT=8222\n", "nats", "{{ .Port.nats }}"),
+    ] {
+        assert_eq!(of_example(text, service)[1].split_once('=').unwrap().1, given, "{text}");
+    }
+}
+
+#[test]
+fn what_the_service_gives_by_itself_has_the_shape_of_the_example_too() {
+    for (text, service, given) in [
+        ("REDIS_URL=localhost:6379\n", "redis", &["1 REDIS_URL={{ .Host }}:{{ .Port.redis }}"][..]),
+        ("MEMCACHED_URL=localhost:11211\n", "memcached", &["1 MEMCACHED_URL={{ .Host }}:{{ .Port.memcached }}"]),
+        ("CHROMA_HOST=http://localhost:8000\n", "chroma", &["1 CHROMA_HOST=http://{{ .Host }}:{{ .Port.http }}"]),
+        ("CHROMA_HOST=localhost\n", "chroma", &[]),
+        ("REDIS_URL=redis://localhost:6379\n", "redis", &[]),
+        (
+            "ELASTICSEARCH_HOST=http://localhost\nELASTICSEARCH_PORT=9200\n",
+            "elasticsearch",
+            &["1 ELASTICSEARCH_HOST=http://{{ .Host }}", "2 ELASTICSEARCH_PORT={{ .Port.http }}"],
+        ),
+        (
+            "MINIO_ENDPOINT=\nMINIO_PORT=9000\n",
+            "garage",
+            &["1 MINIO_ENDPOINT={{ .Host }}", "2 MINIO_PORT={{ .Port.s3 }}"],
+        ),
+    ] {
+        assert_eq!(of_example(text, service), given, "{text}");
+    }
+}
+
+#[test]
+fn a_package_reads_an_address_in_no_other_form_than_its_own() {
+    let plain = "postgres:{{ .Password }}@{{ .Host }}:{{ .Port.postgres }}/{{ .Database }}";
+    let of = |requirements: &str, example: &str| {
+        let all = forms(&[("requirements.txt", requirements), (".env.example", example)], "postgres");
+        all.into_iter().map(|form| form.split_once(' ').unwrap().1.to_owned()).collect::<Vec<_>>()
+    };
+    let address = "DATABASE_URL=postgresql://localhost/shop\n";
+    assert_eq!(of("asyncpg\nsqlalchemy\n", address), [format!("DATABASE_URL=postgresql://{plain}")]);
+    assert_eq!(of("asyncpg\ntortoise-orm\n", ""), [format!("DATABASE_URL=postgres://{plain}")]);
+    assert_eq!(of("psycopg\n", address), [""; 0]);
+    let example = "CLICKHOUSE_HOST=localhost\nCLICKHOUSE_PORT=\n";
+    let ours = forms(&[("requirements.txt", "clickhouse-driver\n"), (".env.example", example)], "clickhouse");
+    assert!(ours.contains(&".env.example:2 CLICKHOUSE_PORT={{ .Port.native }}".to_owned()), "{ours:?}");
+}

@@ -35,7 +35,14 @@ pub(super) fn requirement(text: &str, line: usize) -> Option<Requirement> {
         None if rest.is_empty() || rest.starts_with(['<', '>', '=', '!', '~', ';', '@', '(', ',']) => Vec::new(),
         None => return None,
     };
-    Some(Requirement { name: name.into(), extras, line })
+    (!is_windows_alone(rest)).then(|| Requirement { name: name.into(), extras, line })
+}
+
+/// Tells whether a requirement is for Windows and nothing else, where no service of kilter's runs for it: `; os_name == "nt"`.
+fn is_windows_alone(rest: &str) -> bool {
+    let marker = rest.rsplit_once(';').map_or("", |(_, marker)| marker.split(" #").next().unwrap_or_default());
+    let marker: String = marker.chars().filter(|c| !c.is_whitespace() && !matches!(c, '"' | '\'')).collect();
+    matches!(marker.as_str(), "sys_platform==win32" | "platform_system==Windows" | "os_name==nt")
 }
 
 /// Tells whether a path is a requirements file: `requirements*.txt` or `.in`, `dev-requirements.txt`, or any of these
@@ -279,6 +286,14 @@ mod tests {
         for other in ["./local/redis", "https://example.com/redis.whl", "git+ssh://x", "", "redis something", "redis/"]
         {
             assert_eq!(read(other), None, "{other}");
+        }
+        for windows in
+            ["pika ; sys_platform == \"win32\"", "pika>=1; platform_system=='Windows' # x", "a[b];os_name == 'nt'"]
+        {
+            assert_eq!(read(windows), None, "{windows}");
+        }
+        for more in ["pika; sys_platform != 'win32'", "pika; sys_platform == 'win32' or python_version > '3'"] {
+            assert_eq!(read(more), some("pika", ""), "{more}");
         }
     }
 

@@ -119,13 +119,22 @@ fn nearest<'a>(shared: &HashMap<&str, &'a Toml>, dir: &str) -> Option<&'a Toml> 
     }
 }
 
+/// Tells whether a target of Cargo's is Windows and nothing else, where no service of kilter's runs for it: `cfg(windows)`,
+/// `cfg(target_os = "windows")`, `x86_64-pc-windows-msvc`.
+fn is_windows_alone(target: &str) -> bool {
+    let condition: String = target.chars().filter(|c| !c.is_whitespace()).collect();
+    matches!(condition.as_str(), "cfg(windows)" | "cfg(target_os=\"windows\")" | "cfg(target_family=\"windows\")")
+        || (!condition.starts_with("cfg(") && condition.contains("-windows-"))
+}
+
 fn declared_by(path: &str, toml: &Toml, shared: Option<&Toml>) -> Vec<Declared> {
     let mut found = Vec::new();
     for (table, scope) in &TABLES {
         // Cargo takes `dev_dependencies`, too.
         for name in [(*table).to_owned(), table.replace('-', "_")] {
             dependencies(toml.get(&[&name]), scope, shared, &mut found);
-            for (_, _, target) in toml.get(&["target"]).map(Toml::entries).unwrap_or_default() {
+            let targets = toml.get(&["target"]).map(Toml::entries).unwrap_or_default().iter();
+            for (_, _, target) in targets.filter(|(name, ..)| !is_windows_alone(name)) {
                 dependencies(target.get(&[&name]), scope, shared, &mut found);
             }
             if !table.contains('-') {

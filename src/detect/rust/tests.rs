@@ -129,3 +129,14 @@ fn apps() {
     assert_eq!(detection.image.unwrap().value, "rust:1");
     assert_eq!(detection.stack.unwrap().install, "cargo build");
 }
+
+#[test]
+fn what_is_for_windows_alone_is_none_of_the_apps() {
+    let cargo = |target: &str| format!("[package]\nname = \"x\"\n[target.{target}.dependencies]\nlapin = \"2\"\n");
+    for windows in ["'cfg(windows)'", "'cfg(target_os = \"windows\")'", "x86_64-pc-windows-msvc"] {
+        assert!(found(&tree(&[("Cargo.toml", &cargo(windows))]).detect_by_catalog()).is_empty(), "{windows}");
+    }
+    for other in ["'cfg(unix)'", "'cfg(not(windows))'", "'cfg(any(windows, unix))'", "x86_64-unknown-linux-gnu"] {
+        assert_eq!(found(&tree(&[("Cargo.toml", &cargo(other))]).detect_by_catalog()), ["rabbitmq"], "{other}");
+    }
+}

@@ -4,7 +4,7 @@ discovery.type: single-node
 node.store.allow_mmap: "false"
 cluster.routing.allocation.disk.threshold_enabled: "false"
 ingest.geoip.downloader.enabled: "false"
-xpack.security.enabled: "true"
+xpack.security.enabled: {{ empty .Values.auth.password | not | quote }}
 xpack.security.autoconfiguration.enabled: "false"
 xpack.security.http.ssl.enabled: "false"
 {{- range $name, $value := .Values.config }}
