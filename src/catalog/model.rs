@@ -75,11 +75,11 @@ pub struct Forms {
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub ports: IndexMap<String, IndexMap<String, IndexMap<String, String>>>,
     /// Addresses by their scheme, where more than that is other than in the address that `provides` has; with a `;` behind it
-    /// those whose parameters stand behind one, as in Prisma's.
+    /// those whose parameters stand behind one, as in Prisma's; by `@tcp(` the one that Go's driver of MySQL reads.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub addresses: IndexMap<String, String>,
-    /// Values with which the service asks for no password: for a project that names where it is, and neither a password nor a
-    /// whole address.
+    /// Values with which the service asks for no password, or for the one that clients take by themselves: for a project that
+    /// names where it is, and neither a password nor a whole address.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub open: Value,
     /// Variables beside which clients take a password for a sign of TLS, which the service does not speak: with one of them it

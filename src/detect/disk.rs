@@ -122,7 +122,7 @@ impl DiskTree {
     /// the project) is noted with the reason.
     ///
     /// # Errors
-    /// When `root` is not a readable directory. A directory below it that cannot be read is left out.
+    /// When `root` is not a readable directory. A directory below it that cannot be read is left out, with a warning.
     pub fn open(root: &Path) -> Result<Self> {
         std::fs::read_dir(root)
             .map_err(|error| Error::io(format!("read the directory `{}`", root.display()), &error))?;
@@ -148,7 +148,11 @@ impl DiskTree {
         walk.run(|| {
             let send = send.clone();
             Box::new(move |entry| {
-                if let Some(met) = entry.ok().and_then(|entry| noted(root, &entry)) {
+                let met = match entry {
+                    Ok(entry) => noted(root, &entry),
+                    Err(error) => unread(root, &error),
+                };
+                if let Some(met) = met {
                     let _ = send.send(met);
                 }
                 WalkState::Continue
@@ -317,6 +321,20 @@ fn is_endless(path: &Path) -> bool {
 
 fn rules(directory: &str, help: &str) -> Problem {
     Problem::new(format!("cannot read `{}`: {NO_FILE}", places::join(directory, GITIGNORE))).help(help)
+}
+
+/// Tells of a directory that may not be read; what went while it was looked at is nobody's loss.
+fn unread(root: &Path, error: &ignore::Error) -> Option<Met> {
+    let ignore::Error::WithPath { path, err } = error else {
+        return match error {
+            ignore::Error::WithDepth { err, .. } => unread(root, err),
+            _ => None,
+        };
+    };
+    let why = err.io_error().filter(|error| error.kind() == io::ErrorKind::PermissionDenied)?;
+    let path = path.strip_prefix(root).unwrap_or(path).display();
+    let problem = Problem::new(format!("cannot read `{path}`: {}", io_words(why)));
+    Some(Met::Problem(problem.help("What is below it does not count.")))
 }
 
 /// Returns what an entry is: a manifest by its name, or a file that can be named by one, with its path from the root. A name

@@ -58,6 +58,11 @@ pub(super) fn is_manifest(path: &str) -> bool {
     words.iter().any(is_environment) && words.iter().any(|word| EXAMPLE.contains(word)) && words.iter().all(known)
 }
 
+/// Tells whether a path is an example of what development reads.
+pub(super) fn is_for_development(path: &str) -> bool {
+    is_manifest(path) && scope(path) == Scope::Example
+}
+
 /// Returns the variables that the examples name: files that are such by their name, and the `.env` of these directories. A real
 /// environment is none of them.
 pub(super) fn declared<'a>(files: &Files<'_>, committed: impl Iterator<Item = &'a str>) -> Vec<Declared> {
@@ -111,7 +116,7 @@ fn variables(path: &str, text: &str) -> Vec<Declared> {
             });
         };
         let about = [name.to_owned(), shape(value).unwrap_or_default().to_owned()];
-        push(name, about.into_iter().chain(port(value)).collect());
+        push(name, about.into_iter().chain(parameters(value)).chain(port(value)).collect());
         if let Some((service, scheme)) = scheme(value) {
             let about = [name.to_owned(), scheme].into_iter().chain(database_number(value));
             push(&service, about.chain(parameters(value)).chain(port(value)).collect());
@@ -149,8 +154,14 @@ fn database_number(value: &str) -> Option<String> {
 /// An address whose parameters stand behind the port, each after a `;`.
 pub(super) const PARAMETERS: &str = ";";
 
-/// Tells of an address that its parameters do: `sqlserver://localhost:1433;database=shop`.
+/// What stands before the host in the form that Go's driver of MySQL reads.
+pub(super) const OF_GO: &str = "@tcp(";
+
+/// Tells of an address that its parameters do: `sqlserver://localhost:1433;database=shop`; or that Go's driver reads it.
 fn parameters(value: &str) -> Option<String> {
+    if value.contains(OF_GO) {
+        return Some(OF_GO.to_owned());
+    }
     let (_, rest) = unquoted(value).split_once("://")?;
     rest.split(['/', '?', '#', '@']).next().filter(|server| server.contains(';')).map(|_| PARAMETERS.to_owned())
 }

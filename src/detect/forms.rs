@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::confidence::{SELECT, Scope};
 use super::decide::{about, is_within};
 use super::dotnet::ConnectionString;
-use super::env_files::{ALONE, DIGIT, PARAMETERS, WITH_PORT};
+use super::env_files::{ALONE, DIGIT, OF_GO, PARAMETERS, WITH_PORT};
 use super::model::Finding;
 use super::rules::{Declared, RELATIONAL, ServiceRules, canonical};
 use crate::catalog::Ecosystem;
@@ -88,7 +88,7 @@ pub(super) fn find(
         let read = asked.packages().filter(|form| asked.given(&form.variable).as_ref() != Some(&form.template));
         let settings = asked.settings(settings).filter(|form| asked.is_other(form));
         let mut of_service: Vec<Form> = Vec::new();
-        for form in named.chain(read).chain(settings) {
+        for form in settings.chain(named).chain(read) {
             if of_service.iter().all(|other| other.variable != form.variable) {
                 of_service.push(form);
             }
@@ -212,6 +212,14 @@ impl<'a> Asked<'a> {
         if scheme.starts_with("jdbc:") {
             return None;
         }
+        if let Some(template) = self.of_go(one) {
+            return Some(format!("{scheme}://{template}"));
+        }
+        // Kilter's services are reached in the plain.
+        let scheme = match scheme.split_once('+') {
+            Some((plain, "ssl" | "tls" | "starttls" | "sentinel" | "cluster" | "unix" | "socket")) => plain,
+            _ => scheme,
+        };
         let plain = forms.addresses.get(service).map(String::as_str);
         let is_ours = knows(Ecosystem::Env, &format!("{service}://")) || knows(Ecosystem::Prisma, service);
         let address = plain.or_else(|| self.main_address().filter(|_| is_ours))?;
@@ -219,6 +227,12 @@ impl<'a> Asked<'a> {
         // What stands behind `?` is of the client's library, and a driver after `+` is another one.
         let rest = if scheme.contains('+') { rest.split('?').next().unwrap_or(rest) } else { rest };
         Some(format!("{scheme}://{rest}"))
+    }
+
+    /// The service's address as Go's driver of MySQL reads it, where the example has one.
+    fn of_go(&self, one: &Declared) -> Option<&'a str> {
+        let is_of_go = one.extras.iter().any(|extra| extra == OF_GO);
+        self.about.forms.addresses.get(OF_GO).filter(|_| is_of_go).map(String::as_str)
     }
 
     /// The first address that the service gives.
@@ -264,7 +278,12 @@ impl<'a> Asked<'a> {
         let mut forms = Vec::new();
         for (index, group) in found.iter().enumerate() {
             let leads = |file: &str| group.iter().any(|(one, template)| one.file == file && template.contains(HOST));
-            for (one, template) in group.iter().filter(|(one, _)| leads(&one.file)) {
+            // A switch without a value is off for whoever only asks whether it is there.
+            let is_switch = |template: &str| ["true", "false"].iter().any(|word| template.eq_ignore_ascii_case(word));
+            let is_left = |one: &Declared| one.extras.get(1).is_some_and(String::is_empty);
+            let told =
+                group.iter().filter(|(one, template)| leads(&one.file) && !(is_switch(template) && is_left(one)));
+            for (one, template) in told {
                 let template = self.at_its_port(one, self.shaped(one, template));
                 let form = self.form(&one.name, template, (&one.file, one.line));
                 forms.push(Form { group: Some(index), ..form });
@@ -275,6 +294,9 @@ impl<'a> Asked<'a> {
 
     /// A template of a group in the shape that the example's value has: a host, one with its port, a whole address; a switch.
     fn shaped(&self, one: &Declared, template: &str) -> String {
+        if let Some(template) = self.of_go(one) {
+            return template.to_owned();
+        }
         let of_it = |other: &&&Declared| other.file == one.file && other.extras.first() == Some(&one.name);
         let holds_address = self.named.iter().filter(of_it).any(|other| other.name.starts_with("http"));
         let shape = one.extras.get(1).map(String::as_str);
@@ -328,8 +350,7 @@ impl<'a> Asked<'a> {
                 || (one.port.is_none() && one.is_database && is_relational)
         });
         let forms = about.filter_map(|one| {
-            let variable = format!("ConnectionStrings__{}", one.name);
-            let form = self.form(&variable, template?, (&one.file, one.line));
+            let form = self.form(&one.variable, template?, (&one.file, one.line));
             let own =
                 template?.split(';').filter_map(|pair| pair.split_once('=')).map(|(key, _)| key.to_ascii_lowercase());
             Some(Form { fit: form.fit + own.filter(|key| one.keys.contains(key)).count(), ..form })

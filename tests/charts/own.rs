@@ -57,12 +57,26 @@ fn redis_asks_for_no_password_when_there_is_none() {
 }
 
 #[test]
-fn qdrant_has_no_key_where_it_is_empty() {
+fn a_server_asks_nobody_who_he_is_where_its_password_is_empty() {
     let Some(helm) = support::helm() else { return };
-    let objects = objects(&helm, &chart("qdrant"), "vectors", &json!({"auth": {"apiKey": ""}}));
-    assert!(objects.iter().all(|object| object["kind"] != "Secret"));
-    let text = workload(&objects, "vectors").to_string();
-    assert!(!text.contains("API_KEY"), "{text}");
+    for (name, key, names) in [
+        ("qdrant", "apiKey", &["API_KEY"][..]),
+        ("meilisearch", "masterKey", &["MASTER_KEY"]),
+        ("mongodb", "password", &["MONGO_INITDB", "KEYFILE", "--keyFile", "__system"]),
+        ("elasticsearch", "password", &["ELASTIC_PASSWORD"]),
+    ] {
+        let said = |value: &str| {
+            let objects = objects(&helm, &chart(name), "x", &json!({"auth": {key: value}}));
+            workload(&objects, "x").to_string()
+        };
+        let (asked, open) = (said("a-password-of-20-letters"), said(""));
+        assert!(names.iter().all(|name| asked.contains(name)), "{asked}");
+        assert!(!names.iter().any(|name| open.contains(name)), "{open}");
+        if name == "elasticsearch" {
+            let security = |on: &str| format!(r#"{{"name":"xpack.security.enabled","value":"{on}"}}"#);
+            assert!(asked.contains(&security("true")) && open.contains(&security("false")), "{open}");
+        }
+    }
 }
 
 #[test]

@@ -287,3 +287,16 @@ fn texts_in_utf16_are_read_by_their_mark() {
     assert_eq!(text("é=1".into()).as_deref(), Ok("é=1"));
     assert!(text(vec![0xff, 0xfe, 0x00, 0xd8]).is_err() && text(vec![0xff]).is_err());
 }
+
+#[test]
+fn a_directory_that_may_not_be_read_is_told_of_and_one_that_went_is_not() {
+    // Tests may run as a user who may read everything.
+    let met = |kind: io::ErrorKind| {
+        let err = Box::new(ignore::Error::Io(kind.into()));
+        let error = ignore::Error::WithPath { path: "/shop/apps/api".into(), err };
+        unread(Path::new("/shop"), &ignore::Error::WithDepth { depth: 2, err: Box::new(error) })
+    };
+    assert!(met(io::ErrorKind::NotFound).is_none());
+    let Some(Met::Problem(problem)) = met(io::ErrorKind::PermissionDenied) else { panic!("nothing is told") };
+    assert_eq!(problem.what, "cannot read `apps/api`: permission denied");
+}

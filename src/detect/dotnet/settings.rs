@@ -1,6 +1,7 @@
 //! The settings of a .NET app: of its connection strings the names, and what tells which service each is about. Nothing else of
 //! them is kept, as some hold passwords.
 
+use crate::detect::env_files;
 use crate::detect::files::Files;
 use crate::detect::json::{Json, Objects};
 use crate::detect::jsonc;
@@ -13,17 +14,22 @@ const FILES: [&str; 2] = ["appsettings.json", "appsettings.Development.json"];
 /// The object that holds them (<https://learn.microsoft.com/en-us/dotnet/api/system.configuration.connectionstringsettings>).
 const SECTION: &str = "ConnectionStrings";
 
+/// What stands before a name in a variable of the environment.
+const PREFIX: &str = "ConnectionStrings__";
+
 /// Keys that lead to a database server, in lower case; those of the drivers of SQL Server, PostgreSQL and MySQL.
 const SERVERS: [&str; 6] = ["server", "host", "data source", "datasource", "address", "network address"];
 
 /// Keys that name the database of a server, in lower case: brokers and mail servers have none.
 const DATABASES: [&str; 3] = ["database", "initial catalog", "attachdbfilename"];
 
-/// One entry of `ConnectionStrings`.
+/// One entry of `ConnectionStrings`, or the variable of an example environment that holds such a one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::detect) struct ConnectionString {
     /// Its name; fit for the name of a variable.
     pub name: String,
+    /// The variable by which it is given.
+    pub variable: String,
     /// The scheme, where it is an address.
     pub scheme: Option<String>,
     /// The port that it names.
@@ -45,8 +51,38 @@ pub(super) fn is_settings(name: &str) -> bool {
 
 /// Returns the connection strings of all apps.
 pub(in crate::detect) fn connection_strings(files: &Files<'_>) -> Vec<ConnectionString> {
-    let paths = files.all().filter(|path| is_settings(split(path).1));
-    paths.flat_map(|path| of_file(files, path).unwrap_or_default()).collect()
+    let settings = files.all().filter(|path| is_settings(split(path).1));
+    let settings = settings.flat_map(|path| of_file(files, path).unwrap_or_default());
+    let examples = files.all().filter(|path| env_files::is_for_development(path));
+    settings.chain(examples.flat_map(|path| of_example(&files.read(path).unwrap_or_default(), path))).collect()
+}
+
+/// Returns those of an example environment: what has the name of one, and whatever holds one of a database.
+fn of_example(text: &str, path: &str) -> Vec<ConnectionString> {
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with('#'));
+    let read = lines.filter_map(|(number, line)| {
+        let (variable, value) = line.trim().trim_start_matches("export ").split_once('=')?;
+        let (variable, value) = (variable.trim(), value.trim().trim_matches(['"', '\'']));
+        let name = variable.strip_prefix(PREFIX).filter(|name| !name.is_empty());
+        (name.is_some() || is_database(value)).then(|| ConnectionString {
+            variable: variable.to_owned(),
+            ..stated(name.unwrap_or(variable), value, path, number + 1)
+        })
+    });
+    read.collect()
+}
+
+fn stated(name: &str, value: &str, file: &str, line: usize) -> ConnectionString {
+    ConnectionString {
+        name: name.to_owned(),
+        variable: format!("{PREFIX}{name}"),
+        scheme: value.split_once("://").map(|(scheme, _)| scheme.trim().to_ascii_lowercase()),
+        port: port(value),
+        is_database: is_database(value),
+        keys: pairs(value).map(|(key, _)| key).collect(),
+        file: file.to_owned(),
+        line,
+    }
 }
 
 fn of_file(files: &Files<'_>, path: &str) -> Option<Vec<ConnectionString>> {
@@ -55,18 +91,10 @@ fn of_file(files: &Files<'_>, path: &str) -> Option<Vec<ConnectionString>> {
     let json = Json::object(files, path, jsonc::plain, &objects)?;
     let entries = json.value[SECTION].as_object()?;
     let fit = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let read = entries.iter().filter(|(name, _)| fit(name)).filter_map(|(name, value)| {
-        let value = value.as_str()?;
-        Some(ConnectionString {
-            name: name.clone(),
-            scheme: value.split_once("://").map(|(scheme, _)| scheme.trim().to_ascii_lowercase()),
-            port: port(value),
-            is_database: is_database(value),
-            keys: pairs(value).map(|(key, _)| key).collect(),
-            file: path.into(),
-            line: json.line(&[SECTION, name]),
-        })
-    });
+    let read = entries
+        .iter()
+        .filter(|(name, _)| fit(name))
+        .filter_map(|(name, value)| Some(stated(name, value.as_str()?, path, json.line(&[SECTION, name]))));
     Some(read.collect())
 }
 

@@ -369,3 +369,39 @@ fn a_package_reads_an_address_in_no_other_form_than_its_own() {
     let ours = forms(&[("requirements.txt", "clickhouse-driver\n"), (".env.example", example)], "clickhouse");
     assert!(ours.contains(&".env.example:2 CLICKHOUSE_PORT={{ .Port.native }}".to_owned()), "{ours:?}");
 }
+
+#[test]
+fn connection_strings_of_an_example() {
+    let database = "Host=localhost;Port=5432;Database=shop;Username=a;Password=b";
+    let ours = "Host={{ .Host }};Port={{ .Port.postgres }};Database={{ .Database }};Username=postgres;Password={{ .Password }}";
+    let text =
+        format!("POSTGRES_CONNECTION_STRING=\"{database}\"\nConnectionStrings__Shop={database}\n# X={database}\n");
+    assert_eq!(
+        of_example(&text, "postgres"),
+        [format!("1 POSTGRES_CONNECTION_STRING={ours}"), format!("2 ConnectionStrings__Shop={ours}")]
+    );
+    let broker = of_example("ConnectionStrings__Jobs=amqp://guest:guest@localhost:5672\n", "rabbitmq");
+    assert!(broker.len() == 1 && broker[0].starts_with("1 ConnectionStrings__Jobs=amqp://"), "{broker:?}");
+    assert_eq!(of_example("PARAMS=host=a;port=5432\n", "postgres"), [""; 0]);
+    let prod = forms(&[(".env.production.example", &text)], "postgres");
+    assert_eq!(prod, [""; 0]);
+}
+
+#[test]
+fn what_gos_driver_of_mysql_reads() {
+    let go = "root:{{ .Password }}@tcp({{ .Host }}:{{ .Port.mysql }})/{{ .Database }}?parseTime=true";
+    for (text, given) in [
+        ("MYSQL_URL=a:b@tcp(localhost:3306)/shop\n", format!("1 MYSQL_URL={go}")),
+        ("MIGRATIONS=mysql://a:b@tcp(localhost:3306)/shop\n", format!("1 MIGRATIONS=mysql://{go}")),
+    ] {
+        assert_eq!(of_example(text, "mysql"), [given], "{text}");
+    }
+}
+
+#[test]
+fn a_service_is_reached_in_the_plain() {
+    let redis = "redis://default:{{ .Password }}@{{ .Host }}:{{ .Port.redis }}";
+    assert_eq!(of_example("JOBS=redis+sentinel://a:26379/0\n", "redis"), [format!("1 JOBS={redis}")]);
+    let mail = "SMTP_HOST=x\nSMTP_SECURE=true\nSMTP_TLS=\n";
+    assert_eq!(of_example(mail, "mailpit"), ["2 SMTP_SECURE=false"], "an empty switch stays as it is");
+}
