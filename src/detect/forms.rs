@@ -3,6 +3,7 @@
 //! stands in its catalog.yaml.
 
 mod ports;
+mod shape;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -10,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::confidence::{SELECT, Scope};
 use super::decide::{about, is_within};
 use super::dotnet::ConnectionString;
-use super::env_files::{ALONE, DIGIT, OF_GO, PARAMETERS, WITH_PORT};
+use super::env_files::PARAMETERS;
 use super::model::Finding;
 use super::rules::{Declared, RELATIONAL, ServiceRules, canonical};
 use crate::catalog::Ecosystem;
@@ -83,12 +84,16 @@ pub(super) fn find(
         let finding = findings.iter().find(|finding| finding.name == about.name);
         let asked = Asked { about, declared, packages: &packages, named: &named, finding };
         let named = asked.addresses().chain(asked.groups()).chain(asked.own()).chain(asked.drivers());
-        let named = named.filter(|form| asked.is_other(form));
-        // What a package reads it reads in no other form.
-        let read = asked.packages().filter(|form| asked.given(&form.variable).as_ref() != Some(&form.template));
-        let settings = asked.settings(settings).filter(|form| asked.is_other(form));
+        let settings = asked.settings(settings).chain(named).filter(|form| asked.is_other(form));
+        let settings: Vec<Form> = settings.collect();
+        // What a package reads it reads in no other form than its own; where the project reads the service otherwise, not at all.
+        let is_read = |form: &Form| match asked.given(&form.variable) {
+            Some(given) => given != form.template && (settings.is_empty() || asked.names(&form.variable)),
+            None => true,
+        };
+        let read: Vec<Form> = asked.packages().filter(is_read).collect();
         let mut of_service: Vec<Form> = Vec::new();
-        for form in settings.chain(named).chain(read) {
+        for form in settings.into_iter().chain(read) {
             if of_service.iter().all(|other| other.variable != form.variable) {
                 of_service.push(form);
             }
@@ -155,6 +160,11 @@ impl<'a> Asked<'a> {
                 ![ours, &form.template].iter().any(|template| template.contains("{{")) && *ours != form.template
             }
         }
+    }
+
+    /// Tells whether an example names a variable.
+    fn names(&self, name: &str) -> bool {
+        self.named.iter().any(|one| variable(one) == name)
     }
 
     /// What the service gives by itself.
@@ -229,12 +239,6 @@ impl<'a> Asked<'a> {
         Some(format!("{scheme}://{rest}"))
     }
 
-    /// The service's address as Go's driver of MySQL reads it, where the example has one.
-    fn of_go(&self, one: &Declared) -> Option<&'a str> {
-        let is_of_go = one.extras.iter().any(|extra| extra == OF_GO);
-        self.about.forms.addresses.get(OF_GO).filter(|_| is_of_go).map(String::as_str)
-    }
-
     /// The first address that the service gives.
     fn main_address(&self) -> Option<&'a str> {
         self.about.provides.values().map(String::as_str).find(|template| template.contains("://"))
@@ -292,39 +296,6 @@ impl<'a> Asked<'a> {
         forms.into_iter()
     }
 
-    /// A template of a group in the shape that the example's value has: a host, one with its port, a whole address; a switch.
-    fn shaped(&self, one: &Declared, template: &str) -> String {
-        if let Some(template) = self.of_go(one) {
-            return template.to_owned();
-        }
-        let of_it = |other: &&&Declared| other.file == one.file && other.extras.first() == Some(&one.name);
-        let holds_address = self.named.iter().filter(of_it).any(|other| other.name.starts_with("http"));
-        let shape = one.extras.get(1).map(String::as_str);
-        let port = self.about.ports.first().map(|port| format!("{HOST}:{{{{ .Port.{} }}}}", port.name));
-        let bare = template.strip_prefix("http://").unwrap_or(template);
-        let is_host = bare == HOST || bare.strip_prefix(HOST).is_some_and(|rest| rest.starts_with(":{{ .Port."));
-        // Where the port has no variable of its own, it is told with the host.
-        let beside = one.name.rsplit_once('_').map(|(words, _)| format!("{words}_PORT"));
-        let has_port = self.named.iter().any(|other| other.file == one.file && Some(&other.name) == beside.as_ref());
-        let numbered = self.named.iter().filter(of_it).any(|other| other.extras.iter().any(|e| e.starts_with(':')));
-        match (is_host, shape) {
-            (true, _) if holds_address && has_port && !numbered => format!("http://{HOST}"),
-            (true, None | Some("")) if has_port && !holds_address => HOST.to_owned(),
-            (true, _) if holds_address && bare != template => template.to_owned(),
-            (true, _) if holds_address => self.main_address().unwrap_or(template).to_owned(),
-            (true, Some(WITH_PORT)) if bare == HOST => port.unwrap_or_else(|| template.to_owned()),
-            (true, Some(ALONE)) if bare == HOST || has_port => HOST.to_owned(),
-            (true, Some(WITH_PORT | ALONE)) => bare.to_owned(),
-            (false, Some(WITH_PORT)) if scheme_of(template).is_some() => match port_of(template) {
-                Some(port) => format!("{HOST}:{{{{ .Port.{port} }}}}"),
-                None => template.to_owned(),
-            },
-            (false, Some(DIGIT)) if template.eq_ignore_ascii_case("true") => "1".to_owned(),
-            (false, Some(DIGIT)) if template.eq_ignore_ascii_case("false") => "0".to_owned(),
-            _ => template.to_owned(),
-        }
-    }
-
     /// What a framework of the app reads.
     fn packages(&self) -> impl Iterator<Item = Form> {
         let rules = self.about.forms.packages.iter();
@@ -333,7 +304,12 @@ impl<'a> Asked<'a> {
             Some((*self.packages.get(&(ecosystem, canonical(ecosystem, package)))?, variables))
         });
         read.flat_map(move |(one, variables)| {
-            let variables = variables.iter();
+            // A port alone is of use to who names it.
+            let has_host = variables.values().any(|template| template == HOST);
+            let is_told = move |variable: &str, template: &str| {
+                has_host || !template.starts_with("{{ .Port.") || self.names(variable)
+            };
+            let variables = variables.iter().filter(move |(variable, template)| is_told(variable, template));
             variables.map(move |(variable, template)| self.form(variable, template, (&one.file, one.line)))
         })
     }

@@ -365,9 +365,12 @@ fn a_package_reads_an_address_in_no_other_form_than_its_own() {
     assert_eq!(of("asyncpg\nsqlalchemy\n", address), [format!("DATABASE_URL=postgresql://{plain}")]);
     assert_eq!(of("asyncpg\ntortoise-orm\n", ""), [format!("DATABASE_URL=postgres://{plain}")]);
     assert_eq!(of("psycopg\n", address), [""; 0]);
+    let parts = of("asyncpg\n", "DB_HOST=localhost\n");
+    assert_eq!(parts, ["DB_HOST={{ .Host }}"], "the project reads it in parts");
     let example = "CLICKHOUSE_HOST=localhost\nCLICKHOUSE_PORT=\n";
     let ours = forms(&[("requirements.txt", "clickhouse-driver\n"), (".env.example", example)], "clickhouse");
     assert!(ours.contains(&".env.example:2 CLICKHOUSE_PORT={{ .Port.native }}".to_owned()), "{ours:?}");
+    assert_eq!(forms(&[("requirements.txt", "clickhouse-driver\n")], "clickhouse"), [""; 0]);
 }
 
 #[test]
