@@ -5,6 +5,7 @@ use kilter::toolchain::Tool;
 
 use super::*;
 use crate::support::cluster::{has, kilter, kubectl, project, store, tool};
+use crate::support::project::write_script;
 
 /// A process that is remembered as the project's Tilt; it ends with this.
 struct Tilt(std::path::PathBuf);
@@ -60,4 +61,17 @@ fn a_build_that_failed_is_not_hidden_by_the_pods_of_the_one_before() {
     assert!(status.stdout.contains("\nx      ready, but its last build failed  127.0.0.1:"), "{}", status.stdout);
     assert!(status.stdout.contains("\nredis  ready  127.0.0.1:"), "{}", status.stdout);
     assert!(status.stderr.contains("Why a build failed: http://127.0.0.1:"), "{}", status.stderr);
+}
+
+#[test]
+fn docker_is_missed_before_a_tool_is_got_that_is_of_no_use_without_it() {
+    let project = Project::new("shop").file("kilter.yaml", "services: [redis]\n");
+    store(&project, "redis", "kind: StatefulSet\nmetadata: {name: redis}\n");
+    let down = "echo 'Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?' >&2; exit 1";
+    write_script(&project.outside("bin/docker"), down);
+    for args in [&["logs"][..], &["restart"], &["status"]] {
+        let run = kilter(&project, &[&["--offline"], args].concat()).run();
+        let said = run.stdout + &run.stderr;
+        assert!(said.contains("docker is not running") && !said.contains("kubectl"), "{args:?}: {said}");
+    }
 }

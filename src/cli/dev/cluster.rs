@@ -6,13 +6,13 @@ use std::path::PathBuf;
 
 use super::{Dev, Place};
 use crate::cli::context::Context;
-use crate::cli::project::{Project, tool};
+use crate::cli::project::{Project, tool, wanted};
 use crate::cluster::{
     self, Docker, KindCluster, Kubectl, Limits, REGISTRY_IMAGE, Registry, State, Target, take_context,
 };
 use crate::diag::{Error, Problem, Result};
 use crate::fsx;
-use crate::toolchain::Tool;
+use crate::toolchain::{self, Tool};
 
 /// What became of the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,18 @@ impl Dev {
             ctx.ui.talk(&format!("made the namespace {}", self.plan.namespace));
         }
         Ok(Made { anew: made.anew || emptied, ..made })
+    }
+
+    /// Requires docker before a tool is got that is of no use without it: getting one takes minutes on some machines.
+    ///
+    /// # Errors
+    /// When docker is not there or does not answer, kilter's own cluster is wanted, and kubectl is not here yet.
+    pub(super) fn require_docker_first(&self, ctx: &Context, project: &Project) -> Result<()> {
+        let is_here = || toolchain::find(&ctx.tool_settings()?, &wanted(project, Tool::Kubectl)?);
+        if !matches!(self.target, Target::Kind { .. }) || is_here()?.is_some() {
+            return Ok(());
+        }
+        docker(ctx).map(drop)
     }
 
     /// Tells whether images are built that the cluster is to pull: the app's, or whatever a Tiltfile of the user's says.

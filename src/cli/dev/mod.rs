@@ -83,6 +83,7 @@ impl Dev {
     /// # Errors
     /// When it cannot be had.
     pub(crate) fn kubectl(&self, ctx: &Context, project: &Project) -> Result<Kubectl> {
+        self.require_docker_first(ctx, project)?;
         Ok(self.kubectl_of(kubectl_program(ctx, Some(project))?))
     }
 
@@ -91,6 +92,7 @@ impl Dev {
     /// # Errors
     /// When there is none.
     pub(crate) fn kubectl_there(&self, ctx: &Context, project: &Project) -> Result<Kubectl> {
+        self.require_docker_first(ctx, project)?;
         self.there(ctx, kubectl_program(ctx, Some(project))?)
     }
 
