@@ -1,6 +1,6 @@
 //! What services give the app: by the catalog, by kilter.yaml, and in the forms in which the project reads it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::project::Project;
 use crate::catalog;
@@ -88,14 +88,16 @@ pub(super) fn with_forms(entries: Vec<ServiceEntry>, project: &Project, found: &
         if forms.is_empty() {
             return entry;
         }
-        let open = open(&spec, &forms).cloned();
+        let open = open(&spec, &forms, &found.named).cloned();
         let told = |template: &str| (open.is_none() || !is_secret(template)).then(|| template.to_owned());
         let own = about(&spec).and_then(catalog::service).into_iter().flat_map(|about| &about.provides);
         let empty = own.filter(|(_, template)| template.starts_with("{{") && told(template).is_none());
         spec.provides.extend(empty.map(|(variable, _)| (variable.clone(), None)));
         let forms = forms.into_iter().filter(|form| told(&form.template).is_some());
         spec.provides.extend(forms.map(|form| (form.variable.clone(), Some(form.template.clone()))));
-        spec.values = open.or(spec.values);
+        if let Some(open) = open {
+            spec.values.get_or_insert_default().extend(open);
+        }
         ServiceEntry::Detailed(Box::new(spec))
     });
     whole.collect()
@@ -108,12 +110,19 @@ fn is_secret(template: &str) -> bool {
 
 /// Returns the values with which a service asks for no password, where the project reads where it is and never a password, or its
 /// client were misled by one.
-fn open<'a>(spec: &ServiceSpec, forms: &[&'a Form]) -> Option<&'a serde_json::Map<String, serde_json::Value>> {
+fn open(
+    spec: &ServiceSpec,
+    forms: &[&Form],
+    named: &BTreeSet<String>,
+) -> Option<&'static serde_json::Map<String, serde_json::Value>> {
     let about = catalog::service(about(spec)?)?;
     let is_misled = forms.iter().any(|form| about.forms.open_beside.contains(&form.variable));
-    let is_told = forms.iter().any(|form| is_secret(&form.template)) && !is_misled;
+    let is_login = |variable: &str, template: &str| is_secret(template) || variable.contains("USER");
+    let given = about.provides.iter().any(|(variable, template)| is_secret(template) && named.contains(variable));
+    let is_told = (given || forms.iter().any(|form| is_login(&form.variable, &form.template))) && !is_misled;
     let is_named = forms.iter().any(|form| form.group.is_some() && form.leads());
-    about.forms.open.as_object().filter(|_| is_named && !is_told && spec.values.is_none())
+    let is_free = spec.values.as_ref().is_none_or(|values| !values.contains_key("auth"));
+    about.forms.open.as_object().filter(|_| is_named && !is_told && is_free)
 }
 
 /// Those of new services of the catalog that give the project nothing that it names or reads by itself: its code has to read what

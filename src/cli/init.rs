@@ -84,12 +84,12 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     args.check(&project)?;
     let found = project.detect()?;
     drop(work);
-    let appeared = project.take_up_app(&found);
+    project.take_up_app(&found);
     let moved = project.moved(&found);
     if !moved.is_empty() {
         ctx.ui.warn(&Problem::new(format!("{OLDER}: {moved}")).help(TAKE_UP));
     }
-    propose(args, ctx, project, &found, Place { appeared, before_up: false })
+    propose(args, ctx, project, &found, false)
 }
 
 impl Args {
@@ -141,9 +141,9 @@ impl Args {
     }
 }
 
-/// Shows what was found, and writes what is wanted of it.
-fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, place: Place) -> Result<()> {
-    let before_up = place.before_up;
+/// Shows what was found, and writes what is wanted of it. `before_up`: as the first part of `kilter up`, whose result stands
+/// alone on standard output.
+fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, before_up: bool) -> Result<()> {
     for warning in &found.warnings {
         ctx.ui.warn(warning);
     }
@@ -159,10 +159,10 @@ fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, plac
         covered.values().for_each(|why| ctx.ui.talk(why));
     }
     if args.asks(ctx) {
-        return ask(args, ctx, project, &End { found, covered: &covered, dry_run: false, place }, &news);
+        return ask(args, ctx, project, &End { found, covered: &covered, dry_run: false, before_up }, &news);
     }
     let drafted = Drafted { services: unasked(args, &news), ..args.drafted() };
-    let end = End { found, covered: &covered, dry_run: args.dry_run, place };
+    let end = End { found, covered: &covered, dry_run: args.dry_run, before_up };
     let text = text(&project, &drafted, found)?;
     if !end.is_nothing(&project, &text) && !args.dry_run && !args.yes {
         if !ctx.ui.interactive {
@@ -170,7 +170,8 @@ fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, plac
         }
         let lines = proposed(ctx, &project, text.clone(), found)?.lines(ctx, &drafted.services)?;
         lines.iter().for_each(|line| ctx.ui.talk(line));
-        ctx.ui.confirm("Write kilter.yaml?", "--yes")?;
+        let file = if project.text.as_deref() == Some(text.as_str()) { "kilter.lock" } else { "kilter.yaml" };
+        ctx.ui.confirm(&format!("Write {file}?"), "--yes")?;
     }
     end.write(ctx, project, text, drafted.services)
 }
@@ -180,21 +181,12 @@ struct End<'a> {
     found: &'a Detection,
     covered: &'a BTreeMap<&'a str, String>,
     dry_run: bool,
-    place: Place,
-}
-
-/// What else is known of a `kilter init`.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    /// An app is there that kilter.lock does not know.
-    appeared: bool,
-    /// It is the first part of `kilter up`, whose result stands alone on standard output.
     before_up: bool,
 }
 
 impl End<'_> {
     fn is_nothing(&self, project: &Project, text: &str) -> bool {
-        project.text.as_deref() == Some(text) && !self.place.appeared
+        project.text.as_deref() == Some(text) && !project.appeared
     }
 
     /// Writes kilter.yaml and renders; before `kilter up`, that does. Where there is nothing to render yet, no helm is needed.
@@ -202,17 +194,17 @@ impl End<'_> {
         let report = as_json(&project, self.found, self.covered);
         if self.is_nothing(&project, &text) {
             ctx.ui.talk("kilter.yaml has all of that already; nothing to write.");
-            if ctx.ui.json && !self.place.before_up {
+            if ctx.ui.json && !self.before_up {
                 ctx.ui.json(&report);
             }
             return Ok(());
         }
         let old = project.text.clone();
         let proposal = proposed(ctx, &project, text.clone(), self.found)?;
-        if !self.dry_run && (self.place.before_up || !proposal.renders()) {
+        if !self.dry_run && (self.before_up || !proposal.renders()) {
             ctx.ui.talk(&unified_diff("kilter.yaml", old.unwrap_or_default().as_bytes(), text.as_bytes()));
-            write(ctx, &project.with_text(text.clone())?, &text, if self.place.before_up { "" } else { NEXT })?;
-            if ctx.ui.json && !self.place.before_up {
+            write(ctx, &project.with_text(text.clone())?, &text, if self.before_up { "" } else { NEXT })?;
+            if ctx.ui.json && !self.before_up {
                 ctx.ui.json(&report);
             }
             return Ok(());
@@ -233,7 +225,12 @@ impl End<'_> {
             lesson,
             report,
         };
-        finish(ctx, project, text, &ending)
+        let appeared = project.appeared && !self.dry_run;
+        finish(ctx, project, text, &ending)?;
+        if let Some(dev) = self.found.dev.as_ref().filter(|_| appeared) {
+            ctx.ui.talk(&format!("Took up the app, which runs by `{}`. Next: `kilter up`.", dev.value));
+        }
+        Ok(())
     }
 }
 
@@ -286,7 +283,7 @@ pub(crate) fn first_run(ctx: &Context, yes: bool) -> Result<()> {
     if found.findings.iter().all(|finding| !finding.selected) {
         return Ok(());
     }
-    propose(&args, ctx, project, &found, Place { appeared: false, before_up: true })
+    propose(&args, ctx, project, &found, true)
 }
 
 fn nobody_to_ask(before_up: bool) -> Error {

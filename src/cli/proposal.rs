@@ -33,7 +33,9 @@ impl Proposal {
     /// When the new text is wrong or services contradict one another.
     pub(super) fn new(ctx: &Context, project: &Project, text: String, facts: &Facts, guide: bool) -> Result<Self> {
         // A project that was never rendered is rendered as a whole.
-        let before = project.lock.as_ref().and_then(|_| project.plan_with(ctx, facts).ok());
+        let none = Facts::default();
+        let known = if project.appeared { &none } else { facts };
+        let before = project.lock.as_ref().and_then(|_| project.plan_with(ctx, known).ok());
         let old = project.text.clone().unwrap_or_default();
         let project = project.clone().with_text(text.clone())?;
         let after = project.plan_with(ctx, facts)?;

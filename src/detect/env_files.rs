@@ -100,11 +100,7 @@ fn variables(path: &str, text: &str) -> Vec<Declared> {
         } else {
             scope.clone()
         };
-        let Some((name, value)) = code.trim_start_matches("export ").split_once('=') else { continue };
-        let name = name.trim();
-        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-            continue;
-        }
+        let Some((name, value)) = assigned(code) else { continue };
         let mut push = |said: &str, extras: Vec<String>| {
             found.push(Declared {
                 ecosystem: Ecosystem::Env,
@@ -125,6 +121,14 @@ fn variables(path: &str, text: &str) -> Vec<Declared> {
         }
     }
     found
+}
+
+/// Returns the name and the value that a line without blanks around it assigns.
+pub(super) fn assigned(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.trim_start_matches("export ").split_once('=')?;
+    let name = name.trim();
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    is_name.then_some((name, value))
 }
 
 /// A value without blanks, a colon and what follows a word, with a port or alone.
@@ -179,7 +183,7 @@ fn port(value: &str) -> Option<String> {
 }
 
 /// Returns a value without what stands around it.
-fn unquoted(value: &str) -> &str {
+pub(super) fn unquoted(value: &str) -> &str {
     value.split(" #").next().unwrap_or_default().trim().trim_matches(['"', '\''])
 }
 

@@ -83,17 +83,12 @@ pub(super) fn find(
     for about in rules {
         let finding = findings.iter().find(|finding| finding.name == about.name);
         let asked = Asked { about, declared, packages: &packages, named: &named, finding };
-        let named = asked.addresses().chain(asked.groups()).chain(asked.own()).chain(asked.drivers());
-        let settings = asked.settings(settings).chain(named).filter(|form| asked.is_other(form));
-        let settings: Vec<Form> = settings.collect();
-        // What a package reads it reads in no other form than its own; where the project reads the service otherwise, not at all.
-        let is_read = |form: &Form| match asked.given(&form.variable) {
-            Some(given) => given != form.template && (settings.is_empty() || asked.names(&form.variable)),
-            None => true,
-        };
-        let read: Vec<Form> = asked.packages().filter(is_read).collect();
+        let named = asked.addresses().chain(asked.groups()).chain(asked.reshaped()).chain(asked.drivers());
+        let named = asked.settings(settings).chain(named).filter(|form| asked.is_other(form));
+        // What a package reads it reads in no other form than its own.
+        let read = asked.packages().filter(|form| asked.given(&form.variable).as_ref() != Some(&form.template));
         let mut of_service: Vec<Form> = Vec::new();
-        for form in settings.into_iter().chain(read) {
+        for form in named.chain(read) {
             if of_service.iter().all(|other| other.variable != form.variable) {
                 of_service.push(form);
             }
@@ -173,7 +168,7 @@ impl<'a> Asked<'a> {
     }
 
     /// What the service gives by itself, in the shape that the example has.
-    fn own(&self) -> impl Iterator<Item = Form> {
+    fn reshaped(&self) -> impl Iterator<Item = Form> {
         let is_free = |one: &&&Declared| self.about.forms.groups.iter().all(|group| !group.contains_key(&one.name));
         self.named.iter().filter(is_free).filter_map(|one| {
             let template = self.at_its_port(one, self.shaped(one, self.about.provides.get(&one.name)?));

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{APP, Origin, Plan, SLOTS, ServicePlan, app, service};
 use crate::catalog::CatalogService;
 use crate::config::lock::{Lock, assign_slots};
-use crate::config::model::{Config, HostAccess, Provider};
+use crate::config::model::{Config, HostAccess, Provider, ServiceEntry};
 use crate::diag::{Error, Kind, Problem, Result};
 use crate::ids::{Digest, Name};
 
@@ -155,7 +155,7 @@ fn environment(plan: &Plan, config: &Config, own_values: &BTreeMap<String, Value
     }
     for service in &plan.services {
         let provided = service.provided(&service.in_cluster());
-        let provided = provided.map_err(|what| not_provided(what, service, own_values))?;
+        let provided = provided.map_err(|what| not_provided(what, service, config, own_values))?;
         for (variable, value) in provided {
             let decided = config.env.contains_key(&variable);
             match giver.get(variable.as_str()) {
@@ -207,9 +207,12 @@ fn refuse_taken_names(plan: &Plan, config: &Config) -> Result<()> {
 }
 
 /// The error for a variable that cannot be filled in: what is missing is missing in the values, or the template is wrong.
-fn not_provided(what: String, service: &ServicePlan, own_values: &BTreeMap<String, Value>) -> Error {
+fn not_provided(what: String, service: &ServicePlan, config: &Config, own_values: &BTreeMap<String, Value>) -> Error {
     let name = service.name.as_str();
-    let of_values = what.contains("{{ .Values.");
+    let specs = config.services.iter().flatten().map(ServiceEntry::spec).filter(|spec| spec.name == name);
+    let written =
+        specs.flat_map(|spec| spec.provides.into_keys()).any(|variable| what.starts_with(&format!("`{variable}` ")));
+    let of_values = what.contains("{{ .Values.") && !written;
     let (field, help) = match own_values.contains_key(name) {
         true if of_values => ("name", format!("Give it one in your own kilter/values/{name}.yaml.")),
         false if of_values => ("values", format!("Give it one under `values` of `{name}` in kilter.yaml.")),

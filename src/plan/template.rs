@@ -68,6 +68,7 @@ impl Fill {
             rest = &rest[end + 2..];
         }
         out.push_str(rest);
+        let out = if text.contains("}}@") { without_empty_login(out) } else { out };
         Ok(self.localized(out, addresses))
     }
 
@@ -156,7 +157,7 @@ enum Quoting {
     Plain,
     /// In a URL: with `%XX`.
     Url,
-    /// In the parameters of SQL Server's addresses, where nothing is decoded: in braces
+    /// In the parameters of SQL Server's addresses and in strings of ODBC, where nothing is decoded: in braces
     /// (<https://learn.microsoft.com/en-us/sql/connect/jdbc/building-the-connection-url>).
     Braces,
     /// In a connection string of .NET: in quotation marks
@@ -168,8 +169,12 @@ impl Quoting {
     /// Tells how a template is read by what it looks like.
     fn of(text: &str) -> Self {
         let (first, rest) = text.split_once(';').unwrap_or((text, ""));
-        let is_pair = first.split_once('=').is_some_and(|(key, _)| !key.contains("://"));
-        if is_pair && rest.contains('=') {
+        let is_word = |key: &str| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == ' ');
+        let is_pair = first.split_once('=').is_some_and(|(key, _)| is_word(key.trim()));
+        let of_odbc = first.to_ascii_lowercase().starts_with("driver=");
+        if is_pair && of_odbc {
+            Self::Braces
+        } else if is_pair && rest.contains('=') {
             Self::Marks
         } else if first.contains("sqlserver://") && rest.contains('=') {
             Self::Braces
@@ -185,7 +190,9 @@ impl Quoting {
             |special: &[char]| value.contains(special) || value.trim() != value || value.chars().any(char::is_control);
         match self {
             Self::Url => percent_encoded(&value),
-            Self::Braces if needs(&[';', '{', '}', '=']) => format!("{{{}}}", value.replace('}', "}}")),
+            Self::Braces if needs(&[';', '{', '}', '=', ':', '\\', '/', '[', ']']) => {
+                format!("{{{}}}", value.replace('}', "}}"))
+            }
             Self::Marks if needs(&[';', '\'', '"']) => format!("\"{}\"", value.replace('"', "\"\"")),
             _ => value,
         }
@@ -198,6 +205,15 @@ fn percent_encoded(text: &str) -> String {
     let encoded =
         text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });
     encoded.collect()
+}
+
+/// Takes a login without a password out of an address: the service asks for none.
+fn without_empty_login(address: String) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return address };
+    match rest.split_once(":@") {
+        Some((user, server)) if !user.contains(['/', '@', ':', '?']) => format!("{scheme}://{server}"),
+        _ => address,
+    }
 }
 
 /// Replaces `from` where no longer name begins before it (`db` is not in `users-db`) and what follows does not go on.
@@ -280,6 +296,18 @@ mod tests {
             assert_eq!(filled(password, net), format!("Server=cache.shop-dev.svc;Password={in_net};Encrypt=True"));
             assert_eq!(filled(password, key), format!("Endpoint=http://cache.shop-dev.svc;Key={in_net}"));
         }
+        assert_eq!(filled("a/b", jdbc), "jdbc:sqlserver://cache.shop-dev.svc:1433;user=sa;password={a/b}");
+        for (template, stated) in [
+            ("pgsql:host={{ .Host }};password={{ .Password }}", "pgsql:host=cache.shop-dev.svc;password=it's;x"),
+            ("Driver={X};Server={{ .Host }};PWD={{ .Password }}", "Driver={X};Server=cache.shop-dev.svc;PWD={it's;x}"),
+            ("-Da={{ .Password }};b=c", "-Da=it's;x;b=c"),
+        ] {
+            assert_eq!(filled("it's;x", template), stated);
+        }
+        for (password, stated) in [("", "redis://cache.shop-dev.svc/0"), ("a", "redis://me:a@cache.shop-dev.svc/0")] {
+            assert_eq!(filled(password, "redis://me:{{ .Values.auth.password }}@{{ .Host }}/0"), stated);
+        }
+        assert_eq!(filled("", "redis://me:@{{ .Host }}/0"), "redis://me:@cache.shop-dev.svc/0", "what somebody wrote");
         let account = "AccountName=x;AccountKey={{ .Password }};BlobEndpoint=http://{{ .Host }}/x";
         let stated = "AccountName=x;AccountKey=a/b+c==;BlobEndpoint=http://cache.shop-dev.svc/x";
         assert_eq!(filled("a/b+c==", account), stated, "base64 is read as it is");

@@ -97,7 +97,8 @@ fn a_store_without_a_password_where_the_project_reads_none() {
         let text = added["kilterYaml"].as_str().unwrap().to_owned();
         (text.contains("password: \"\""), added["env"]["REDIS_URL"].as_str().unwrap().to_owned())
     };
-    assert_eq!(redis("REDIS_HOST=x\nREDIS_PORT=6379\n"), (true, "redis://default:@redis.shop-dev.svc:6379".into()));
+    assert_eq!(redis("REDIS_HOST=x\nREDIS_PORT=6379\n"), (true, "redis://redis.shop-dev.svc:6379".into()));
+    assert!(!redis("REDIS_HOST=x\nREDIS_URL=redis://localhost\n").0 && !redis("REDIS_HOST=x\nREDIS_USERNAME=\n").0);
     assert!(!redis("REDIS_HOST=x\nREDIS_PASSWORD=\n").0 && !redis("CACHE=redis://x\n").0 && !redis("").0);
 }
 
@@ -111,6 +112,10 @@ fn no_key_where_a_client_would_take_it_for_a_sign_of_tls() {
     };
     let all = ["QDRANT_URL", "QDRANT_GRPC_URL", "QDRANT_HOST", "QDRANT_PORT"].map(str::to_owned);
     assert_eq!(qdrant("QDRANT_HOST=x\nQDRANT_PORT=6333\nQDRANT_API_KEY=\n"), (true, all.into()));
+    let project = Project::new("shop").file(".env.example", "QDRANT_HOST=x\nQDRANT_API_KEY=\n");
+    let added = parsed(&project, &["add", "qdrant", "--storage", "5Gi", "--dry-run", "--json"]);
+    let yaml = added["kilterYaml"].as_str().unwrap();
+    assert!(yaml.contains("apiKey: \"\"") && yaml.contains("size: 5Gi"), "{yaml}");
     let keyed = ["QDRANT_URL", "QDRANT_GRPC_URL", "QDRANT_API_KEY"].map(str::to_owned);
     assert_eq!(qdrant("QDRANT_URL=http://localhost:6333\nQDRANT_API_KEY=\n"), (false, keyed.into()));
 }

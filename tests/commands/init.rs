@@ -259,9 +259,15 @@ fn an_app_that_comes_later_is_taken_up_and_one_that_moved_is_said() {
     let missing = project.kilter(&["up", "--only", "app", "--no-input"]).fails(2);
     assert!(missing.contains("`kilter init`"), "{missing}");
     let (before, yaml) = (project.read("kilter.lock"), project.read("kilter.yaml"));
-    project.kilter(&["init", "--dry-run"]).succeeds();
-    assert_eq!(project.read("kilter.lock"), before);
-    project.kilter(&["init", "--yes"]).succeeds();
+    let dry = parsed(&project, &["init", "--dry-run", "--json"]);
+    let renders: Vec<&str> =
+        dry["renders"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!((renders, project.read("kilter.lock")), (vec!["app"], before));
+    let said = project.kilter(&["init", "--yes"]).succeeds().stderr;
+    assert!(
+        said.ends_with("Took up the app, which runs by `npm run dev -- --host 0.0.0.0`. Next: `kilter up`.\n"),
+        "{said}"
+    );
     assert_eq!(project.read("kilter.yaml"), yaml);
     assert!(project.read("kilter.lock").contains("3005"), "{}", project.read("kilter.lock"));
     let again = project.kilter(&["init", "--yes"]).succeeds().stderr;

@@ -14,7 +14,7 @@ pub(super) fn ask(args: &Args, ctx: &Context, project: Project, end: &End<'_>, n
     let facts = if project.text.is_none() { facts(args, &project, end.found) } else { Vec::new() };
     let same = |drafted: &Drafted| {
         let plain = selected(news).map(|finding| &finding.name).eq(&drafted.services);
-        ctx.pasteable(&commands(args, drafted, plain, end.place.before_up))
+        ctx.pasteable(&commands(args, drafted, plain, end.before_up))
     };
     let proposal = |drafted: &Drafted| {
         proposed(ctx, &project, text(&project, &merged(args, drafted), end.found)?, end.found)?.require_place()

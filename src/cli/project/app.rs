@@ -10,17 +10,18 @@ pub(crate) const OLDER: &str = "kilter.lock is older than the app";
 pub(crate) const TAKE_UP: &str = "Take it up: `kilter upgrade app`. Or decide it in kilter.yaml.";
 
 impl Project {
-    /// Takes up an app that came after kilter.lock was made; tells whether there is one. What the lock holds of an app stays as it
-    /// is: that is `kilter upgrade`'s.
-    pub(crate) fn take_up_app(&mut self, found: &Detection) -> bool {
+    /// Takes up an app that came after kilter.lock was made. What the lock holds of an app stays as it is: that is `kilter
+    /// upgrade`'s.
+    pub(crate) fn take_up_app(&mut self, found: &Detection) {
         let config = &self.loaded.config;
         let decided = config.dev.is_some() || config.port.is_some() || config.image.is_some();
-        match &mut self.lock {
-            Some(lock) if !decided && found.dev.is_some() && locked_facts(&lock.project) == Facts::default() => {
-                lock_facts(&mut lock.project, found.clone());
-                true
-            }
-            _ => false,
+        if let Some(lock) = &mut self.lock
+            && !decided
+            && found.dev.is_some()
+            && locked_facts(&lock.project) == Facts::default()
+        {
+            lock_facts(&mut lock.project, found.clone());
+            self.appeared = true;
         }
     }
 

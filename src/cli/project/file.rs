@@ -80,13 +80,8 @@ fn ordinary(path: &Path, help: &str) -> Result<()> {
             let what = if about.is_dir() { "a directory" } else { "no ordinary file" };
             Err(Error::project(format!("`{}` is {what}", path.display())).help(help))
         }
-        Err(_) if std::fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink()) && !path.exists() => {
-            match std::fs::metadata(path) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    Err(Error::project(format!("`{}` is a link to nothing", path.display())).help(help))
-                }
-                _ => Ok(()),
-            }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && std::fs::symlink_metadata(path).is_ok() => {
+            Err(Error::project(format!("`{}` is a link to nothing", path.display())).help(help))
         }
         _ => Ok(()),
     }

@@ -26,6 +26,8 @@ use crate::toolchain::Pins;
 pub(crate) struct Project {
     /// Its directory.
     pub(crate) root: PathBuf,
+    /// Whether its app came after kilter.lock was made, and is taken up now.
+    pub(crate) appeared: bool,
     /// kilter.yaml as this command has it, when there is one.
     pub(crate) text: Option<String>,
     /// kilter.yaml as it was read.
@@ -82,7 +84,7 @@ impl Project {
         };
         let name = name.map_err(|error| nameable(error, text.is_some()))?;
         let instance = instance_of(ctx, &root)?;
-        Ok(Self { root, read: text.clone(), text, loaded, lock_text, lock, name, instance, warnings })
+        Ok(Self { root, appeared: false, read: text.clone(), text, loaded, lock_text, lock, name, instance, warnings })
     }
 
     /// Opens the project and takes the lock of everything that kilter writes for it. What another kilter wrote while this

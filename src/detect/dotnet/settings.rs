@@ -59,12 +59,13 @@ pub(in crate::detect) fn connection_strings(files: &Files<'_>) -> Vec<Connection
 
 /// Returns those of an example environment: what has the name of one, and whatever holds one of a database.
 fn of_example(text: &str, path: &str) -> Vec<ConnectionString> {
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with('#'));
-    let read = lines.filter_map(|(number, line)| {
-        let (variable, value) = line.trim().trim_start_matches("export ").split_once('=')?;
-        let (variable, value) = (variable.trim(), value.trim().trim_matches(['"', '\'']));
+    let read = text.lines().enumerate().filter_map(|(number, line)| {
+        let (variable, value) = env_files::assigned(line.trim())?;
+        let value = env_files::unquoted(value);
         let name = variable.strip_prefix(PREFIX).filter(|name| !name.is_empty());
-        (name.is_some() || is_database(value)).then(|| ConnectionString {
+        // With a driver it is one of ODBC.
+        let is_of_odbc = pairs(value).any(|(key, _)| matches!(key.as_str(), "driver" | "dsn"));
+        (name.is_some() || is_database(value) && !is_of_odbc).then(|| ConnectionString {
             variable: variable.to_owned(),
             ..stated(name.unwrap_or(variable), value, path, number + 1)
         })

@@ -23,7 +23,11 @@ impl<'a> Asked<'a> {
         };
         match meant {
             Some(meant) if meant != ours => {
-                template.replace(&format!("{{{{ .Port.{ours} }}}}"), &format!("{{{{ .Port.{meant} }}}}"))
+                let (before, after) =
+                    template.split_once(&format!("{{{{ .Port.{ours} }}}}")).unwrap_or((&template, ""));
+                // A path is of the usual protocol.
+                let after = if self.about.forms.ports.contains_key(&meant) { "" } else { after };
+                format!("{before}{{{{ .Port.{meant} }}}}{after}")
             }
             _ => template,
         }

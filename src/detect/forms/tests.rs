@@ -301,7 +301,7 @@ fn what_is_told_beside_a_variable_that_leads_to_another_port() {
     assert_eq!(
         of_example(traces, "jaeger"),
         [
-            "2 OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://{{ .Host }}:{{ .Port.grpc }}/v1/traces",
+            "2 OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://{{ .Host }}:{{ .Port.grpc }}",
             "2 OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=grpc"
         ]
     );
@@ -366,7 +366,7 @@ fn a_package_reads_an_address_in_no_other_form_than_its_own() {
     assert_eq!(of("asyncpg\ntortoise-orm\n", ""), [format!("DATABASE_URL=postgres://{plain}")]);
     assert_eq!(of("psycopg\n", address), [""; 0]);
     let parts = of("asyncpg\n", "DB_HOST=localhost\n");
-    assert_eq!(parts, ["DB_HOST={{ .Host }}"], "the project reads it in parts");
+    assert_eq!(parts, ["DB_HOST={{ .Host }}".to_owned(), format!("DATABASE_URL=postgresql://{plain}")]);
     let example = "CLICKHOUSE_HOST=localhost\nCLICKHOUSE_PORT=\n";
     let ours = forms(&[("requirements.txt", "clickhouse-driver\n"), (".env.example", example)], "clickhouse");
     assert!(ours.contains(&".env.example:2 CLICKHOUSE_PORT={{ .Port.native }}".to_owned()), "{ours:?}");
@@ -383,6 +383,13 @@ fn connection_strings_of_an_example() {
         of_example(&text, "postgres"),
         [format!("1 POSTGRES_CONNECTION_STRING={ours}"), format!("2 ConnectionStrings__Shop={ours}")]
     );
+    for other in [
+        "my-conn=Host=a;Database=b\n",
+        "ConnectionStrings__Db.Main=Host=a;Database=b\n",
+        "X=Driver={a};Server=b;Database=c\n",
+    ] {
+        assert_eq!(of_example(other, "postgres"), [""; 0], "{other}");
+    }
     let broker = of_example("ConnectionStrings__Jobs=amqp://guest:guest@localhost:5672\n", "rabbitmq");
     assert!(broker.len() == 1 && broker[0].starts_with("1 ConnectionStrings__Jobs=amqp://"), "{broker:?}");
     assert_eq!(of_example("PARAMS=host=a;port=5432\n", "postgres"), [""; 0]);

@@ -23,7 +23,7 @@ const admin = db.getSiblingDB("admin"), password = process.env.MONGO_INITDB_ROOT
 if (admin.getUser("root")) admin.changeUserPassword("root", password)
 else admin.createUser({user: "root", pwd: password, roles: ["root"]})'
 ready() {
-  for try in $(seq 120); do
+  while ((SECONDS < 240)); do
     said=$(as root "$MONGO_INITDB_ROOT_PASSWORD" admin "$begin") && return
     as __system "$KILTER_KEYFILE" local "$begin; $user" > /dev/null || sleep 1
   done
