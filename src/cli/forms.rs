@@ -118,7 +118,9 @@ fn open(
     let about = catalog::service(about(spec)?)?;
     let is_misled = forms.iter().any(|form| about.forms.open_beside.contains(&form.variable));
     let is_login = |variable: &str, template: &str| is_secret(template) || variable.contains("USER");
-    let given = about.provides.iter().any(|(variable, template)| is_secret(template) && named.contains(variable));
+    // A whole address has no login where there is none.
+    let is_key = |template: &str| template.starts_with("{{") && is_secret(template);
+    let given = about.provides.iter().any(|(variable, template)| is_key(template) && named.contains(variable));
     let is_told = (given || forms.iter().any(|form| is_login(&form.variable, &form.template))) && !is_misled;
     let is_named = forms.iter().any(|form| form.group.is_some() && form.leads());
     let is_free = spec.values.as_ref().is_none_or(|values| !values.contains_key("auth"));

@@ -98,7 +98,9 @@ fn a_store_without_a_password_where_the_project_reads_none() {
         (text.contains("password: \"\""), added["env"]["REDIS_URL"].as_str().unwrap().to_owned())
     };
     assert_eq!(redis("REDIS_HOST=x\nREDIS_PORT=6379\n"), (true, "redis://redis.shop-dev.svc:6379".into()));
-    assert!(!redis("REDIS_HOST=x\nREDIS_URL=redis://localhost\n").0 && !redis("REDIS_HOST=x\nREDIS_USERNAME=\n").0);
+    let both = redis("REDIS_HOST=x\nREDIS_URL=redis://localhost\n");
+    assert_eq!(both, (true, "redis://redis.shop-dev.svc:6379".into()), "either way leads to it");
+    assert!(!redis("REDIS_HOST=x\nREDIS_USERNAME=\n").0);
     assert!(!redis("REDIS_HOST=x\nREDIS_PASSWORD=\n").0 && !redis("CACHE=redis://x\n").0 && !redis("").0);
 }
 
@@ -127,4 +129,16 @@ fn what_is_left_open_is_said() {
     project.write("b/package.json", r#"{"dependencies": {"pg": "8"}}"#);
     let said = project.kilter(&["init", "--dry-run"]).succeeds().stdout;
     assert!(said.contains("\nDB_HOST  left to you: mysql and postgres could give it\n"), "{said}");
+}
+
+#[test]
+fn a_key_that_the_project_names_is_asked_for() {
+    let added = |example: &str| {
+        let project = Project::new("shop").file(".env.example", example);
+        parsed(&project, &["add", "meilisearch", "--dry-run", "--json"])["env"].clone()
+    };
+    let keyed = added("MEILI_HOST=http://localhost:7700\nMEILISEARCH_KEY=\n");
+    assert!(keyed["MEILISEARCH_KEY"].as_str().is_some_and(|key| key.len() >= 16), "{keyed}");
+    let open = added("MEILI_HOST=http://localhost:7700\n");
+    assert!(open["MEILISEARCH_KEY"].is_null() && open["MEILI_HOST"].is_string(), "{open}");
 }
