@@ -53,16 +53,9 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
             print(ctx, &installed.iter().map(|i| (i.tool, Some(i))).collect::<Vec<_>>(), &project)
         }
         Action::List => {
-            let settings = ctx.tool_settings()?;
             let mut found = Vec::new();
             for tool in Tool::all() {
-                let want = project::wanted(&project, tool)?;
-                // A program that the user named is asked for its version; nothing is got here.
-                let installed = match settings.explicit.contains_key(&tool) {
-                    true => Some(toolchain::ensure(&settings, &want, &ToolProgress::new(&ctx.ui))?),
-                    false => toolchain::find(&settings, &want)?,
-                };
-                found.push((tool, installed));
+                found.push((tool, project::present(ctx, &project, tool)?));
             }
             print(ctx, &found.iter().map(|(tool, i)| (*tool, i.as_ref())).collect::<Vec<_>>(), &project)
         }

@@ -68,6 +68,17 @@ fn tools_and_docker_that_are_not_right_are_named() {
 }
 
 #[test]
+fn a_program_that_the_user_named_is_asked_for_its_version() {
+    let project = Project::new("shop");
+    let tilt = project.outside("bin/tilt");
+    write_script(&tilt, "echo 'v0.37.7, built 2026-08-15'");
+    let output = project.kilter(&["doctor", "--json"]).env("KILTER_TILT", &tilt).run();
+    let report: Value = serde_json::from_str(&output.stdout).unwrap();
+    let found = check(&report, "tilt");
+    assert_eq!((found["state"].as_str(), found["what"].as_str()), (Some("ok"), Some("0.37.7 (explicit path)")));
+}
+
+#[test]
 fn what_contradicts_itself_and_what_has_moved_is_found() {
     let Some(_) = helm() else { return };
     let project = Project::new("shop").file("kilter.yaml", "services: [postgres, {name: db, from: postgres}]\n");

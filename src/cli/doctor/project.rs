@@ -2,11 +2,11 @@
 
 use crate::artifacts::eject as ejected;
 use crate::cli::context::Context;
-use crate::cli::project::{OLDER, Outcome, Prepared, Project, TAKE_UP, wanted};
+use crate::cli::project::{OLDER, Outcome, Prepared, Project, TAKE_UP, present, wanted};
 use crate::cluster::probes::finding::Finding;
 use crate::diag::{Error, Result};
 use crate::plan::Plan;
-use crate::toolchain::{self, Tool};
+use crate::toolchain::Tool;
 
 /// Whether kilter.yaml makes a plan: its services may contradict one another.
 pub(super) fn kilter_yaml(project: &Project, plan: Result<&Plan, &Error>) -> Finding {
@@ -31,12 +31,11 @@ pub(super) fn detected(project: &Project) -> Option<Finding> {
 /// Whether the pinned tools are here.
 pub(super) fn tools(ctx: &Context, project: &Project) -> Vec<Finding> {
     let check = |tool: Tool, name: &'static str| -> Result<Finding> {
-        let want = wanted(project, tool)?;
-        Ok(match toolchain::find(&ctx.tool_settings()?, &want)? {
+        Ok(match present(ctx, project, tool)? {
             Some(found) => Finding::ok(name, format!("{} ({})", found.version, found.source)),
             None => Finding::warning(
                 name,
-                format!("{} is not here yet", want.version),
+                format!("{} is not here yet", wanted(project, tool)?.version),
                 format!("It is got when it is needed; to get it now: `kilter tools install {}`.", tool.name()),
             ),
         })
@@ -51,8 +50,7 @@ pub(super) fn artifacts(ctx: &Context, project: Project) -> Vec<Finding> {
     if !stored {
         return vec![Finding::warning("artifacts", "nothing is rendered yet", "Run `kilter render`.")];
     }
-    let helm = || toolchain::find(&ctx.tool_settings()?, &wanted(&project, Tool::Helm)?);
-    if matches!(helm(), Ok(None)) {
+    if matches!(present(ctx, &project, Tool::Helm), Ok(None)) {
         let fix = "Run `kilter tools install helm`, then `kilter doctor` again.";
         return vec![Finding::warning("artifacts", "not compared: helm is not here yet", fix)];
     }

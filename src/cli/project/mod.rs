@@ -16,4 +16,4 @@ pub(crate) use open::{Project, instance_of, lock_of, unknown_catalog_service};
 pub(crate) use outcome::Outcome;
 pub(crate) use prepare::{Prepared, unknown_service};
 pub(crate) use store::older_catalogs;
-pub(crate) use tools::{pinned_tool, tool, wanted};
+pub(crate) use tools::{pinned_tool, present, tool, wanted};

@@ -57,6 +57,16 @@ fn got(ctx: &Context, want: &Want) -> Result<Installed> {
     }
 }
 
+/// Returns a tool of a project where it is there already; nothing is got. A program that the user named is run for its
+/// version where it has changed since kilter last did.
+pub(crate) fn present(ctx: &Context, project: &Project, tool: Tool) -> Result<Option<Installed>> {
+    let (settings, want) = (ctx.tool_settings()?, wanted(project, tool)?);
+    match settings.explicit.contains_key(&tool) {
+        true => got(ctx, &want).map(Some),
+        false => toolchain::find(&settings, &want),
+    }
+}
+
 /// Decides which version of a tool a project wants.
 ///
 /// # Errors
