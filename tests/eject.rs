@@ -293,6 +293,28 @@ fn an_ejected_manifest_takes_no_helm_and_no_receipt() {
 }
 
 #[test]
+fn an_ejected_manifest_that_is_no_yaml_is_refused_before_anything_is_written() {
+    let Some(_) = helm() else { return };
+    let project = shop();
+    project.kilter(&["render"]).succeeds();
+    let before = artifact(&project, "manifests/redis.yaml");
+    project.kilter(&["eject", "manifest/redis"]).succeeds();
+    project.write("kilter/manifests/redis.yaml", "kind: ConfigMap\n  name: mine\n");
+    insta::assert_snapshot!(project.kilter(&["render"]).fails(1), @r"
+    error: `kilter/manifests/redis.yaml` is no YAML: mapping values are not allowed in this context at line 2 column 7.
+      --> kilter/manifests/redis.yaml:2:7
+       |
+    2  |   name: mine
+       |       ^
+      = Correct it, or delete `kilter/manifests/redis.yaml` to go back to what kilter renders.
+    ");
+    assert_eq!(artifact(&project, "manifests/redis.yaml"), before);
+    let doctor: Value = serde_json::from_str(&project.kilter(&["doctor", "--json"]).run().stdout).unwrap();
+    let found = doctor.as_array().unwrap().iter().find(|row| row["check"] == "artifacts").unwrap();
+    assert_eq!(found["state"], "error", "{found}");
+}
+
+#[test]
 fn chart_and_manifest_of_one_service_may_both_be_the_users() {
     let Some(_) = helm() else { return };
     let project = shop();

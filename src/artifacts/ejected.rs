@@ -5,8 +5,11 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize as _;
+use serde::de::IgnoredAny;
+
 use super::files::{Directory, TILTFILE};
-use crate::diag::{Error, Result};
+use crate::diag::{Error, Kind, Place, Problem, Result};
 use crate::fsx;
 use crate::ids::did_you_mean;
 
@@ -149,6 +152,43 @@ impl Ejected {
         let Some(path) = self.path(thing) else { return Ok(None) };
         fsx::read(&path, fsx::MAX_FILE)
     }
+
+    /// Reads the user's copy of a service's manifest, when there is one.
+    ///
+    /// # Errors
+    /// As [`Ejected::read`], and when it is no YAML: with the place. Whether a cluster takes it is the cluster's to say.
+    pub fn manifest(&self, service: &str) -> Result<Option<Vec<u8>>> {
+        let thing = Thing::Manifest(service.to_owned());
+        let Some(manifest) = self.read(&thing)? else { return Ok(None) };
+        let file = format!("{DIR}/{}", thing.path());
+        match fault(&manifest) {
+            None => Ok(Some(manifest)),
+            Some((line, column, why)) => {
+                let text = String::from_utf8_lossy(&manifest);
+                let text = text.lines().nth(line - 1).unwrap_or_default().to_owned();
+                let problem = Problem::new(format!("`{file}` is no YAML: {why}"))
+                    .at(Place { file: file.clone(), line, column, text, width: 1 })
+                    .help(format!("Correct it, or delete `{file}` to go back to what kilter renders."));
+                Err(Error::from_problems(Kind::Project, vec![problem]))
+            }
+        }
+    }
+}
+
+/// Finds what keeps a manifest from being YAML: line and column, from 1, and why. A key twice is left to who applies it.
+fn fault(manifest: &[u8]) -> Option<(usize, usize, String)> {
+    let text = match std::str::from_utf8(manifest) {
+        Ok(text) => text,
+        Err(error) => {
+            let before = &manifest[..error.valid_up_to()];
+            let line = before.split(|byte| *byte == b'\n').count();
+            return Some((line, 1, "it is not UTF-8".into()));
+        }
+    };
+    let error =
+        serde_yaml::Deserializer::from_str(text).find_map(|document| IgnoredAny::deserialize(document).err())?;
+    let (line, column) = error.location().map_or((1, 1), |at| (at.line().max(1), at.column().max(1)));
+    Some((line, column, error.to_string()))
 }
 
 #[cfg(test)]
@@ -163,5 +203,18 @@ mod tests {
         assert_eq!(tiltfile(), Path::new("/artifacts/Tiltfile"));
         fsx::write(&project.path().join("kilter/Tiltfile"), b"").unwrap();
         assert_eq!(tiltfile(), project.path().join("kilter/Tiltfile"));
+    }
+
+    #[test]
+    fn a_manifest_is_yaml_or_its_fault_has_a_place() {
+        let place = |manifest: &[u8]| fault(manifest).map(|(line, column, _)| (line, column));
+        for good in ["", "---\n", "kind: A\n---\nkind: B\n", "a: 1\na: 2\n", "a: &x {b: 1}\nc: {<<: *x}\n", "a: !t b\n"]
+        {
+            assert_eq!(place(good.as_bytes()), None, "{good}");
+        }
+        assert_eq!(place(b"kind: A\n---\nkind: B\n  name: b\n"), Some((4, 7)));
+        assert_eq!(place(b"kind: A\n\xff\n"), Some((2, 1)));
+        let deep = "[".repeat(100_000);
+        assert!(fault(deep.as_bytes()).is_some());
     }
 }

@@ -78,7 +78,7 @@ impl Prepared {
         let mut hidden = BTreeMap::new();
         for draft in values::drafts(&plan) {
             let service = draft.service.to_owned();
-            if let Some(manifest) = ejected.read(&Thing::Manifest(service.clone()))? {
+            if let Some(manifest) = ejected.manifest(&service)? {
                 own_manifests.insert(service, manifest);
                 continue;
             }
