@@ -11,7 +11,7 @@ use super::add::lesson;
 use super::context::Context;
 use super::ending::{Ending, finish};
 use super::forms::{specs, unread, with_forms};
-use super::project::{OLDER, Project, TAKE_UP, begin_guide, tell_guide, unknown_catalog_service};
+use super::project::{KILTER_LOCK, OLDER, Project, TAKE_UP, begin_guide, tell_guide, unknown_catalog_service};
 use super::proposal::Proposal;
 use super::wizard::Drafted;
 use crate::artifacts::unified_diff;
@@ -165,12 +165,12 @@ fn propose(args: &Args, ctx: &Context, project: Project, found: &Detection, befo
     let end = End { found, covered: &covered, dry_run: args.dry_run, before_up };
     let text = text(&project, &drafted, found)?;
     if !end.is_nothing(&project, &text) && !args.dry_run && !args.yes {
+        let file = if project.text.as_deref() == Some(text.as_str()) { KILTER_LOCK } else { "kilter.yaml" };
         if !ctx.ui.interactive {
-            return Err(nobody_to_ask(before_up));
+            return Err(nobody_to_ask(file, before_up));
         }
         let lines = proposed(ctx, &project, text.clone(), found)?.lines(ctx, &drafted.services)?;
         lines.iter().for_each(|line| ctx.ui.talk(line));
-        let file = if project.text.as_deref() == Some(text.as_str()) { "kilter.lock" } else { "kilter.yaml" };
         ctx.ui.confirm(&format!("Write {file}?"), "--yes")?;
     }
     end.write(ctx, project, text, drafted.services)
@@ -286,9 +286,9 @@ pub(crate) fn first_run(ctx: &Context, yes: bool) -> Result<()> {
     propose(&args, ctx, project, &found, true)
 }
 
-fn nobody_to_ask(before_up: bool) -> Error {
+fn nobody_to_ask(file: &str, before_up: bool) -> Error {
     let command = if before_up { "kilter up" } else { "kilter init" };
-    Error::usage(format!("`{command}` asks before it writes kilter.yaml, and nobody can be asked here"))
+    Error::usage(format!("`{command}` asks before it writes {file}, and nobody can be asked here"))
         .help(format!("Take what is selected: `{command} --yes`. Only look: `kilter init --dry-run`."))
 }
 

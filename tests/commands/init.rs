@@ -263,6 +263,9 @@ fn an_app_that_comes_later_is_taken_up_and_one_that_moved_is_said() {
     let renders: Vec<&str> =
         dry["renders"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
     assert_eq!((renders, project.read("kilter.lock")), (vec!["app"], before));
+    let unasked = project.kilter(&["init"]).run();
+    assert_eq!(unasked.code, 2, "{}", unasked.stderr);
+    assert!(unasked.stderr.contains("asks before it writes kilter.lock"), "{}", unasked.stderr);
     let said = project.kilter(&["init", "--yes"]).succeeds().stderr;
     assert!(
         said.ends_with("Took up the app, which runs by `npm run dev -- --host 0.0.0.0`. Next: `kilter up`.\n"),
