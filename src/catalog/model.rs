@@ -67,7 +67,8 @@ pub struct Forms {
     /// named there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<IndexMap<String, String>>,
-    /// Variables that a framework reads by itself, by the package of a manifest; `group:*` is any of that group.
+    /// Variables that a framework reads by itself, by the package of a manifest; `group:*` is any of that group,
+    /// and with ` + ` between them all have to be there. The first that names a variable counts.
     #[serde(skip_serializing_if = "IndexMap::is_empty", deserialize_with = "of_known_ecosystems")]
     pub packages: IndexMap<Ecosystem, IndexMap<String, IndexMap<String, String>>>,
     /// What else the app is told where a variable leads to another port than the usual one: by the name of that port and by

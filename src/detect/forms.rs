@@ -296,7 +296,9 @@ impl<'a> Asked<'a> {
         let rules = self.about.forms.packages.iter();
         let rules = rules.flat_map(|(ecosystem, packages)| packages.iter().map(move |rule| (*ecosystem, rule)));
         let read = rules.filter_map(|(ecosystem, (package, variables))| {
-            Some((*self.packages.get(&(ecosystem, canonical(ecosystem, package)))?, variables))
+            let of = |package| self.packages.get(&(ecosystem, canonical(ecosystem, package))).copied();
+            let all: Option<Vec<&Declared>> = package.split(" + ").map(of).collect();
+            Some((*all?.first()?, variables))
         });
         read.flat_map(move |(one, variables)| {
             // A port alone is of use to who names it.

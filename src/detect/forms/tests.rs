@@ -160,6 +160,16 @@ fn what_a_framework_reads_by_itself() {
             "build.gradle:2 SPRING_DATASOURCE_PASSWORD={{ .Password }}".to_owned()
         ]
     );
+    // A driver of JDBC takes the addresses of its own name, whatever server answers.
+    let of_driver = |driver: &str, service: &str| {
+        let build = format!("{build}dependencies {{ runtimeOnly '{driver}' }}\n");
+        let address = forms(&[("build.gradle", &build)], service).swap_remove(0);
+        address.split_once("URL=").unwrap().1.split("//").next().unwrap().to_owned()
+    };
+    for service in ["mysql", "mariadb"] {
+        assert_eq!(of_driver("com.mysql:mysql-connector-j", service), "jdbc:mysql:");
+        assert_eq!(of_driver("org.mariadb.jdbc:mariadb-java-client", service), "jdbc:mariadb:");
+    }
     let rails = forms(&[("Gemfile", "gem 'rails'\ngem 'mysql2'\n")], "mysql");
     assert!(rails[0].starts_with("Gemfile:2 DATABASE_URL=mysql2://root:"), "{rails:?}");
 }
