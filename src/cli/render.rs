@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::context::Context;
+use super::dev::warn_of_other_volumes;
 use super::project::{Outcome, Prepared, Project};
 use crate::artifacts::{ChangeKind, unified_diff};
 use crate::diag::{Error, Result};
@@ -63,6 +64,9 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let outcome = Outcome::new(ctx, &prepared, &rendered)?;
     if args.locked {
         require_lock(&prepared, &outcome)?;
+    }
+    if !args.stdout && args.out.is_none() {
+        warn_of_other_volumes(ctx, &prepared, &outcome.changes)?;
     }
     if args.check {
         return check(ctx, &prepared, &outcome);

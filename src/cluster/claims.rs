@@ -1,8 +1,9 @@
-//! The data of a service: which volume claims of a namespace its manifest asked for.
+//! The data of a service: which volume claims of a namespace its manifest asked for, and what it asks of them.
 
 use serde_yaml::Value;
 
 use super::documents::documents;
+use crate::plan::quantity;
 
 /// Says which of these claims (names of PersistentVolumeClaims) belong to a manifest: those that it holds itself, and those
 /// that the cluster made for its StatefulSets, `<template>-<set>-<ordinal>`
@@ -19,6 +20,10 @@ enum Claim {
 }
 
 impl Claim {
+    fn of_set(template: &str, set: &str) -> Self {
+        Self::Numbered(format!("{template}-{set}-"))
+    }
+
     fn is(&self, name: &str) -> bool {
         match self {
             Self::Named(own) => own == name,
@@ -36,10 +41,99 @@ fn of_object(object: &Value) -> Vec<Claim> {
         Some("StatefulSet") => {
             let templates = object["spec"]["volumeClaimTemplates"].as_sequence();
             let names = templates.into_iter().flatten().filter_map(|template| template["metadata"]["name"].as_str());
-            names.map(|template| Claim::Numbered(format!("{template}-{name}-"))).collect()
+            names.map(|template| Claim::of_set(template, name)).collect()
         }
         _ => Vec::new(),
     }
+}
+
+/// A StatefulSet that claims volumes for its pods.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimingSet {
+    /// Its name.
+    pub name: String,
+    /// Its namespace, when it says one.
+    pub namespace: Option<String>,
+    /// What it asks for, by the name of the template.
+    pub volumes: Vec<(String, Volume)>,
+}
+
+impl ClaimingSet {
+    /// Returns what is asked of a claim of this name, when it is one of the set's.
+    pub fn asks_of(&self, claim: &str) -> Option<&Volume> {
+        let mut volumes = self.volumes.iter();
+        volumes.find(|(template, _)| Claim::of_set(template, &self.name).is(claim)).map(|(_, volume)| volume)
+    }
+}
+
+/// What a claim says of its volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    size: Option<String>,
+    class: Option<String>,
+}
+
+impl Volume {
+    /// Reads the `spec` of a claim, or of a template for claims.
+    pub fn of(spec: &serde_json::Value) -> Self {
+        let text = |value: &serde_json::Value| match value {
+            serde_json::Value::String(text) => Some(text.clone()),
+            serde_json::Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        Self { size: text(&spec["resources"]["requests"]["storage"]), class: text(&spec["storageClassName"]) }
+    }
+
+    /// Says in words in what this volume is another than one that is asked for now; `None` when it is what is asked for. Who
+    /// asks for no class takes any.
+    pub fn unlike(&self, asked: &Self) -> Option<String> {
+        let (class, has) = (asked.class.as_deref(), self.class.as_deref());
+        let class = class.filter(|class| *class != has.unwrap_or_default());
+        let class = class.map(|class| match has {
+            Some(has) => format!("of the storage class `{has}`, not `{class}`"),
+            None => format!("of the default storage class, not `{class}`"),
+        });
+        let size = match (&self.size, &asked.size) {
+            (Some(has), Some(asked)) if !is_same_size(has, asked) => Some(format!("{has}, not {asked}")),
+            _ => None,
+        };
+        let words: Vec<String> = size.into_iter().chain(class).collect();
+        (!words.is_empty()).then(|| words.join("; "))
+    }
+}
+
+/// A cluster writes sizes in its own way: `1Gi` for `1024Mi`.
+fn is_same_size(one: &str, other: &str) -> bool {
+    match (quantity(one), quantity(other)) {
+        (Some(one), Some(other)) => (one - other).abs() <= one.max(other) * 1e-9,
+        _ => one == other,
+    }
+}
+
+/// Returns the StatefulSets of a manifest whose volumes outlive them: with a set that has its claims deleted, they go.
+pub fn claiming_sets(manifest: &[u8]) -> Vec<ClaimingSet> {
+    // Most manifests have none, and reading one takes longer than this.
+    if !String::from_utf8_lossy(manifest).contains("volumeClaimTemplates") {
+        return Vec::new();
+    }
+    let lasting = |object: &&Value| {
+        object["kind"] == "StatefulSet"
+            && object["spec"]["persistentVolumeClaimRetentionPolicy"]["whenDeleted"] != "Delete"
+    };
+    documents(manifest).iter().filter(lasting).filter_map(claiming_set).collect()
+}
+
+fn claiming_set(object: &Value) -> Option<ClaimingSet> {
+    let templates = object["spec"]["volumeClaimTemplates"].as_sequence()?.iter();
+    let volumes = templates.filter_map(|template| {
+        let spec = serde_json::to_value(&template["spec"]).ok()?;
+        Some((template["metadata"]["name"].as_str()?.to_owned(), Volume::of(&spec)))
+    });
+    Some(ClaimingSet {
+        name: object["metadata"]["name"].as_str()?.to_owned(),
+        namespace: object["metadata"]["namespace"].as_str().map(str::to_owned),
+        volumes: volumes.collect(),
+    })
 }
 
 #[cfg(test)]
@@ -55,5 +149,42 @@ mod tests {
         let existing: Vec<String> = existing.map(str::to_owned).into();
         assert_eq!(claims_of(manifest, &existing), ["data-db-0", "data-db-12", "uploads"]);
         assert!(claims_of(b"", &existing).is_empty());
+    }
+    const SET: &str =
+        "kind: StatefulSet\nmetadata: {name: db}\nspec:\n  volumeClaimTemplates:\n  - metadata: {name: data}\n";
+
+    #[test]
+    fn what_a_set_asks_of_its_claims() {
+        let spec = "    spec: {storageClassName: fast, resources: {requests: {storage: 5Gi}}}\n";
+        let sets = claiming_sets(format!("kind: Service\n---\n{SET}{spec}").as_bytes());
+        let [set] = sets.as_slice() else { panic!("{sets:?}") };
+        let asked = Volume { size: Some("5Gi".into()), class: Some("fast".into()) };
+        assert_eq!(set.asks_of("data-db-0"), Some(&asked));
+        assert_eq!((set.asks_of("data-db2-0"), set.asks_of("logs-db-0")), (None, None));
+        let goes = format!("{SET}{spec}  persistentVolumeClaimRetentionPolicy: {{whenDeleted: Delete}}\n");
+        assert!(claiming_sets(goes.as_bytes()).is_empty());
+        assert!(claiming_sets(b"kind: Deployment\nmetadata: {name: volumeClaimTemplates}\n").is_empty());
+    }
+
+    #[test]
+    fn a_volume_is_unlike_what_is_asked_for_in_size_and_class() {
+        let volume = |size: &str, class: Option<&str>| {
+            let spec = serde_json::json!({"storageClassName": class, "resources": {"requests": {"storage": size}}});
+            Volume::of(&spec)
+        };
+        let words = |has: (&str, Option<&str>), asked: (&str, Option<&str>)| {
+            volume(has.0, has.1).unlike(&volume(asked.0, asked.1))
+        };
+        for same in ["1Gi", "1024Mi", "1073741824"] {
+            assert_eq!(words(("1Gi", Some("standard")), (same, None)), None, "{same}");
+        }
+        assert_eq!(words(("107374182400m", None), ("0.1Gi", None)), None);
+        assert_eq!(words(("1Gi", None), ("2Gi", None)).unwrap(), "1Gi, not 2Gi");
+        let both = words(("1Gi", Some("standard")), ("1G", Some("fast"))).unwrap();
+        assert_eq!(both, "1Gi, not 1G; of the storage class `standard`, not `fast`");
+        assert_eq!(words(("1Gi", None), ("1Gi", Some("fast"))).unwrap(), "of the default storage class, not `fast`");
+        assert_eq!(words(("1Gi", Some("")), ("1Gi", Some(""))), None);
+        let number = serde_json::json!({"resources": {"requests": {"storage": 1_073_741_824}}});
+        assert_eq!(Volume::of(&number).unlike(&volume("1Gi", None)), None);
     }
 }

@@ -23,8 +23,8 @@ pub use app::{app_image, app_image_of, argv, env_file_secret};
 pub use build::{Facts, Input, build, namespace, project_name};
 pub(crate) use restart::LINES;
 pub use restart::{SUPERVISOR, restarts, supervised};
-pub use service::is_size;
 pub(crate) use service::not_carried;
+pub use service::{is_size, quantity};
 pub use template::{Addresses, Fill};
 
 /// Number of NodePorts that a kind cluster maps to this machine, and of host ports in a block.

@@ -91,14 +91,21 @@ fn require_size(spec: &ServiceSpec) -> Result<()> {
         .help("Write a number with its unit, for example `5Gi` or `500Mi`."))
 }
 
-/// Tells whether a text is the size of a volume: a quantity as Kubernetes writes it (`k8s.io/apimachinery`,
-/// `resource.Quantity`) of at least a mebibyte, for less has forgotten its unit.
+/// Tells whether a text is the size of a volume: a quantity of at least a mebibyte, for less has forgotten its unit.
 pub fn is_size(text: &str) -> bool {
     const LEAST: f64 = 1024.0 * 1024.0;
+    quantity(text).is_some_and(|bytes| (LEAST..f64::INFINITY).contains(&bytes))
+}
+
+/// Returns the number that a quantity of bytes stands for, as Kubernetes writes it (`k8s.io/apimachinery`,
+/// `resource.Quantity`).
+pub fn quantity(text: &str) -> Option<f64> {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, suffix) = text.split_at(end);
     let binary = |power: i32| 1024_f64.powi(power);
     let unit = match suffix {
+        // A fraction of a byte is what a cluster makes of `0.1Gi`.
+        "m" => 1e-3,
         "" => 1.0,
         "k" => 1e3,
         "M" => 1e6,
@@ -112,12 +119,9 @@ pub fn is_size(text: &str) -> bool {
         "Ti" => binary(4),
         "Pi" => binary(5),
         "Ei" => binary(6),
-        _ => match suffix.strip_prefix(['e', 'E']).and_then(|power| power.parse::<i32>().ok()) {
-            Some(power) => 10_f64.powi(power),
-            None => return false,
-        },
+        _ => 10_f64.powi(suffix.strip_prefix(['e', 'E'])?.parse().ok()?),
     };
-    number.parse::<f64>().is_ok_and(|number| (LEAST..f64::INFINITY).contains(&(number * unit)))
+    number.parse::<f64>().ok().map(|number| number * unit)
 }
 
 /// Takes the ports that the complete values say: kilter's own charts listen where `ports` tells them to.

@@ -19,6 +19,7 @@ mod others;
 mod restart;
 mod status;
 mod stop;
+mod volumes;
 
 use std::fs;
 use std::path::Path;

@@ -1,9 +1,11 @@
 //! What changes in a project that runs, and what it takes to bring the change in.
 
+use std::path::Path;
 use std::time::Instant;
 
 use super::app::App;
-use super::{Bed, until};
+use super::{Bed, clients, until};
+use crate::support::project::command;
 
 /// A shop whose greeting comes from its environment.
 fn shop(bed: &Bed, name: &str, yaml: &str) -> App {
@@ -96,4 +98,34 @@ fn slow_a_value_of_one_service_rolls_that_service_alone() {
     assert_eq!(image(&app).unwrap(), before);
     assert_ne!(app.pod_uid("e2e-values"), server);
     assert_eq!(app.pod_uid("postgres"), database);
+}
+
+#[test]
+fn slow_another_size_leaves_a_volume_and_its_data_as_they_are_and_up_says_so() {
+    let Some(bed) = Bed::find("a change of a volume") else { return };
+    let app = App::without_app(&bed, "e2e-volume", &["postgres"]);
+    app.up();
+    let url = app.env()["localhost"]["DATABASE_URL"].as_str().unwrap().to_owned();
+    let words =
+        || clients::postgres(&url, "SELECT string_agg(tablename, ' ') FROM pg_tables WHERE schemaname = 'public'");
+    clients::postgres(&url, "CREATE TABLE words (word text)");
+    let size = || {
+        let size = "jsonpath={.spec.resources.requests.storage}";
+        app.kubectl(&["get", "persistentvolumeclaim", "data-postgres-0", "--output", size]).unwrap()
+    };
+    assert_eq!(size(), "1Gi");
+
+    edit(&app, "kilter.yaml", "[postgres]", "[{name: postgres, values: {storage: {size: 2Gi}}}]");
+    let said = app.kilter(&["up", "--ci"]).succeeds().stderr;
+    assert!(said.contains("warning: `postgres` keeps the volume that it has: "), "{said}");
+    assert!(said.contains("  | data-postgres-0: 1Gi, not 2Gi\n"), "{said}");
+    assert_eq!((size().as_str(), words().as_str()), ("1Gi", "words"));
+
+    // What it says to do, pasted.
+    let line = said.split('`').find(|part| part.contains(" delete statefulset/")).unwrap();
+    let pasted = command(Path::new("/bin/sh")).args(["-c", line]).output().unwrap();
+    assert!(pasted.status.success(), "{line}: {}", String::from_utf8_lossy(&pasted.stderr));
+    let said = app.kilter(&["up", "--ci"]).succeeds().stderr;
+    assert!(!said.contains("keeps the volume"), "{said}");
+    assert_eq!((size().as_str(), words().as_str()), ("2Gi", ""));
 }

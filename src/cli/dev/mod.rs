@@ -9,6 +9,7 @@ mod place;
 mod ports;
 mod verdict;
 mod view;
+mod volumes;
 mod wait;
 mod workloads;
 
@@ -28,6 +29,7 @@ pub(crate) use cluster::docker;
 pub(crate) use place::{Place, kubectl_program, left, sessions, tilt_of};
 pub(crate) use ports::published;
 pub(crate) use verdict::{Outcome as ServiceOutcome, Verdict};
+pub(crate) use volumes::warn_of_other_volumes;
 pub(crate) use wait::{Budgets, Expected, Waiting};
 pub(crate) use workloads::{Workload, speakers, stored, workloads};
 
