@@ -18,6 +18,9 @@ use serde_json::Value;
 
 use crate::support;
 
+pub(crate) use objects::rich_in_place;
+pub(crate) use render::{NAMESPACE, manifest};
+
 /// One chart as it is in the repository.
 pub(crate) struct Chart {
     /// Its name, the folder's.

@@ -56,7 +56,7 @@ const WORKLOAD: &[&str] =
     &["serviceName", "replicas", "podManagementPolicy", "strategy", "selector", "template", "volumeClaimTemplates"];
 
 /// Values that bring out everything a chart can render.
-pub(super) fn rich(chart: &Chart) -> Value {
+pub(crate) fn rich(chart: &Chart) -> Value {
     let names = chart.values.get("ports").and_then(Value::as_object);
     let mut ports: Vec<_> = names.map_or_else(|| vec!["http".to_owned()], |ports| ports.keys().cloned().collect());
     ports.sort();
@@ -87,6 +87,13 @@ pub(super) fn rich(chart: &Chart) -> Value {
         _ => json!({}),
     };
     values.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    values
+}
+
+/// The same as far as what runs can take it over. A volume for an inline service makes it a StatefulSet, a new object.
+pub(crate) fn rich_in_place(chart: &Chart) -> Value {
+    let mut values = rich(chart);
+    values.as_object_mut().unwrap().remove("storage");
     values
 }
 
