@@ -3,6 +3,7 @@
 mod app;
 mod contract;
 mod golden;
+mod images;
 mod keys;
 mod objects;
 mod overrides;

@@ -1,0 +1,61 @@
+//! Which services of the catalog the test bed can run as pods, and which only its API server has seen.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{services, text};
+use crate::support::project::command;
+use crate::support::{root, skip};
+
+/// Services whose pods no test starts, with the reason. The README names them, too.
+const NOT_RUN: &[(&str, &str)] = &[
+    ("floci", "no package registry has its server"),
+    ("meilisearch", "no package registry has its server"),
+    ("mongodb", "no package registry has its server, and Debian no longer since it is under another licence"),
+    ("mssql", "its packages are in Microsoft's own archive alone"),
+    ("qdrant", "no package registry has its server"),
+    ("signoz", "no package registry has its server, and Debian no ClickHouse that knows what its tables need"),
+];
+
+/// Collects what stands under the key `image`, at any depth.
+fn images(values: &Value, found: &mut BTreeSet<String>) {
+    for (key, value) in values.as_object().into_iter().flatten() {
+        match value {
+            Value::String(image) if key == "image" => drop(found.insert(image.clone())),
+            _ => images(value, found),
+        }
+    }
+}
+
+#[test]
+fn each_service_has_images_for_the_test_bed_or_a_reason_why_not() {
+    if !cfg!(target_os = "linux") {
+        return skip("the images of the test bed: its scripts run on Linux");
+    }
+    let listed = command(&root().join("scripts/service-images")).arg("--list").output().unwrap();
+    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let listed: BTreeSet<&str> = listed.lines().collect();
+    for (chart, _) in services() {
+        let mut wanted = BTreeSet::new();
+        images(&chart.values, &mut wanted);
+        assert!(!wanted.is_empty(), "{}", chart.name);
+        let missing: Vec<_> = wanted.iter().filter(|image| !listed.contains(image.as_str())).collect();
+        match NOT_RUN.iter().find(|(name, _)| *name == chart.name) {
+            Some((name, reason)) => assert!(!missing.is_empty(), "{name} can run by now, and yet: {reason}"),
+            None => assert!(missing.is_empty(), "{}: scripts/service-images.d has no {missing:?}", chart.name),
+        }
+    }
+}
+
+#[test]
+fn the_readme_names_the_services_that_are_not_run() {
+    let readme = text(&root().join("README.md"));
+    let line = readme.lines().find(|line| line.contains("are not run")).unwrap();
+    for (name, _) in NOT_RUN {
+        assert!(line.contains(&format!("`{name}`")), "{name}: {line}");
+        assert!(services().iter().any(|(chart, _)| chart.name == *name), "{name} is no service of the catalog");
+    }
+    assert_eq!(line.matches('`').count(), 2 * NOT_RUN.len(), "{line}");
+}
