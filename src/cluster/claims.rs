@@ -150,6 +150,7 @@ mod tests {
         assert_eq!(claims_of(manifest, &existing), ["data-db-0", "data-db-12", "uploads"]);
         assert!(claims_of(b"", &existing).is_empty());
     }
+
     const SET: &str =
         "kind: StatefulSet\nmetadata: {name: db}\nspec:\n  volumeClaimTemplates:\n  - metadata: {name: data}\n";
 
