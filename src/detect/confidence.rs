@@ -140,6 +140,29 @@ mod tests {
         const { assert!(WEAK < SELECT && ALTERNATIVE < SELECT && TESTS >= SELECT) }
     }
 
+    /// What people read of it has these numbers, too.
+    #[test]
+    fn the_help_and_the_readme_say_the_same_numbers() {
+        let (help, readme) = (include_str!("../cli/help/services.txt"), include_str!("../../README.md"));
+        let percent = |share: f64| format!("{:.0}", share * 100.0);
+        let said = |text: &str, words: String| assert!(text.contains(&words), "`{words}`");
+        for share in [STRONG, TESTS, WEAK] {
+            said(help, format!("\n  {} %    ", percent(share)));
+            said(readme, format!(" {} % when ", percent(share)));
+        }
+        for text in [help, readme] {
+            said(text, format!("at most {} %", percent(ALTERNATIVE)));
+            said(text, format!("From {} % on", percent(SELECT)));
+        }
+        let [production, example, dev, extra] =
+            [Scope::Production, Scope::Example, Scope::Dev, Scope::Extra(String::new())].map(|scope| scope.factor());
+        said(help, format!("production alone keeps {} % of that", percent(production)));
+        said(help, format!("example environment {},", percent(example)));
+        said(help, format!("for development or optional {}, an extra {}.", percent(dev), percent(extra)));
+        said(readme, format!("× {production} for production alone, {example} in an\nexample environment, {dev} for"));
+        said(readme, format!(", {extra} in an extra."));
+    }
+
     #[test]
     fn groups_are_told_by_the_words_of_their_name() {
         assert_eq!(Scope::of_group("docs-dev"), Scope::Dev);

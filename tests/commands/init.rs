@@ -208,6 +208,46 @@ fn what_is_selected_is_what_is_written() {
 }
 
 #[test]
+fn what_is_new_is_selected_from_70_percent_on() {
+    let project = Project::new("shop")
+        .file(
+            "package.json",
+            r#"{"scripts": {"dev": "node server.js"},
+"dependencies": {"pg": "8", "mysql2": "3", "ioredis": "5", "nodemailer": "7", "@aws-sdk/client-s3": "3"},
+"devDependencies": {"mongodb": "6", "@testcontainers/kafka": "11"},
+"optionalDependencies": {"amqplib": "0.10"}}"#,
+        )
+        .file("worker/pyproject.toml", "[project]\ndependencies = ['psycopg']\noptional-dependencies.x = ['meilisearch']\n")
+        .file(".env.example", "NATS_URL=nats://localhost:4222\nREDIS_URL=redis://localhost:6379\n")
+        .file(
+            "compose.yml",
+            "services:\n  db: {image: postgres}\n  mail: {image: axllent/mailpit}\n  cache: {image: redis}\n  search: {image: elasticsearch, profiles: [tools]}\n",
+        );
+    let found = parsed(&project, &["init", "--dry-run", "--json"]);
+    let rows = found["services"].as_array().unwrap();
+    let (mut selected, mut proposed, mut percent) = (Vec::new(), Vec::new(), std::collections::BTreeSet::new());
+    for row in rows {
+        let (name, sure) = (row["name"].as_str().unwrap(), row["confidence"].as_f64().unwrap());
+        let is_selected = row["selected"].as_bool().unwrap();
+        assert_eq!(is_selected, sure >= 0.7, "{row}");
+        percent.insert(format!("{:.0}", sure * 100.0));
+        if is_selected { selected.push(name) } else { proposed.push(name) }
+    }
+    selected.sort_unstable();
+    proposed.sort_unstable();
+    assert_eq!(selected, ["mailpit", "nats", "postgres", "redis"]);
+    assert_eq!(proposed, ["elasticsearch", "garage", "kafka", "meilisearch", "mongodb", "mysql", "rabbitmq"]);
+    assert!(percent.len() > 4, "several kinds of evidence: {percent:?}");
+    let said = project.kilter(&["init", "--dry-run"]).succeeds().stdout;
+    for row in rows {
+        let mark = if row["selected"] == true { "selected" } else { "perhaps " };
+        let percent = row["confidence"].as_f64().unwrap() * 100.0;
+        let line = format!("\n{}  {mark}  {percent:.0} %\n", row["name"].as_str().unwrap());
+        assert!(said.contains(&line), "{line}{said}");
+    }
+}
+
+#[test]
 fn before_up_standard_output_stays_with_up() {
     let project = shop();
     for json in [&["--json"][..], &[]] {
