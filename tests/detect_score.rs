@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use kilter::detect::{Detection, DiskTree, ServiceRules, catalog_rules, detect};
 use kilter::diag::Problem;
@@ -27,12 +28,21 @@ pub(crate) fn data() -> PathBuf {
     places.into_iter().find(|dir| dir.join("truth.tsv").is_file()).unwrap_or_default()
 }
 
+/// The names that `truth.tsv` has for services of the catalog, where it has others. `scripts/bench detect` reads them, too.
+static CANONICAL: LazyLock<BTreeMap<String, String>> =
+    LazyLock::new(|| serde_json::from_str(include_str!("../scripts/bench.d/canonical.json")).unwrap());
+
 /// The name that `truth.tsv` uses for a catalog service.
 fn canonical(name: &str) -> &str {
-    match name {
-        "garage" | "rustfs" | "floci" => "minio",
-        "jaeger" | "signoz" => "otel",
-        name => name,
+    CANONICAL.get(name).map_or(name, String::as_str)
+}
+
+/// A name that no service has any more would count for nothing, unseen.
+#[test]
+fn names_of_the_truth_are_for_services_of_the_catalog() {
+    let rules = catalog_rules();
+    for name in CANONICAL.keys() {
+        assert!(rules.iter().any(|rule| rule.name == name), "{name}");
     }
 }
 
