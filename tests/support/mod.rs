@@ -7,14 +7,16 @@ pub(crate) mod oci;
 pub(crate) mod platform;
 pub(crate) mod project;
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 /// Returns the helm that tests run, named by `KILTER_HELM`. Without it, says that the test is skipped.
 pub(crate) fn helm() -> Option<PathBuf> {
     let helm = helm_of_tests();
     if helm.is_none() {
-        println!("skipped: KILTER_HELM is not set");
+        skip("what needs helm: KILTER_HELM names none; a full scripts/test gets it");
     }
     helm
 }
@@ -25,14 +27,21 @@ pub(crate) fn helm_of_tests() -> Option<PathBuf> {
     std::env::var_os("KILTER_HELM").map(PathBuf::from)
 }
 
-/// Says that something is not tested here and why: on standard output, and in the file that `KILTER_TEST_SKIPS` names,
-/// which scripts/test repeats in its closing lines.
+/// Says once that something is not tested here and why: in the file that `KILTER_TEST_SKIPS` names, which scripts/test repeats
+/// in its closing lines, else past cargo.
 #[expect(clippy::disallowed_methods, reason = "a test binary is an edge: this is where it reads its environment")]
 pub(crate) fn skip(reason: &str) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     println!("skipped: {reason}");
-    if let Some(file) = std::env::var_os("KILTER_TEST_SKIPS") {
-        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(file).unwrap();
-        writeln!(file, "{reason}").unwrap();
+    if !SAID.lock().unwrap().insert(reason.to_owned()) {
+        return;
+    }
+    match std::env::var_os("KILTER_TEST_SKIPS") {
+        Some(file) => {
+            let mut file = std::fs::OpenOptions::new().create(true).append(true).open(file).unwrap();
+            writeln!(file, "{reason}").unwrap();
+        }
+        None => tell(&format!("skipped: {reason}")),
     }
 }
 
