@@ -102,35 +102,72 @@ fn show(ctx: &Context, name: &str, about: &CatalogService) {
         ctx.ui.json(&as_json(name, about));
         return;
     }
-    let ui = &ctx.ui;
-    ui.result(&format!("{}  {}", ui.strong(name), about.description));
-    ui.result(&format!("  category  {}\n  image     {}\n  docs      {}", about.category, about.image, about.docs));
+    ctx.ui.result(&format!("{}  {}", ctx.ui.strong(name), about.description));
+    lines(about, &resources(name)).iter().for_each(|line| ctx.ui.result(line));
+}
+
+/// What there is to say of a service whose containers ask for these resources.
+fn lines(about: &CatalogService, takes: &[Resources]) -> Vec<String> {
+    let mut lines = vec![format!("  category  {}", about.category), format!("  image     {}", about.image)];
+    if !about.variants.is_empty() {
+        lines.push(format!("  or        {}, where the project runs it", about.variants.join(", ")));
+    }
+    lines.push(format!("  docs      {}", about.docs));
     for port in &about.ports {
         let page = if port.ui { "  (a page)" } else { "" };
-        ui.result(&format!("  port      {} {}{page}", port.name, port.port));
+        lines.push(format!("  port      {} {}{page}", port.name, port.port));
     }
-    for takes in resources(name) {
-        ui.result(&format!("  takes     {:12} {}", takes.container, in_words(&takes)));
-    }
-    ui.result("  gives the app");
-    about.provides.iter().for_each(|(variable, template)| ui.result(&format!("    {variable}={template}")));
+    lines.extend(takes.iter().map(|takes| format!("  takes     {:12} {}", takes.container, in_words(takes))));
+    lines.extend(about.requires.iter().map(|need| format!("  needs     {}: {}", need.service, need.why)));
+    lines.push("  gives the app".to_owned());
+    lines.extend(about.provides.iter().map(|(variable, template)| format!("    {variable}={template}")));
     if !about.credentials.is_empty() {
-        ui.result("  log in with");
+        lines.push("  log in with".to_owned());
     }
-    about.credentials.iter().for_each(|one| ui.result(&format!("    {:8} {}", one.name, one.value)));
+    lines.extend(about.credentials.iter().map(|one| format!("    {:8} {}", one.name, one.value)));
     if !about.detect.is_empty() {
-        ui.result("  detected by");
+        lines.push("  detected by".to_owned());
     }
     for (ecosystem, rules) in &about.detect {
         let ecosystem = json!(ecosystem).as_str().unwrap_or_default().to_owned();
-        if !rules.strong.is_empty() {
-            ui.result(&format!("    {ecosystem:8} {}", rules.strong.join(", ")));
-        }
-        if !rules.weak.is_empty() {
-            ui.result(&format!("    {ecosystem:8} perhaps: {}", rules.weak.join(", ")));
+        for (words, packages) in [("", &rules.strong), ("perhaps: ", &rules.weak), ("in tests: ", &rules.tests)] {
+            if !packages.is_empty() {
+                lines.push(format!("    {ecosystem:8} {words}{}", packages.join(", ")));
+            }
         }
     }
-    for need in &about.requires {
-        ui.result(&format!("  needs     {}: {}", need.service, need.why));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_service_needs_is_shown() {
+        let about = serde_json::from_value(json!({
+            "category": "auth",
+            "image": "acme/auth:1",
+            "variants": ["acme/auth-plus"],
+            "docs": "https://acme.example",
+            "ports": [{"name": "http", "port": 80, "protocol": "http", "ui": true}],
+            "provides": {"AUTH_URL": "http://{{ .Host }}"},
+            "detect": {"node": {"strong": ["auth"], "weak": ["oidc"], "tests": ["auth-in-tests"]}},
+            "requires": [{"service": "postgres", "why": "it keeps users there"}],
+        }));
+        insta::assert_snapshot!(lines(&about.unwrap(), &[]).join("\n"), @r"
+          category  auth
+          image     acme/auth:1
+          or        acme/auth-plus, where the project runs it
+          docs      https://acme.example
+          port      http 80  (a page)
+          needs     postgres: it keeps users there
+          gives the app
+            AUTH_URL=http://{{ .Host }}
+          detected by
+            node     auth
+            node     perhaps: oidc
+            node     in tests: auth-in-tests
+        ");
     }
 }

@@ -51,9 +51,44 @@ fn the_catalog_shows_every_service() {
             about.credentials.iter().all(|one| shown.contains(&format!("{:8} {}", one.name, one.value))),
             "{shown}"
         );
+        assert!(!about.ports.is_empty() && about.docs.starts_with("https://"), "{name}");
+        assert!(shown.contains(&format!("\n  docs      {}\n", about.docs)), "{shown}");
+        for port in &about.ports {
+            let page = if port.ui { "  (a page)" } else { "" };
+            assert!(shown.contains(&format!("\n  port      {} {}{page}\n", port.name, port.port)), "{shown}");
+        }
+        assert!(about.variants.iter().all(|image| shown.contains(image.as_str())), "{shown}");
+        let rules = || about.detect.values();
+        for package in rules().flat_map(|rules| rules.strong.iter().chain(&rules.weak).chain(&rules.tests)) {
+            assert!(shown.contains(package.as_str()), "{package}: {shown}");
+        }
+        let in_tests = rules().filter(|rules| !rules.tests.is_empty()).count();
+        assert_eq!(shown.matches(" in tests: ").count(), in_tests, "{shown}");
         let json = parsed(&project, &["catalog", "show", name, "--json"]);
-        assert_eq!(json["name"], *name);
-        assert_eq!(json["credentials"], json!(about.credentials));
+        let forms = json.get("forms").map(|_| "forms");
+        let documented = ["name", "category", "description", "docs", "image", "variants", "ports", "provides"];
+        let documented = documented.into_iter().chain(forms);
+        let rest = ["credentials", "values", "detect", "oneOf", "requires", "resources"];
+        assert_eq!(keys(&json), documented.chain(rest).collect::<Vec<_>>(), "{name}");
+        for port in json["ports"].as_array().unwrap() {
+            let known = ["name", "port", "protocol", "ui", "localhost"];
+            assert_eq!(keys(port), known[..keys(port).len()], "{name}");
+            assert!(keys(port).len() >= 4, "{name}");
+        }
+        for (key, said) in [
+            ("name", json!(name)),
+            ("docs", json!(about.docs)),
+            ("image", json!(about.image)),
+            ("variants", json!(about.variants)),
+            ("ports", json!(about.ports)),
+            ("provides", json!(about.provides)),
+            ("credentials", json!(about.credentials)),
+            ("detect", json!(about.detect)),
+            ("requires", json!(about.requires)),
+        ] {
+            assert_eq!(json[key], said, "{name}: {key}");
+        }
+        assert!(rows.as_array().unwrap().contains(&json), "{name}: an element of the list");
         let resources = kilter::catalog::chart(name).unwrap().resources();
         assert!(!resources.is_empty() && json["resources"] == json!(resources), "{json}");
         for asks in resources {
@@ -67,6 +102,7 @@ fn the_catalog_shows_every_service() {
     postgres  PostgreSQL, and pgweb to browse it.
       category  database
       image     postgres:18.6
+      or        pgvector/pgvector, postgis/postgis, imresamu/postgis, where the project runs it
       docs      https://www.postgresql.org/docs/18/
       port      postgres 5432
       port      ui 8081  (a page)
