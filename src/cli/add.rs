@@ -6,6 +6,7 @@ use super::ahead::Ahead;
 use super::context::Context;
 use super::ending::{Ending, finish};
 use super::forms::{given, specs, unread, variables, with_forms};
+use super::needs::{Need, needs};
 use super::project::{Project, unknown_catalog_service};
 use super::proposal::{Proposal, in_a_line};
 use super::wizard::{self, AddFlow, Chosen, chosen, commands, example};
@@ -83,9 +84,16 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
             Edit::Unchanged => ctx.ui.talk(&format!("`{}` is in kilter.yaml already.", entry.name())),
         }
     }
+    let new: Vec<ServiceSpec> = entries.iter().map(ServiceEntry::spec).collect();
+    let needs = needs(&new, &specs(&project));
+    for need in &needs {
+        ctx.ui.talk(&format!("{need}, which the project lacks: `kilter add {}`.", need.service()));
+    }
+    let mut report = Ending::names(&added);
+    report.insert("needs".to_owned(), needs.iter().map(Need::as_json).collect());
     let ending = Ending {
         old,
-        report: Ending::names(&added),
+        report,
         services: added,
         dry_run: args.dry_run,
         verb: "Added",
@@ -272,7 +280,7 @@ fn ask(args: &Args, ctx: &Context) -> Result<(Vec<ServiceEntry>, Option<Detectio
         given: &given(&specs, &project),
         found: &found.findings,
         page: &|chosen| page(ctx, &proposal(chosen)?, chosen),
-        clash: &|chosen| proposal(chosen).err().map(|error| in_a_line(&error)),
+        clash: &|chosen| lacks(chosen, &specs).or_else(|| Some(in_a_line(&proposal(chosen).err()?))),
         watch: &|chosen| ahead.render(whole(chosen).unwrap_or_default()),
     };
     let answers = wizard::run(&ctx.ui, &flow)?;
@@ -283,6 +291,13 @@ fn ask(args: &Args, ctx: &Context) -> Result<(Vec<ServiceEntry>, Option<Detectio
     drop(work);
     let lesson = lesson(&found, unread(chosen.iter().map(|one| one.name.as_str()), &project, &found));
     Ok((chosen_entries(&chosen)?, Some(found), lesson))
+}
+
+/// Says which of the chosen services needs another one that is neither there nor chosen.
+fn lacks(chosen: &[Chosen], there: &[ServiceSpec]) -> Option<String> {
+    let spec = |one: &Chosen| ServiceSpec { name: one.name.clone(), ..ServiceSpec::default() };
+    let new: Vec<ServiceSpec> = chosen.iter().map(spec).collect();
+    needs(&new, there).first().map(|need| format!("{need}: mark it, too."))
 }
 
 /// The error for a service that gives what another one gives already. Its lines are in no file yet, so that what decides is an

@@ -23,6 +23,7 @@ mod login;
 mod logout;
 mod logs;
 mod man;
+mod needs;
 mod production;
 mod project;
 mod proposal;

@@ -162,12 +162,13 @@ fn json_of_add_and_remove() {
     let Some(_) = helm() else { return };
     let project = Project::new("shop");
     let dry = parsed(&project, &["add", "redis", "--dry-run", "--json"]);
-    assert_eq!(keys(&dry), ["services", "kilterYaml", "dryRun", "renders", "removes", "env", "clashes"]);
+    assert_eq!(keys(&dry), ["services", "needs", "kilterYaml", "dryRun", "renders", "removes", "env", "clashes"]);
+    assert_eq!(dry["needs"], json!([]));
     assert_eq!((&dry["kilterYaml"], &dry["dryRun"]), (&json!("services:\n  - redis\n"), &json!(true)));
     assert_eq!((&dry["renders"][0]["name"], &dry["removes"]), (&json!("redis"), &json!([])));
     assert!(!project.root().join("kilter.yaml").exists());
     let added = parsed(&project, &["add", "redis", "--json"]);
-    assert_eq!(keys(&added), ["services", "kilterYaml", "dryRun", "env"]);
+    assert_eq!(keys(&added), ["services", "needs", "kilterYaml", "dryRun", "env"]);
     assert_eq!((&added["kilterYaml"], &added["env"]), (&dry["kilterYaml"], &dry["env"]));
     let dry = parsed(&project, &["remove", "redis", "--dry-run", "--json"]);
     assert_eq!((&dry["renders"], &dry["removes"], &dry["env"]), (&json!([]), &json!(["redis"]), &json!({})));

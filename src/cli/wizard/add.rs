@@ -40,7 +40,7 @@ pub(crate) struct AddFlow<'a> {
     pub(crate) found: &'a [Finding],
     /// What is to be consented to.
     pub(crate) page: &'a dyn Fn(&[Chosen]) -> Result<Vec<String>>,
-    /// What clashes with what the project has, in one line.
+    /// What clashes with what the project has, or needs what it lacks, in one line.
     pub(crate) clash: &'a dyn Fn(&[Chosen]) -> Option<String>,
     /// Told of what is chosen so far.
     pub(crate) watch: &'a dyn Fn(&[Chosen]),
@@ -77,7 +77,7 @@ impl Flow for AddFlow<'_> {
         let clashes = || (self.clash)(&chosen(&answers.with(question, answer)));
         match answer {
             Answer::Items(names) if names.is_empty() => Some("Mark at least one with Space, or leave with Esc.".into()),
-            Answer::Items(names) => clash(names, self.given).or_else(|| lacks(names, self.there)).or_else(clashes),
+            Answer::Items(names) => clash(names, self.given).or_else(clashes),
             Answer::Text(Some(text)) => {
                 let (service, path) = question.key.split_once('/')?;
                 let setting = settings(service).into_iter().find(|setting| setting.path == path)?;
@@ -212,15 +212,6 @@ pub(super) fn clash(names: &[String], given: &BTreeMap<String, String>) -> Optio
         }
     }
     None
-}
-
-/// Says which service needs another one that is not there.
-fn lacks(names: &[String], there: &[String]) -> Option<String> {
-    let has = |service: &String| names.contains(service) || there.contains(service);
-    names.iter().find_map(|name| {
-        let need = catalog::service(name)?.requires.iter().find(|need| !has(&need.service))?;
-        Some(format!("`{name}` needs `{}` ({}): mark it, too.", need.service, need.why.trim_end_matches('.')))
-    })
 }
 
 /// Why a text will not do.
