@@ -100,6 +100,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
         guide: true,
         advice: "`kilter env` shows every address.",
         lesson,
+        found: Some(found),
     };
     finish(ctx, project, text.unwrap_or_default(), &ending).map_err(|error| match twice {
         Some(twice) if said(&twice) == said(&error) => twice.help("Nothing was written; kilter.yaml is as it was."),

@@ -6,8 +6,10 @@ use super::context::Context;
 use super::project::{Outcome, Prepared, Project, begin_guide, tell_guide};
 use super::proposal::Proposal;
 use crate::artifacts::unified_diff;
+use crate::detect::Detection;
 use crate::diag::{Error, Result};
 use crate::exec::Whole;
+use crate::plan::Facts;
 
 /// How a command that edits kilter.yaml ends.
 #[derive(Debug, Default)]
@@ -26,6 +28,8 @@ pub(super) struct Ending {
     pub(super) advice: &'static str,
     /// What is said before the last line.
     pub(super) lesson: Vec<String>,
+    /// What was found in the project, where it was looked at already.
+    pub(super) found: Option<Detection>,
     /// What the result begins with, for programs.
     pub(super) report: Map<String, Value>,
 }
@@ -100,7 +104,7 @@ pub(super) fn finish(ctx: &Context, project: Project, text: String, ending: &End
 /// Shows everything that would be done. Nothing is written, and no tool is needed.
 fn shown(ctx: &Context, project: &Project, text: &str, ending: &Ending) -> Result<()> {
     let old = ending.old.as_deref().unwrap_or_default();
-    let (_, facts, _) = project.plan(ctx)?;
+    let facts = facts(ctx, project, ending.found.as_ref())?;
     let proposal = Proposal::new(ctx, project, text.to_owned(), &facts, ending.guide && old != text)
         .map_err(|error| as_shown(error, old == text))?;
     if ctx.ui.json {
@@ -110,6 +114,17 @@ fn shown(ctx: &Context, project: &Project, text: &str, ending: &Ending) -> Resul
     ctx.ui.result(&unified_diff("kilter.yaml", old.as_bytes(), text.as_bytes()));
     proposal.consequences(ctx, &ending.services)?.iter().for_each(|line| ctx.ui.talk(line));
     Ok(())
+}
+
+/// What is known about the app of a project that can be planned. It is not looked at a second time.
+fn facts(ctx: &Context, project: &Project, found: Option<&Detection>) -> Result<Facts> {
+    let Some(found) = found else { return Ok(project.plan(ctx)?.1) };
+    // With a lock what it holds counts.
+    let warnings = found.warnings.iter().filter(|_| project.lock.is_none());
+    warnings.for_each(|warning| ctx.ui.warn(warning));
+    let facts = project.known_facts(found);
+    project.plan_with(ctx, &facts)?;
+    Ok(facts)
 }
 
 /// Says of a problem whose lines may not be in the file that they are not.

@@ -223,6 +223,7 @@ impl End<'_> {
             guide: true,
             advice: if proposal.runs_app() { "Next: `kilter up`." } else { NEXT_WITHOUT_APP },
             lesson,
+            found: Some(self.found.clone()),
             report,
         };
         let appeared = project.appeared && !self.dry_run;
