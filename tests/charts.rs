@@ -10,6 +10,7 @@ mod overrides;
 mod own;
 mod production;
 mod render;
+mod schemas;
 mod stable;
 
 use std::fs;

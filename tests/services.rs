@@ -134,6 +134,16 @@ fn a_value_that_the_chart_does_not_know_is_refused_where_it_stands() {
       = Did you mean `storage`?
       = The schema is that of chart `redis`: `values.schema.json`.
     ");
+    project.write("kilter.yaml", "services:\n  - {name: redis, values: {resources: {limits: {memroy: 1Gi}}}}\n");
+    insta::assert_snapshot!(project.kilter(&["render", "-q"]).fails(1), @r"
+    error: helm refuses the values of `redis`: `resources.limits.memroy`: the chart has no such value.
+      --> kilter.yaml:2:57
+       |
+    2  |   - {name: redis, values: {resources: {limits: {memroy: 1Gi}}}}
+       |                                                         ^^^
+      = Did you mean `memory`?
+      = The schema is that of chart `redis`: `values.schema.json`.
+    ");
 }
 
 #[test]

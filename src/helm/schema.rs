@@ -103,8 +103,14 @@ fn unknown_keys(why: &str) -> Vec<&str> {
 fn known(chart: &Path, keys: &[String]) -> Vec<String> {
     let text = fsx::read_text(&chart.join("values.schema.json"), fsx::MAX_FILE).ok().flatten();
     let schema: Value = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-    let at = keys.iter().fold(&schema, |schema, key| &schema["properties"][key]);
+    let at = keys.iter().fold(&schema, |at, key| resolved(&schema, &at["properties"][key]));
     at["properties"].as_object().map(|properties| properties.keys().cloned().collect()).unwrap_or_default()
+}
+
+/// Follows a reference inside the schema.
+fn resolved<'a>(schema: &'a Value, at: &'a Value) -> &'a Value {
+    let pointer = at["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
+    pointer.and_then(|pointer| schema.pointer(pointer)).unwrap_or(at)
 }
 
 #[cfg(test)]

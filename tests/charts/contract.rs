@@ -134,42 +134,6 @@ fn every_folder_says_who_it_is_and_where_its_facts_are_from() {
     assert_eq!(compiled, expected);
 }
 
-#[test]
-fn schemas_take_the_defaults_and_refuse_keys_they_do_not_know() {
-    for chart in all() {
-        assert_eq!(chart.schema["$schema"], "http://json-schema.org/draft-07/schema#", "{}", chart.name);
-        let remote: Vec<_> = chart.schema.to_string().match_indices("\"$ref\":\"http").map(|(at, _)| at).collect();
-        assert_eq!(remote, [0; 0], "{}", chart.name);
-        let schema = jsonschema::validator_for(&chart.schema).unwrap();
-        let problems: Vec<_> = schema.iter_errors(&chart.values).map(|error| error.to_string()).collect();
-        assert_eq!(problems, [""; 0], "{}", chart.name);
-        for pointer in fixed_maps(&chart.schema["properties"], &chart.values) {
-            let mut values = chart.values.clone();
-            values.pointer_mut(&pointer).unwrap()["nonsense"] = json!("nonsense");
-            assert!(!schema.is_valid(&values), "{}: {pointer}/nonsense is taken", chart.name);
-        }
-    }
-}
-
-/// Returns pointers to the maps of the values that are not free by nature.
-pub(super) fn fixed_maps(properties: &Value, values: &Value) -> Vec<String> {
-    let free = ["env", "config", "requests", "limits", "variables"];
-    let mut pointers = vec![String::new()];
-    for (name, value) in values.as_object().unwrap() {
-        assert!(properties.get(name).is_some(), "{name} is not in the schema");
-        let free_ports = properties[name].get("propertyNames").is_some()
-            && properties[name]["additionalProperties"]["$ref"] == "#/definitions/port";
-        if value.is_object() && !free.contains(&name.as_str()) && !free_ports {
-            pointers.push(format!("/{name}"));
-            let below = value.as_object().unwrap().iter().filter(|(_, inner)| inner.is_object());
-            pointers.extend(
-                below.filter(|(key, _)| !free.contains(&key.as_str())).map(|(key, _)| format!("/{name}/{key}")),
-            );
-        }
-    }
-    pointers
-}
-
 /// Tells whether an image's tag is one that is made once: a full version, or, as Microsoft counts, a year and a cumulative update.
 pub(super) fn exact(image: &str) -> bool {
     let Some((_, tag)) = image.rsplit_once(':') else { return false };
@@ -289,7 +253,8 @@ fn filled(values: &Value) -> Value {
     serde_json::from_str(&filled.replace("{{ .Project }}", "my-shop")).unwrap()
 }
 
-fn merge(into: &mut Value, over: &Value) {
+/// Merges values over others, map by map.
+pub(super) fn merge(into: &mut Value, over: &Value) {
     match (into, over) {
         (Value::Object(into), Value::Object(over)) => {
             for (key, value) in over {

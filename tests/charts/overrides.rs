@@ -212,6 +212,23 @@ fn what_auth_decides_is_refused_in_the_environment() {
 }
 
 #[test]
+fn resources_of_every_name_that_kubernetes_has_are_taken() {
+    let limits = json!({"cpu": 2, "memory": "1Gi", "ephemeral-storage": "2Gi", "hugepages-2Mi": "4Mi",
+        "nvidia.com/gpu": 1, "gpu.intel.com/i915_monitoring": "1"});
+    for chart in all() {
+        let mut values = chart.values.clone();
+        values["resources"]["limits"] = limits.clone();
+        let schema = jsonschema::validator_for(&chart.schema).unwrap();
+        assert!(schema.is_valid(&values), "{}", chart.name);
+        for name in ["hugepages-", "hugepages-big", "/gpu", "nvidia.com/", "Nvidia.com/gpu", "a/b/c"] {
+            let mut values = values.clone();
+            values["resources"]["limits"][name] = json!("1");
+            assert!(!schema.is_valid(&values), "{}: {name}", chart.name);
+        }
+    }
+}
+
+#[test]
 fn values_that_a_chart_does_not_know_are_refused_by_name() {
     let Some(helm) = support::helm() else { return };
     for chart in all() {
@@ -219,6 +236,8 @@ fn values_that_a_chart_does_not_know_are_refused_by_name() {
             (json!({"nonsense": 1}), "nonsense"),
             (json!({"env": {"A": 1}}), "env"),
             (json!({"nodePorts": {"NO": 1}}), "NO"),
+            (json!({"resources": {"limits": {"memroy": "1Gi"}}}), "memroy"),
+            (json!({"resources": {"requests": {"gpu": 1}}}), "gpu"),
         ] {
             let said = run(&helm, &chart, "x", &values);
             assert!(!said.ok() && said.stderr.contains(key), "{}: {values}: {}", chart.name, said.stderr);
