@@ -9,7 +9,7 @@ mod objects;
 mod overrides;
 mod own;
 mod production;
-mod render;
+pub(crate) mod render;
 mod schemas;
 mod stable;
 

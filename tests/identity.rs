@@ -12,3 +12,4 @@ mod supervisor;
 mod texts;
 mod unchanged;
 mod verify;
+mod whole;

@@ -331,7 +331,17 @@ impl ServicePlan {
 
 #[cfg(test)]
 mod tests {
-    use super::is_size;
+    use super::{is_size, password};
+    use crate::ids::Name;
+
+    /// Volumes keep logins that were made with it (RabbitMQ's user, Garage's key): another derivation locks projects out.
+    #[test]
+    fn a_derived_password_never_changes() {
+        let of = |project: &str, service: &str| password(&Name::new(project).unwrap(), &Name::new(service).unwrap());
+        assert_eq!(of("shop", "postgres"), "8e673278ae4dbacde2b311c1");
+        assert_ne!(of("shop", "postgres"), of("shop", "reports-db"));
+        assert_ne!(of("shop", "postgres"), of("store", "postgres"));
+    }
 
     #[test]
     fn a_size_is_a_quantity_with_its_unit() {

@@ -21,9 +21,11 @@ pub(crate) const WHOLE_CATALOG: &str = "whole-catalog";
 
 /// Makes a project by its name.
 pub(crate) fn project(name: &str) -> Project {
-    if name != WHOLE_CATALOG {
-        return Project::new(name).fixture(name);
-    }
+    if name == WHOLE_CATALOG { whole_catalog(name) } else { Project::new(name).fixture(name) }
+}
+
+/// Makes a project of this name with each service of the catalog.
+pub(crate) fn whole_catalog(name: &str) -> Project {
     let services: Vec<&str> = kilter::catalog::services().keys().copied().collect();
     let lines: String = services.iter().map(|service| format!("  - {service}\n")).collect();
     // Where two services provide one variable, the project has to decide.
