@@ -76,8 +76,9 @@ pub(crate) fn rich(chart: &Chart) -> Value {
         }
         "elasticsearch" | "opensearch" => json!({"config": {"action.destructive_requires_name": false}}),
         "temporal" => json!({"namespaces": ["reports"]}),
-        "ory" => json!({"kratos": {"schemas": {"customer": {"type": "object"}}, "dsn": "postgres://shop@db/kratos"},
-            "hydra": {"config": {"ttl": {"access_token": "1h"}}}, "oathkeeper": {"rules": [{"id": "all"}]}}),
+        "ory" => json!({"appUrl": "https://shop.example.com/",
+            "kratos": {"url": "https://auth.example.com/", "schemas": {"customer": {"type": "object"}}, "dsn": "postgres://shop@db/kratos"},
+            "hydra": {"url": "https://oauth.example.com/", "config": {"ttl": {"access_token": "1h"}}}, "oathkeeper": {"rules": [{"id": "all"}]}}),
         "signoz" => json!({"collector": {"config": {"processors": {"batch": {"timeout": "2s"}}}}}),
         "floci" => json!({"scripts": {"queues.sh": "aws sqs create-queue --queue-name mail\n"}}),
         "inline-service" => json!({"storage": {"path": "/data"}, "command": ["/whoami"], "args": ["--verbose"]}),

@@ -329,6 +329,51 @@ fn ory_takes_the_identity_schemas_of_the_project() {
 }
 
 #[test]
+fn ory_is_reached_where_the_project_says() {
+    let Some(helm) = support::helm() else { return };
+    let configured = |values: Value| -> (Value, Value) {
+        let objects = objects(&helm, &chart("ory"), "auth", &values);
+        let files = &find(&objects, "ConfigMap", "auth-config")["data"];
+        let file = |name: &str| serde_yaml::from_str(files[name].as_str().unwrap()).unwrap();
+        (file("kratos.yaml"), file("hydra.yaml"))
+    };
+    let origins = |kratos: &Value| kratos["serve"]["public"]["cors"]["allowed_origins"].as_array().unwrap().clone();
+    let addresses = |app: &str, kratos: &str, hydra: &str| json!({"appUrl": app, "kratos": {"url": kratos}, "hydra": {"url": hydra}});
+    let (auth, oauth) = ("https://auth.example.com/", "https://oauth.example.com/");
+    for (app, page) in [
+        ("https://shop.example.com/", "https://shop.example.com"),
+        ("http://shop.test/a", "http://shop.test/a"),
+        ("/", ""),
+    ] {
+        let (kratos, hydra) = configured(addresses(app, auth, oauth));
+        assert_eq!(kratos["serve"]["public"]["base_url"], auth);
+        let service = &kratos["selfservice"];
+        assert_eq!(
+            (&service["default_browser_return_url"], &service["allowed_return_urls"]),
+            (&json!(app), &json!([app]))
+        );
+        let flows = service["flows"].as_object().unwrap();
+        let names: Vec<_> = flows.keys().map(String::as_str).collect();
+        assert_eq!(names, ["error", "login", "recovery", "registration", "settings", "verification"]);
+        for (name, flow) in flows {
+            assert_eq!(flow["ui_url"], format!("{page}/{name}"));
+        }
+        let urls = &hydra["urls"];
+        assert_eq!(urls["self"]["issuer"], oauth);
+        for name in ["login", "consent", "logout"] {
+            assert_eq!(urls[name], format!("{page}/{name}"));
+        }
+        // A page of the app asks Kratos from there.
+        let origin = page.strip_suffix("/a").unwrap_or(page);
+        assert_eq!(origins(&kratos).contains(&json!(origin)), !page.is_empty(), "{kratos}");
+    }
+    let (kratos, hydra) = configured(json!({}));
+    assert_eq!(kratos["serve"]["public"]["base_url"], "/");
+    assert_eq!(hydra["urls"]["self"]["issuer"], "http://auth.shop-dev.svc:4444/");
+    assert_eq!(origins(&kratos), ["http://127.0.0.1*", "http://localhost*"]);
+}
+
+#[test]
 fn signoz_makes_its_tables_before_anything_reads_them() {
     let Some(helm) = support::helm() else { return };
     let objects = objects(&helm, &chart("signoz"), "telemetry", &json!({}));

@@ -77,6 +77,10 @@ serve:
       allowed_origins:
         - http://127.0.0.1*
         - http://localhost*
+        {{- $app := urlParse .Values.appUrl }}
+        {{- if $app.host }}
+        - {{ printf "%s://%s" $app.scheme $app.host | quote }}
+        {{- end }}
 selfservice:
   default_browser_return_url: {{ .Values.appUrl | quote }}
   allowed_return_urls:
