@@ -10,6 +10,7 @@ mod overrides;
 mod own;
 mod production;
 pub(crate) mod render;
+mod rules;
 mod schemas;
 mod stable;
 

@@ -137,21 +137,51 @@ fn the_settings_of_chroma_reach_its_file_over_its_own() {
     assert_ne!(pods(&said), pods(&json!({})));
 }
 
+/// Containers and the variable that says where they keep their data.
+const SAID: &[(&str, &str, &str)] = &[
+    ("typesense", "typesense", "TYPESENSE_DATA_DIR"),
+    ("qdrant", "qdrant", "QDRANT__STORAGE__STORAGE_PATH"),
+    ("qdrant", "qdrant", "QDRANT__STORAGE__SNAPSHOTS_PATH"),
+    ("weaviate", "weaviate", "PERSISTENCE_DATA_PATH"),
+    ("floci", "floci", "FLOCI_STORAGE_PERSISTENT_PATH"),
+    ("signoz", "signoz", "SIGNOZ_SQLSTORE_SQLITE_PATH"),
+];
+
+/// Containers that keep their data where their image does, the folder, and a word with which one would say another.
+const OF_THE_IMAGE: &[(&str, &str, &str, &str)] = &[
+    ("mongodb", "mongodb", "/data/db", "--dbpath"),
+    ("mssql", "mssql", "/var/opt/mssql", "MSSQL_DATA_DIR"),
+    // The image's working directory; `./data.ms` and `./dumps` are in it.
+    ("meilisearch", "meilisearch", "/meili_data", "MEILI_DB_PATH"),
+    ("signoz", "store", "/var/lib/clickhouse", "\\n  <path>"),
+];
+
 #[test]
 fn what_keeps_data_writes_where_its_volume_is() {
     let Some(helm) = support::helm() else { return };
-    for (name, variable) in [
-        ("typesense", "TYPESENSE_DATA_DIR"),
-        ("qdrant", "QDRANT__STORAGE__STORAGE_PATH"),
-        ("qdrant", "QDRANT__STORAGE__SNAPSHOTS_PATH"),
-        ("weaviate", "PERSISTENCE_DATA_PATH"),
-    ] {
-        let objects = objects(&helm, &chart(name), "x", &json!({}));
-        let container = &containers(workload(&objects, "x"))[0];
-        let folder = env(container, variable).unwrap();
-        let mounts = container["volumeMounts"].as_array().unwrap().iter();
-        let data = mounts.filter(|mount| mount["name"] == "data").map(|mount| mount["mountPath"].as_str().unwrap());
-        assert!(data.clone().any(|path| folder.starts_with(path)), "{name}: {variable} is {folder}");
+    let rendered = |name: &str| objects(&helm, &chart(name), "x", &json!({}));
+    // The container, and the folders in which the volume is.
+    let mounted = |objects: &[Value], container: &str| {
+        let pod = &workload(objects, "x")["spec"]["template"]["spec"];
+        let all =
+            ["containers", "initContainers"].into_iter().flat_map(|key| pod[key].as_array().into_iter().flatten());
+        let found = all.into_iter().find(|one| one["name"] == container).unwrap().clone();
+        let data = found["volumeMounts"].as_array().unwrap().iter().filter(|mount| mount["name"] == "data");
+        let folders: Vec<String> = data.map(|mount| mount["mountPath"].as_str().unwrap().to_owned()).collect();
+        (found, folders)
+    };
+    for (name, container, variable) in SAID {
+        let (container, folders) = mounted(&rendered(name), container);
+        let said = env(&container, variable).unwrap();
+        assert!(
+            folders.iter().any(|folder| std::path::Path::new(&said).starts_with(folder)),
+            "{name}: {variable} is {said}"
+        );
+    }
+    for (name, container, folder, elsewhere) in OF_THE_IMAGE {
+        let objects = rendered(name);
+        assert_eq!(mounted(&objects, container).1, [*folder], "{name}");
+        assert!(!objects.iter().any(|object| object.to_string().contains(elsewhere)), "{name}: {elsewhere}");
     }
     assert!(contract::exact("qdrant/qdrant:v1.20.0-unprivileged"));
 }

@@ -1,6 +1,6 @@
 //! What the user says reaches the manifest, whatever characters it has; what the chart does not know is refused.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::render::{containers, env, expanded, find, objects, run, workload};
 use super::{Chart, all, chart, services};
@@ -96,9 +96,12 @@ fn json_words() -> Value {
 }
 
 /// Values that set everything kilter itself may set, and what people override most.
-fn said(chart: &Chart, main: &str) -> Value {
+fn said(chart: &Chart) -> Value {
+    let names = || chart.values["ports"].as_object().unwrap().keys().cloned();
+    let ports: Map<_, _> = names().zip((4242..).map(Value::from)).collect();
+    let node_ports: Map<_, _> = names().zip((30_007..).map(Value::from)).collect();
     let mut values = json!({"image": "registry.example:5000/team/image:1.2.3", "env": {"EXTRA": "1"},
-        "ports": {main: 4242}, "nodePorts": {main: 30_007},
+        "ports": ports, "nodePorts": node_ports,
         "resources": {"requests": {"cpu": "11m", "memory": "22Mi"}, "limits": {"memory": "333Mi"}}});
     if chart.values.get("storage").is_some() {
         values["storage"] = json!({"size": "7Gi", "className": "fast", "path": "/data"});
@@ -112,17 +115,18 @@ fn said(chart: &Chart, main: &str) -> Value {
 #[test]
 fn overrides_reach_the_manifest() {
     let Some(helm) = support::helm() else { return };
-    let mut cases: Vec<_> =
-        services().into_iter().map(|(chart, catalog)| (chart, catalog.ports[0].name.clone())).collect();
-    cases.push((chart("inline-service"), "main".to_owned()));
-    for (chart, main) in cases {
-        let values = said(&chart, &main);
+    for chart in services().into_iter().map(|(chart, _)| chart).chain([chart("inline-service")]) {
+        let values = said(&chart);
         let objects = objects(&helm, &chart, "x", &values);
         let (service, workload) = (find(&objects, "Service", "x"), workload(&objects, "x"));
         assert_eq!(service["spec"]["type"], "NodePort", "{}", chart.name);
         let ports = service["spec"]["ports"].as_array().unwrap();
-        let port = ports.iter().find(|port| port["name"] == main.as_str()).unwrap();
-        assert_eq!((&port["port"], &port["nodePort"]), (&json!(4242), &json!(30_007)), "{}", chart.name);
+        assert_eq!(ports.len(), values["ports"].as_object().unwrap().len(), "{}", chart.name);
+        for port in ports {
+            let name = port["name"].as_str().unwrap();
+            let said = (&values["ports"][name], &values["nodePorts"][name]);
+            assert_eq!((&port["port"], &port["nodePort"]), said, "{}: {name}", chart.name);
+        }
         let container = &containers(workload)[0];
         assert_eq!(container["image"], values["image"], "{}", chart.name);
         assert_eq!(container["resources"], values["resources"], "{}", chart.name);
