@@ -9,6 +9,7 @@ mod objects;
 mod overrides;
 mod own;
 mod production;
+mod reach;
 pub(crate) mod render;
 mod rules;
 mod schemas;
