@@ -139,8 +139,10 @@ impl Tree for Noting {
     }
 }
 
+type Pairs = [(&'static str, &'static str)];
+
 /// Apps, each with its manifests and with files whose presence alone says something.
-const APPS: [(&[(&str, &str)], &[&str]); 10] = [
+const APPS: [(&Pairs, &[&str]); 10] = [
     (
         &[
             ("package.json", r#"{"scripts": {"dev": "node server.js"}, "dependencies": {"pg": "8"}}"#),
@@ -331,7 +333,7 @@ fn manifest(name: &'static str, packages: &[&str]) -> (&'static str, String) {
 }
 
 /// Mappers of objects and builders of queries, which run on several databases, each with drivers and the service that is theirs.
-const MAPPERS: [(&str, &str, &[(&str, &str)]); 46] = [
+const MAPPERS: [(&str, &str, &Pairs); 46] = [
     ("package.json", "typeorm", &[("pg", "postgres"), ("mysql2", "mysql"), ("mssql", "mssql")]),
     ("package.json", "@nestjs/typeorm", &[("pg", "postgres")]),
     (
