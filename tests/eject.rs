@@ -311,7 +311,7 @@ fn an_ejected_manifest_that_is_no_yaml_is_refused_before_anything_is_written() {
     assert_eq!(artifact(&project, "manifests/redis.yaml"), before);
     let doctor: Value = serde_json::from_str(&project.kilter(&["doctor", "--json"]).run().stdout).unwrap();
     let found = doctor.as_array().unwrap().iter().find(|row| row["check"] == "artifacts").unwrap();
-    assert_eq!(found["state"], "error", "{found}");
+    assert_eq!(found["state"], "failed", "{found}");
 }
 
 #[test]
