@@ -117,9 +117,12 @@ give_pause() {
 
 # What the images are made from: they are looked at again when it has changed.
 images_digest() {
-  # Names and contents.
-  find scripts/base-images scripts/base-images.d scripts/service-images scripts/service-images.d scripts/images.sh \
-    vendor-charts/*/values.yaml -type f -exec sha256sum {} + | sort | sha256sum | cut -d' ' -f1
+  # Names and contents, and what was asked for by now.
+  {
+    find scripts/base-images scripts/base-images.d scripts/service-images scripts/service-images.d scripts/images.sh \
+      vendor-charts/*/values.yaml -type f -exec sha256sum {} + | sort
+    scripts/service-images --list
+  } | sha256sum | cut -d' ' -f1
 }
 
 # Both sides have to have them: the daemon's data and the cluster's can be deleted apart from each other.

@@ -2,12 +2,15 @@
 //! still has what it was given when its pod is another one.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde_json::Value;
 
 use super::app::App;
 use super::clients::{self, Answer};
 use super::{Bed, until};
+use crate::support::project::command;
+use crate::support::skip;
 
 /// What a service is asked again and again, and what the answer then contains.
 type Question<'a> = (&'static str, Box<dyn Fn() -> Answer + 'a>, &'static str);
@@ -176,6 +179,22 @@ fn slow_searches_analytics_and_logins_answer_their_clients() {
             ("keycloak", Box::new(|| login(&env)), "access_token"),
         ],
     );
+}
+
+#[test]
+fn slow_objects_of_rustfs_answer_their_client() {
+    let Some(bed) = Bed::find("objects of RustFS") else { return };
+    let image = kilter::catalog::services()["rustfs"].image.as_str();
+    let mut inspect = command(Path::new("docker"));
+    let inspect = inspect.env("DOCKER_HOST", &bed.docker).args(["image", "inspect", image]).output().unwrap();
+    if !inspect.status.success() {
+        return skip("objects of RustFS: its image is built on request, by `scripts/service-images rustfs`");
+    }
+    let app = App::without_app(&bed, "e2e-buckets", &["rustfs"]);
+    app.up();
+    let env = &app.env()["localhost"];
+    clients::s3(env, "globe", Some("of the sky")).unwrap();
+    answered_by_other_pods(&app, &[("rustfs", Box::new(|| clients::s3(env, "globe", None)), "of the sky")]);
 }
 
 /// Waits for each answer, starts every pod of the project again, and waits for each answer of the new ones.
