@@ -9,7 +9,7 @@ use serde::Deserialize as _;
 use serde::de::IgnoredAny;
 
 use super::files::{Directory, TILTFILE};
-use crate::diag::{Error, Kind, Place, Problem, Result};
+use crate::diag::{Error, Result};
 use crate::fsx;
 use crate::ids::did_you_mean;
 
@@ -156,39 +156,32 @@ impl Ejected {
     /// Reads the user's copy of a service's manifest, when there is one.
     ///
     /// # Errors
-    /// As [`Ejected::read`], and when it is no YAML: with the place. Whether a cluster takes it is the cluster's to say.
+    /// As [`Ejected::read`], and when it is no YAML: with line and column, without the line itself, which may be a Secret's.
+    /// Whether a cluster takes it is the cluster's to say.
     pub fn manifest(&self, service: &str) -> Result<Option<Vec<u8>>> {
         let thing = Thing::Manifest(service.to_owned());
         let Some(manifest) = self.read(&thing)? else { return Ok(None) };
         let file = format!("{DIR}/{}", thing.path());
         match fault(&manifest) {
             None => Ok(Some(manifest)),
-            Some((line, column, why)) => {
-                let text = String::from_utf8_lossy(&manifest);
-                let text = text.lines().nth(line - 1).unwrap_or_default().to_owned();
-                let problem = Problem::new(format!("`{file}` is no YAML: {why}"))
-                    .at(Place { file: file.clone(), line, column, text, width: 1 })
-                    .help(format!("Correct it, or delete `{file}` to go back to what kilter renders."));
-                Err(Error::from_problems(Kind::Project, vec![problem]))
-            }
+            Some(why) => Err(Error::project(format!("`{file}` is no YAML: {why}"))
+                .help(format!("Correct it, or delete `{file}` to go back to what kilter renders."))),
         }
     }
 }
 
-/// Finds what keeps a manifest from being YAML: line and column, from 1, and why. A key twice is left to who applies it.
-fn fault(manifest: &[u8]) -> Option<(usize, usize, String)> {
-    let text = match std::str::from_utf8(manifest) {
-        Ok(text) => text,
-        Err(error) => {
-            let before = &manifest[..error.valid_up_to()];
-            let line = before.split(|byte| *byte == b'\n').count();
-            return Some((line, 1, "it is not UTF-8".into()));
+/// Says what keeps a manifest from being YAML, and where. A key twice is left to who applies it.
+fn fault(manifest: &[u8]) -> Option<String> {
+    match std::str::from_utf8(manifest) {
+        Ok(text) => {
+            let mut documents = serde_yaml::Deserializer::from_str(text);
+            documents.find_map(|document| IgnoredAny::deserialize(document).err()).map(|error| error.to_string())
         }
-    };
-    let error =
-        serde_yaml::Deserializer::from_str(text).find_map(|document| IgnoredAny::deserialize(document).err())?;
-    let (line, column) = error.location().map_or((1, 1), |at| (at.line().max(1), at.column().max(1)));
-    Some((line, column, error.to_string()))
+        Err(error) => {
+            let line = manifest[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
+            Some(format!("it is not UTF-8 at line {line}"))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -207,14 +200,14 @@ mod tests {
 
     #[test]
     fn a_manifest_is_yaml_or_its_fault_has_a_place() {
-        let place = |manifest: &[u8]| fault(manifest).map(|(line, column, _)| (line, column));
         for good in ["", "---\n", "kind: A\n---\nkind: B\n", "a: 1\na: 2\n", "a: &x {b: 1}\nc: {<<: *x}\n", "a: !t b\n"]
         {
-            assert_eq!(place(good.as_bytes()), None, "{good}");
+            assert_eq!(fault(good.as_bytes()), None, "{good}");
         }
-        assert_eq!(place(b"kind: A\n---\nkind: B\n  name: b\n"), Some((4, 7)));
-        assert_eq!(place(b"kind: A\n\xff\n"), Some((2, 1)));
-        let deep = "[".repeat(100_000);
-        assert!(fault(deep.as_bytes()).is_some());
+        let place = |manifest: &[u8]| fault(manifest).unwrap();
+        let said = place(b"kind: A\n---\nkind: Secret\n  password: hunter2\n");
+        assert!(said.ends_with(" at line 4 column 11") && !said.contains("hunter2"), "{said}");
+        assert_eq!(place(b"kind: A\n\xff\n"), "it is not UTF-8 at line 2");
+        assert!(fault("[".repeat(100_000).as_bytes()).is_some());
     }
 }
