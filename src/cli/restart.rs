@@ -39,6 +39,10 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     }
     drop(lock);
     let (services, problems) = roll::roll(ctx, &kubectl, &found)?;
+    if dev.session.runs()? {
+        // Their ports lead to the pods that are gone until Tilt sees the new ones.
+        dev.await_forwards(ctx, |service| services.contains(&service))?;
+    }
     match ctx.ui.json {
         true => ctx.ui.json(&serde_json::json!({"restarted": services})),
         false => services.iter().for_each(|service| ctx.ui.result(&format!("{service} restarted"))),

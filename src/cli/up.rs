@@ -117,7 +117,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     if other_environment && outcomes.iter().any(|one| one.service == APP && matches!(one.verdict, Verdict::Ready)) {
         restart::have_read_anew(ctx, &dev, &kubectl)?;
     }
-    dev.await_forwards(ctx, &outcomes)?;
+    dev.await_forwards(ctx, |service| outcomes.iter().any(|o| o.service == service && o.verdict == Verdict::Ready))?;
     report(ctx, &dev, &tilt, &outcomes)?;
     let failures = failures(&waiting, &outcomes);
     if args.attach {

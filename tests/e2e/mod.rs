@@ -69,12 +69,19 @@ impl Bed {
 
 /// Asks until there is an answer; fails the test when none comes.
 fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    until_ok(what, || ask().ok_or_else(|| "nothing".to_owned()))
+}
+
+/// Asks until there is an answer; fails the test with the last refusal when none comes.
+fn until_ok<T>(what: &str, mut ask: impl FnMut() -> Result<T, String>) -> T {
     let began = Instant::now();
     loop {
-        if let Some(answer) = ask() {
-            return answer;
+        match ask() {
+            Ok(answer) => return answer,
+            Err(last) => {
+                assert!(began.elapsed() < HANGS_AFTER, "{what}: not within {} s: {last}", HANGS_AFTER.as_secs())
+            }
         }
-        assert!(began.elapsed() < HANGS_AFTER, "{what}: not within {} s", HANGS_AFTER.as_secs());
         thread::sleep(ASK_AGAIN);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Dev, ServiceOutcome, Verdict};
+use super::Dev;
 use crate::cli::context::Context;
 use crate::cluster::holders;
 use crate::diag::{Error, Problem, Result};
@@ -16,13 +16,12 @@ const FORWARDED_WITHIN: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 impl Dev {
-    /// Waits until somebody listens on each port that Tilt forwards for a service that is ready; warns of those where
-    /// nobody does.
+    /// Waits until somebody listens on each port that Tilt forwards for the services that `ready` takes; warns of those
+    /// where nobody does.
     ///
     /// # Errors
     /// When kilter is interrupted.
-    pub(crate) fn await_forwards(&self, ctx: &Context, outcomes: &[ServiceOutcome]) -> Result<()> {
-        let ready = |service: &str| outcomes.iter().any(|o| o.service == service && o.verdict == Verdict::Ready);
+    pub(crate) fn await_forwards(&self, ctx: &Context, ready: impl Fn(&str) -> bool) -> Result<()> {
         let ports: Vec<u16> =
             self.forwarded().into_iter().filter(|(service, _)| ready(service)).map(|(_, p)| p).collect();
         let began = Instant::now();
