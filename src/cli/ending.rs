@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::context::Context;
+use super::dev::refuse_lost_volumes;
 use super::project::{Outcome, Prepared, Project, begin_guide, tell_guide};
 use super::proposal::Proposal;
 use crate::artifacts::unified_diff;
@@ -66,6 +67,7 @@ pub(super) fn finish(ctx: &Context, project: Project, text: String, ending: &End
     prepared.claim(ctx).map_err(as_it_was)?;
     let rendered = prepared.render(ctx).map_err(as_it_was)?;
     let outcome = Outcome::new(ctx, &prepared, &rendered)?;
+    refuse_lost_volumes(ctx, &prepared, &outcome.changes).map_err(as_it_was)?;
     let whole = Whole::begin()?;
     // Before kilter.yaml: after that is written, nobody asks for the guide again.
     let guide = (ending.guide && !diff.is_empty()).then(|| begin_guide(&prepared.project, &prepared.plan));

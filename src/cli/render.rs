@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::context::Context;
-use super::dev::warn_of_other_volumes;
+use super::dev::{refuse_lost_volumes, warn_of_other_volumes};
 use super::project::{Outcome, Prepared, Project};
 use crate::artifacts::{ChangeKind, unified_diff};
 use crate::diag::{Error, Result};
@@ -85,6 +85,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     if let Some(out) = &args.out {
         return write_out(args, ctx, &outcome, out);
     }
+    refuse_lost_volumes(ctx, &prepared, &outcome.changes)?;
     outcome.write(&prepared)?;
     if args.show_commands {
         show_commands(ctx, &prepared, &outcome, &args.services);

@@ -80,7 +80,7 @@ fn take_up(ctx: &Context, dev: &Dev, kubectl: &Kubectl, outcome: &Outcome, prepa
     if changed.is_empty() {
         return Ok(());
     }
-    dev.warn_of_kept_volumes(ctx, &prepared.project, kubectl, &outcome.manifests);
+    dev.keep_volumes(ctx, &prepared.project, kubectl, &outcome.manifests)?;
     let tilt: Tilt = dev.tilt(ctx, &prepared.project)?;
     let before = tilt.resources()?.unwrap_or_default();
     outcome.write(prepared)?;

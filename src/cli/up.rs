@@ -71,9 +71,9 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let before = before(ctx, &tilt)?;
     drop(looking);
     let made = dev.ensure_cluster(ctx, &prepared.project, &kubectl)?;
+    dev.keep_volumes(ctx, &prepared.project, &kubectl, &outcome.manifests)?;
     // Before what is new is applied: it may take up the ports of what goes.
     dev.sweep(ctx, &kubectl, &outcome.manifests)?;
-    dev.warn_of_kept_volumes(ctx, &prepared.project, &kubectl, &outcome.manifests);
     outcome.write(&prepared)?;
     let is_unnamed = dev.plan.env_file.is_none() && dev.plan.app.is_some();
     if made.anew && is_unnamed && init::has_env_file(&prepared.project, prepared.stack.as_ref()) {

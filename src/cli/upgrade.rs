@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::context::Context;
+use super::dev::refuse_lost_volumes;
 use super::project::{Outcome, Prepared, Project, lock_facts, unknown_service};
 use crate::artifacts::unified_diff;
 use crate::catalog;
@@ -69,6 +70,7 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     if !args.yes {
         ctx.ui.confirm("Move kilter.lock and the artifacts?", "--yes")?;
     }
+    refuse_lost_volumes(ctx, &prepared, &outcome.changes)?;
     let whole = Whole::begin()?;
     outcome.write(&prepared)?;
     whole.and_done();

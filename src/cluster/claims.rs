@@ -1,5 +1,7 @@
 //! The data of a service: which volume claims of a namespace its manifest asked for, and what it asks of them.
 
+use std::collections::BTreeMap;
+
 use serde_yaml::Value;
 
 use super::documents::documents;
@@ -136,6 +138,93 @@ fn claiming_set(object: &Value) -> Option<ClaimingSet> {
     })
 }
 
+/// A PersistentVolumeClaim that a manifest holds itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoneClaim {
+    /// Its name.
+    pub name: String,
+    /// Its namespace, when it says one.
+    pub namespace: Option<String>,
+    /// The workloads of the manifest whose pods have it, as kubectl takes them: `deployment/uploads`.
+    pub users: Vec<String>,
+    spec: serde_json::Value,
+}
+
+/// What may change in the `spec` of a claim that exists
+/// (<https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/persistent-volume-claim-v1/>).
+const CHANGEABLE: [&str; 2] = ["resources", "volumeAttributesClassName"];
+
+/// What a claim was applied as the last time, written by `kubectl apply` and by Tilt.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+impl LoneClaim {
+    /// Returns the claim as the cluster has it once it was applied, as far as the manifest says.
+    pub fn as_applied(&self) -> serde_json::Value {
+        let last = serde_json::json!({"spec": self.spec}).to_string();
+        serde_json::json!({"metadata": {"annotations": {LAST_APPLIED: last}}, "spec": self.spec})
+    }
+
+    /// Says in words what is asked for that a claim which exists cannot become; empty when it can.
+    pub fn refused_by(&self, there: &serde_json::Value) -> Vec<String> {
+        let fixed = |spec: &serde_json::Value| {
+            let keys = spec.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+            let keys: BTreeMap<String, serde_json::Value> = keys.map(|(k, v)| (k.clone(), v.clone())).collect();
+            keys.into_iter().filter(|(key, _)| !CHANGEABLE.contains(&key.as_str())).collect::<BTreeMap<_, _>>()
+        };
+        let (asked, has) = (fixed(&self.spec), fixed(&there["spec"]));
+        let other =
+            asked.iter().filter(|(key, value)| has.get(*key) != Some(value)).map(|(key, value)| match has.get(key) {
+                Some(has) => format!("{key}: {has}, not {value}"),
+                None => format!("{key}: none, not {value}"),
+            });
+        let last = there["metadata"]["annotations"][LAST_APPLIED].as_str().unwrap_or_default();
+        let last: serde_json::Value = serde_json::from_str(last).unwrap_or_default();
+        let gone = fixed(&last["spec"]).into_iter().filter(|(key, _)| !asked.contains_key(key));
+        let gone = gone.map(|(key, value)| format!("{key}: {value}, which is no longer asked for"));
+        let (size, wanted) = (Volume::of(&there["spec"]).size, Volume::of(&self.spec).size);
+        let less = size.zip(wanted).filter(|(has, asked)| is_less(asked, has));
+        other.chain(gone).chain(less.map(|(has, asked)| format!("storage: {has}, and not less: {asked}"))).collect()
+    }
+}
+
+/// Tells whether one size is less than another; what is no size is not.
+fn is_less(one: &str, other: &str) -> bool {
+    let sizes = quantity(one).zip(quantity(other));
+    !is_same_size(one, other) && sizes.is_some_and(|(one, other)| one < other)
+}
+
+/// Returns the claims that a manifest holds itself.
+pub fn lone_claims(manifest: &[u8]) -> Vec<LoneClaim> {
+    // Most manifests have none, and reading one takes longer than this.
+    if !String::from_utf8_lossy(manifest).contains("PersistentVolumeClaim") {
+        return Vec::new();
+    }
+    let objects = documents(manifest);
+    let claims = objects.iter().filter(|object| object["kind"] == "PersistentVolumeClaim").filter_map(|object| {
+        let name = object["metadata"]["name"].as_str()?;
+        Some(LoneClaim {
+            name: name.to_owned(),
+            namespace: object["metadata"]["namespace"].as_str().map(str::to_owned),
+            users: objects.iter().filter_map(|object| user_of(object, name)).collect(),
+            spec: serde_json::to_value(&object["spec"]).ok()?,
+        })
+    });
+    claims.collect()
+}
+
+/// Returns how kubectl calls a workload whose pods have the claim; `None` for other objects.
+fn user_of(object: &Value, claim: &str) -> Option<String> {
+    let pods = [
+        &object["spec"],
+        &object["spec"]["template"]["spec"],
+        &object["spec"]["jobTemplate"]["spec"]["template"]["spec"],
+    ];
+    let volumes = pods.into_iter().filter_map(|pods| pods["volumes"].as_sequence()).flatten();
+    let mut claims = volumes.filter_map(|volume| volume["persistentVolumeClaim"]["claimName"].as_str());
+    let (kind, name) = (object["kind"].as_str()?, object["metadata"]["name"].as_str()?);
+    claims.any(|name| name == claim).then(|| format!("{}/{name}", kind.to_lowercase()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,5 +276,52 @@ mod tests {
         assert_eq!(words(("1Gi", Some("")), ("1Gi", Some(""))), None);
         let number = serde_json::json!({"resources": {"requests": {"storage": 1_073_741_824}}});
         assert_eq!(Volume::of(&number).unlike(&volume("1Gi", None)), None);
+    }
+
+    const UPLOADS: &str = "kind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {volumes: [{name: d, \
+                           persistentVolumeClaim: {claimName: uploads}}]}}}\n---\nkind: PersistentVolumeClaim\n\
+                           metadata: {name: uploads, namespace: other}\nspec: ";
+
+    fn uploads(spec: &str) -> LoneClaim {
+        let claims = lone_claims(format!("{UPLOADS}{spec}\n").as_bytes());
+        let [claim] = claims.as_slice() else { panic!("{claims:?}") };
+        claim.clone()
+    }
+
+    #[test]
+    fn a_claim_of_a_manifest_knows_who_has_it() {
+        let claim = uploads("{accessModes: [ReadWriteOnce]}");
+        assert_eq!((claim.name.as_str(), claim.namespace.as_deref()), ("uploads", Some("other")));
+        assert_eq!(claim.users, ["deployment/web"]);
+        assert!(lone_claims(SET.as_bytes()).is_empty());
+    }
+
+    #[test]
+    fn what_a_claim_that_exists_cannot_become() {
+        let there = |last: serde_json::Value| {
+            let spec = serde_json::json!({
+                "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "2Gi"}},
+                "storageClassName": "standard", "volumeMode": "Filesystem", "volumeName": "pvc-1",
+            });
+            let last = serde_json::json!({"spec": last}).to_string();
+            serde_json::json!({"metadata": {"annotations": {LAST_APPLIED: last}}, "spec": spec})
+        };
+        let modes = serde_json::json!({"accessModes": ["ReadWriteOnce"]});
+        let refused = |spec: &str| uploads(spec).refused_by(&there(modes.clone()));
+        for can in ["2Gi", "2048Mi", "3Gi"] {
+            let spec = format!("{{accessModes: [ReadWriteOnce], resources: {{requests: {{storage: {can}}}}}}}");
+            assert_eq!(refused(&spec), [""; 0], "{can}");
+        }
+        assert_eq!(refused("{accessModes: [ReadWriteOnce], storageClassName: null}"), [""; 0]);
+        let other = refused("{accessModes: [ReadWriteMany], selector: {}, resources: {requests: {storage: 1Gi}}}");
+        let words = [
+            "accessModes: [\"ReadWriteOnce\"], not [\"ReadWriteMany\"]",
+            "selector: none, not {}",
+            "storage: 2Gi, and not less: 1Gi",
+        ];
+        assert_eq!(other, words);
+        let last = serde_json::json!({"accessModes": ["ReadWriteOnce"], "storageClassName": "standard"});
+        let gone = uploads("{accessModes: [ReadWriteOnce]}").refused_by(&there(last));
+        assert_eq!(gone, ["storageClassName: \"standard\", which is no longer asked for"]);
     }
 }

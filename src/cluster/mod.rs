@@ -19,7 +19,7 @@ mod registry;
 mod stale;
 mod target;
 
-pub use claims::{ClaimingSet, Volume, claiming_sets, claims_of};
+pub use claims::{ClaimingSet, LoneClaim, Volume, claiming_sets, claims_of, lone_claims};
 pub use docker::{Container, Docker, Listed, Published, Status};
 pub use documents::{config_maps, differ_beyond_config};
 pub use images::remove_built;

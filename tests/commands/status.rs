@@ -1,34 +1,10 @@
 //! `kilter status` on a cluster that kilter did not make, with a Tilt that runs.
 
-use kilter::exec::{Invocation, Record};
 use kilter::toolchain::Tool;
 
 use super::*;
-use crate::support::cluster::{has, kilter, kubectl, project, store, tool};
+use crate::support::cluster::{Tilt, has, kilter, kubectl, project, store, tool};
 use crate::support::project::write_script;
-
-/// A process that is remembered as the project's Tilt; it ends with this.
-struct Tilt(std::path::PathBuf);
-
-impl Tilt {
-    fn start(project: &Project) -> Self {
-        let dir = project.state().join("kilter/instances/shop");
-        let record = dir.join("tilt.json");
-        let call = Invocation::new("/bin/sleep").arg("600");
-        call.detach(Path::new(env!("CARGO_BIN_EXE_kilter")), &record, "", &dir.join("tilt.log")).unwrap();
-        while Record::read(&record).unwrap().is_none() {
-            std::thread::yield_now();
-        }
-        Self(record)
-    }
-}
-
-impl Drop for Tilt {
-    fn drop(&mut self) {
-        let record = Record::read(&self.0).unwrap().unwrap();
-        record.process.end(std::time::Duration::ZERO).unwrap();
-    }
-}
 
 #[test]
 fn a_build_that_failed_is_not_hidden_by_the_pods_of_the_one_before() {

@@ -3,7 +3,7 @@
 use kilter::toolchain::Tool;
 
 use super::*;
-use crate::support::cluster::{asked, has, kilter, kubectl, project, store, tool};
+use crate::support::cluster::{Tilt, asked, has, kilter, kubectl, project, store, tool};
 use crate::support::project::fake_helm;
 
 const SERVICE: &str = "services:\n  - {name: x, image: 'acme/x:1', port: 80, values: {storage: {size: 5Gi}}}\n";
@@ -82,4 +82,64 @@ fn render_tells_of_it_where_something_was_brought_up() {
     0 rendered by helm 4.3.0, 1 reused.
     ");
     assert!(!says(&["render"]), "what is stored is what is asked for");
+}
+
+/// A chart of the user's own, whose claim no StatefulSet makes.
+fn with_a_claim(name: &str, modes: &str) -> Project {
+    let manifest = lone(modes);
+    project(name, "services:\n  - {name: x, image: 'acme/x:1', port: 80}\n")
+        .helm_script(&fake_helm(&format!("cat <<'EOF'\n{manifest}EOF")))
+}
+
+fn lone(modes: &str) -> String {
+    format!(
+        "kind: PersistentVolumeClaim\nmetadata: {{name: uploads}}\nspec: {{accessModes: [{modes}]}}\n---\n\
+         kind: Deployment\nmetadata: {{name: web}}\nspec:\n  template:\n    spec:\n      volumes:\n      \
+         - {{name: data, persistentVolumeClaim: {{claimName: uploads}}}}\n"
+    )
+}
+
+#[test]
+fn up_refuses_what_would_delete_a_volume() {
+    let project = with_a_claim("wren", "ReadWriteMany");
+    kubectl(&project, ANSWERS);
+    tool(&project, Tool::Tilt, "exit 1");
+    let mut there = json!({"metadata": {"name": "uploads"}, "spec": {"accessModes": ["ReadWriteOnce"]}});
+    has(&project, "claims", &json!({"items": [there]}).to_string());
+    let said = kilter(&project, &["up", "--ci"]).fails(5);
+    let error = &said[said.find("error: ").unwrap_or_else(|| panic!("{said}"))..];
+    insta::assert_snapshot!(error, @r#"
+    error: `x` asks for what the volume claim `uploads` cannot become.
+      --> kilter.yaml:4:5
+       |
+    4  |   - {name: x, image: 'acme/x:1', port: 80}
+       |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      | accessModes: ["ReadWriteOnce"], not ["ReadWriteMany"]
+      = Nothing was applied: Tilt would delete the claim and make it anew, without its data. To keep them, ask for what it is.
+      = For a new one, without the data: `env KUBECONFIG=[CACHE]/wren/kubeconfig [TMP]/bin/kubectl --namespace wren-dev delete deployment/web persistentvolumeclaim/uploads`, then `kilter up`.
+    "#);
+    assert!(!project.cache().join("wren/manifests").exists(), "nothing is written that a Tilt could apply");
+
+    // One that is about to go is not kept.
+    there["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    has(&project, "claims", &json!({"items": [there]}).to_string());
+    let said = kilter(&project, &["up", "--ci"]).fails(4);
+    assert!(!said.contains("uploads"), "{said}");
+}
+
+#[test]
+fn nothing_is_written_for_which_a_tilt_that_runs_would_delete_a_volume() {
+    let project = with_a_claim("finch", "ReadWriteMany");
+    store(&project, "x", &lone("ReadWriteOnce"));
+    let stored = project.cache().join("finch/manifests/x.yaml");
+    let tilt = Tilt::start(&project);
+    for args in [&["render"][..], &["add", "redis", "--yes"]] {
+        let said = project.kilter(args).fails(5);
+        assert!(said.contains("error: `x` asks for what the volume claim `uploads` cannot become.\n"), "{said}");
+        assert_eq!(fs::read_to_string(&stored).unwrap(), lone("ReadWriteOnce"), "{args:?}");
+        assert!(!fs::read_to_string(project.root().join("kilter.yaml")).unwrap().contains("redis"), "{args:?}");
+    }
+    drop(tilt);
+    project.kilter(&["render"]).succeeds();
+    assert_eq!(fs::read_to_string(&stored).unwrap(), lone("ReadWriteMany"));
 }

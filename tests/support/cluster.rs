@@ -2,7 +2,10 @@
 //! and in which order; what a cluster makes of it is shown on the test bed.
 
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use kilter::exec::{Invocation, Record};
 use kilter::toolchain::{Pins, Tool};
 
 use super::project::{Project, Run, write_script};
@@ -87,4 +90,29 @@ pub(crate) fn asked(project: &Project) -> Vec<String> {
     let text = fs::read_to_string(&file).unwrap_or_default();
     let _ = fs::remove_file(file); // nothing was asked
     text.lines().map(str::to_owned).collect()
+}
+
+/// A process that is remembered as the project's Tilt; it ends with this.
+#[derive(Debug)]
+pub(crate) struct Tilt(PathBuf);
+
+impl Tilt {
+    pub(crate) fn start(project: &Project) -> Self {
+        let name = project.root().file_name().unwrap().to_string_lossy().into_owned();
+        let dir = project.state().join("kilter/instances").join(name);
+        let record = dir.join("tilt.json");
+        let call = Invocation::new("/bin/sleep").arg("600");
+        call.detach(Path::new(env!("CARGO_BIN_EXE_kilter")), &record, "", &dir.join("tilt.log")).unwrap();
+        while Record::read(&record).unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        Self(record)
+    }
+}
+
+impl Drop for Tilt {
+    fn drop(&mut self) {
+        let record = Record::read(&self.0).unwrap().unwrap();
+        record.process.end(Duration::ZERO).unwrap();
+    }
 }

@@ -29,7 +29,7 @@ pub(crate) use cluster::docker;
 pub(crate) use place::{Place, kubectl_program, left, sessions, tilt_of};
 pub(crate) use ports::published;
 pub(crate) use verdict::{Outcome as ServiceOutcome, Verdict};
-pub(crate) use volumes::warn_of_other_volumes;
+pub(crate) use volumes::{refuse_lost_volumes, warn_of_other_volumes};
 pub(crate) use wait::{Budgets, Expected, Waiting};
 pub(crate) use workloads::{Workload, speakers, stored, workloads};
 
