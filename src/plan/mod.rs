@@ -2,6 +2,7 @@
 //!
 //! Pure. A [`Plan`] holds everything that later stages need; none of them looks at kilter.yaml again.
 
+mod amounts;
 mod app;
 mod build;
 mod restart;
@@ -19,12 +20,12 @@ use crate::ids::{Digest, Name};
 
 pub use crate::config::lock::Origin;
 pub use crate::ids::APP;
+pub use amounts::{is_size, quantity};
 pub use app::{app_image, app_image_of, argv, env_file_secret};
 pub use build::{Facts, Input, build, namespace, project_name};
 pub(crate) use restart::LINES;
 pub use restart::{SUPERVISOR, restarts, supervised};
 pub(crate) use service::not_carried;
-pub use service::{is_size, quantity};
 pub use template::{Addresses, Fill};
 
 /// Number of NodePorts that a kind cluster maps to this machine, and of host ports in a block.

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::amounts::require_amounts;
 use super::build::Input;
 use super::template::{Addresses, Fill};
 use super::{ChartSource, FIRST_NODE_PORT, Origin, Plan, PortPlan, SLOTS, ServicePlan, merge, single};
@@ -65,8 +66,8 @@ pub(super) fn plan(spec: &ServiceSpec, input: &Input<'_>, plan: &Plan) -> Result
             None => service.provides.shift_remove(variable),
         };
     }
-    if service.origin != Origin::Chart {
-        require_size(spec)?;
+    if let ChartSource::Embedded { name, .. } = &service.chart {
+        require_amounts(spec, name)?;
     }
     if let Some(values) = &spec.values {
         merge(&mut service.values, &Value::Object(values.clone()));
@@ -79,49 +80,6 @@ pub(super) fn plan(spec: &ServiceSpec, input: &Input<'_>, plan: &Plan) -> Result
         follow_values(&mut service);
     }
     Ok(service)
-}
-
-/// Requires that what kilter.yaml says of the volume is a size: helm's schema takes any text there, and a cluster refuses the
-/// object or makes a volume of a few bytes.
-fn require_size(spec: &ServiceSpec) -> Result<()> {
-    let said = spec.values.as_ref().and_then(|values| values.get("storage")?.get("size")?.as_str());
-    let Some(wrong) = said.filter(|size| !is_size(size)) else { return Ok(()) };
-    Err(Error::project(format!("`{wrong}` is not the size of a volume"))
-        .about(&spec.name, &["values", "storage", "size"])
-        .help("Write a number with its unit, for example `5Gi` or `500Mi`."))
-}
-
-/// Tells whether a text is the size of a volume: a quantity of at least a mebibyte, for less has forgotten its unit.
-pub fn is_size(text: &str) -> bool {
-    const LEAST: f64 = 1024.0 * 1024.0;
-    quantity(text).is_some_and(|bytes| (LEAST..f64::INFINITY).contains(&bytes))
-}
-
-/// Returns the number that a quantity of bytes stands for, as Kubernetes writes it (`k8s.io/apimachinery`,
-/// `resource.Quantity`).
-pub fn quantity(text: &str) -> Option<f64> {
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, suffix) = text.split_at(end);
-    let binary = |power: i32| 1024_f64.powi(power);
-    let unit = match suffix {
-        // A fraction of a byte is what a cluster makes of `0.1Gi`.
-        "m" => 1e-3,
-        "" => 1.0,
-        "k" => 1e3,
-        "M" => 1e6,
-        "G" => 1e9,
-        "T" => 1e12,
-        "P" => 1e15,
-        "E" => 1e18,
-        "Ki" => binary(1),
-        "Mi" => binary(2),
-        "Gi" => binary(3),
-        "Ti" => binary(4),
-        "Pi" => binary(5),
-        "Ei" => binary(6),
-        _ => 10_f64.powi(suffix.strip_prefix(['e', 'E'])?.parse().ok()?),
-    };
-    number.parse::<f64>().ok().map(|number| number * unit)
 }
 
 /// Takes the ports that the complete values say: kilter's own charts listen where `ports` tells them to.
@@ -331,7 +289,7 @@ impl ServicePlan {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_size, password};
+    use super::password;
     use crate::ids::Name;
 
     /// Volumes keep logins that were made with it (RabbitMQ's user, Garage's key): another derivation locks projects out.
@@ -341,17 +299,5 @@ mod tests {
         assert_eq!(of("shop", "postgres"), "8e673278ae4dbacde2b311c1");
         assert_ne!(of("shop", "postgres"), of("shop", "reports-db"));
         assert_ne!(of("shop", "postgres"), of("store", "postgres"));
-    }
-
-    #[test]
-    fn a_size_is_a_quantity_with_its_unit() {
-        for size in ["5Gi", "1.5Ti", "500M", ".5Gi", "5.Gi", "1Mi", "5368709120", "5e9", "1E"] {
-            assert!(is_size(size), "{size}");
-        }
-        for size in
-            ["", "Gi", "5", "500m", "100k", "5 Gi", "5GB", "5gi", "-5Gi", "1.2.3Gi", "1e999", "5e", "inf", "0Gi"]
-        {
-            assert!(!is_size(size), "{size}");
-        }
     }
 }
