@@ -20,7 +20,7 @@ pub enum Kind {
     Missing,
     /// A tool that kilter runs failed (exit 4).
     Tool,
-    /// kilter would have overwritten something, or was not confirmed (exit 5).
+    /// kilter would have overwritten something or deleted data, or was not confirmed (exit 5).
     Refused,
     /// A bug in kilter (exit 70).
     Bug,

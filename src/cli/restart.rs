@@ -2,11 +2,13 @@
 
 mod roll;
 
+use std::collections::BTreeMap;
+
 use super::context::Context;
 use super::dev::{Dev, Workload, workloads};
 use super::project::{Outcome, Prepared, Project};
 use crate::artifacts::Change;
-use crate::cluster::{Kubectl, config_maps, differ_beyond_config};
+use crate::cluster::{Kubectl, config_maps, differ_beyond_config, holders};
 use crate::diag::{Error, Kind, Problem, Result};
 use crate::fsx;
 use crate::plan::APP;
@@ -38,15 +40,16 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
         dev.take_env_file(ctx, &prepared.project.root, &kubectl)?;
     }
     drop(lock);
+    let listened = if dev.session.runs()? { holders(&dev.forwards_of(|_| true)) } else { BTreeMap::new() };
     let (services, problems) = roll::roll(ctx, &kubectl, &found)?;
-    if dev.session.runs()? {
-        // Their ports lead to the pods that are gone until Tilt sees the new ones.
-        dev.await_forwards(ctx, |service| services.contains(&service))?;
-    }
     match ctx.ui.json {
         true => ctx.ui.json(&serde_json::json!({"restarted": services})),
         false => services.iter().for_each(|service| ctx.ui.result(&format!("{service} restarted"))),
     }
+    // Their ports lead to the pods that are gone until Tilt sees the new ones.
+    let mut ports = dev.forwards_of(|service| services.contains(&service));
+    ports.retain(|port| listened.contains_key(port));
+    dev.await_forwards(ctx, &ports)?;
     failed(problems)
 }
 
@@ -80,7 +83,10 @@ fn take_up(ctx: &Context, dev: &Dev, kubectl: &Kubectl, outcome: &Outcome, prepa
     if changed.is_empty() {
         return Ok(());
     }
-    dev.keep_volumes(ctx, &prepared.project, kubectl, &outcome.manifests)?;
+    let only = dev.session.only()?;
+    let is_applied = |service: &String| only.is_empty() || only.contains(service);
+    let manifests = outcome.manifests.iter().filter(|(service, _)| is_applied(service));
+    dev.require_kept_volumes(ctx, &prepared.project, kubectl, manifests)?;
     let tilt: Tilt = dev.tilt(ctx, &prepared.project)?;
     let before = tilt.resources()?.unwrap_or_default();
     outcome.write(prepared)?;

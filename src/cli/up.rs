@@ -71,7 +71,9 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     let before = before(ctx, &tilt)?;
     drop(looking);
     let made = dev.ensure_cluster(ctx, &prepared.project, &kubectl)?;
-    dev.keep_volumes(ctx, &prepared.project, &kubectl, &outcome.manifests)?;
+    let told = before.as_ref().map(|_| tilt.session.only()).transpose()?;
+    let manifests = outcome.manifests.iter().filter(|(service, _)| is_applied(service, &args.only, told.as_deref()));
+    dev.require_kept_volumes(ctx, &prepared.project, &kubectl, manifests)?;
     // Before what is new is applied: it may take up the ports of what goes.
     dev.sweep(ctx, &kubectl, &outcome.manifests)?;
     outcome.write(&prepared)?;
@@ -117,7 +119,8 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     if other_environment && outcomes.iter().any(|one| one.service == APP && matches!(one.verdict, Verdict::Ready)) {
         restart::have_read_anew(ctx, &dev, &kubectl)?;
     }
-    dev.await_forwards(ctx, |service| outcomes.iter().any(|o| o.service == service && o.verdict == Verdict::Ready))?;
+    let is_ready = |service: &str| outcomes.iter().any(|o| o.service == service && o.verdict == Verdict::Ready);
+    dev.await_forwards(ctx, &dev.forwards_of(is_ready))?;
     report(ctx, &dev, &tilt, &outcomes)?;
     let failures = failures(&waiting, &outcomes);
     if args.attach {
@@ -227,6 +230,12 @@ fn scope(told: &[String], only: &[String]) -> Option<Vec<String>> {
     Some(told.iter().chain(new).cloned().collect())
 }
 
+/// Tells whether Tilt is about to have a service: one that it is told to bring up now, or that the one that runs was told to.
+fn is_applied(service: &str, only: &[String], told: Option<&[String]>) -> bool {
+    let has = |names: &[String]| names.is_empty() || names.iter().any(|name| name == service);
+    has(only) || told.is_some_and(has)
+}
+
 /// What tells that Tilt has taken up the changes of a render: the Tiltfile is loaded anew, and so are the services
 /// applied whose workload is another than before.
 pub(crate) fn taken_up(outcome: &Outcome, before: &[Resource]) -> Expected {
@@ -311,6 +320,10 @@ mod tests {
         assert_eq!(scope(&names(&["redis"]), &names(&["redis"])), None);
         assert_eq!(scope(&names(&["redis"]), &names(&["app"])), Some(names(&["redis", "app"])));
         assert_eq!(scope(&names(&["redis"]), &[]), Some(Vec::new()));
+        let (redis, app) = (names(&["redis"]), names(&["app"]));
+        assert!(is_applied("redis", &[], None) && is_applied("redis", &redis, None), "Tilt is started for it");
+        assert!(is_applied("redis", &app, Some(&redis)) && is_applied("redis", &app, Some(&[])), "it is up");
+        assert!(!is_applied("redis", &app, None) && !is_applied("redis", &app, Some(&app)));
     }
 
     #[test]

@@ -67,10 +67,10 @@ pub(crate) fn run(args: &Args, ctx: &Context) -> Result<()> {
     if args.dry_run || (!lock_changes && changed.is_empty()) {
         return Ok(());
     }
+    refuse_lost_volumes(ctx, &prepared, &outcome.changes)?;
     if !args.yes {
         ctx.ui.confirm("Move kilter.lock and the artifacts?", "--yes")?;
     }
-    refuse_lost_volumes(ctx, &prepared, &outcome.changes)?;
     let whole = Whole::begin()?;
     outcome.write(&prepared)?;
     whole.and_done();

@@ -147,43 +147,77 @@ pub struct LoneClaim {
     pub namespace: Option<String>,
     /// The workloads of the manifest whose pods have it, as kubectl takes them: `deployment/uploads`.
     pub users: Vec<String>,
-    spec: serde_json::Value,
+    object: serde_json::Value,
 }
-
-/// What may change in the `spec` of a claim that exists
-/// (<https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/persistent-volume-claim-v1/>).
-const CHANGEABLE: [&str; 2] = ["resources", "volumeAttributesClassName"];
 
 /// What a claim was applied as the last time, written by `kubectl apply` and by Tilt.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
+/// The class of a claim, as it was said before `storageClassName`.
+const OLD_CLASS: &str = "volume.beta.kubernetes.io/storage-class";
+
 impl LoneClaim {
     /// Returns the claim as the cluster has it once it was applied, as far as the manifest says.
     pub fn as_applied(&self) -> serde_json::Value {
-        let last = serde_json::json!({"spec": self.spec}).to_string();
-        serde_json::json!({"metadata": {"annotations": {LAST_APPLIED: last}}, "spec": self.spec})
+        let mut there = self.object.clone();
+        there["metadata"]["annotations"][LAST_APPLIED] = self.object.to_string().into();
+        if there["spec"]["volumeMode"].is_null() {
+            there["spec"]["volumeMode"] = MODE.into();
+        }
+        there
     }
 
-    /// Says in words what is asked for that a claim which exists cannot become; empty when it can.
+    /// Says in words what is asked for that a claim which exists, as the API server returns it, cannot become; empty when it
+    /// can.
     pub fn refused_by(&self, there: &serde_json::Value) -> Vec<String> {
-        let fixed = |spec: &serde_json::Value| {
-            let keys = spec.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
-            let keys: BTreeMap<String, serde_json::Value> = keys.map(|(k, v)| (k.clone(), v.clone())).collect();
-            keys.into_iter().filter(|(key, _)| !CHANGEABLE.contains(&key.as_str())).collect::<BTreeMap<_, _>>()
-        };
-        let (asked, has) = (fixed(&self.spec), fixed(&there["spec"]));
-        let other =
-            asked.iter().filter(|(key, value)| has.get(*key) != Some(value)).map(|(key, value)| match has.get(key) {
-                Some(has) => format!("{key}: {has}, not {value}"),
-                None => format!("{key}: none, not {value}"),
-            });
         let last = there["metadata"]["annotations"][LAST_APPLIED].as_str().unwrap_or_default();
         let last: serde_json::Value = serde_json::from_str(last).unwrap_or_default();
-        let gone = fixed(&last["spec"]).into_iter().filter(|(key, _)| !asked.contains_key(key));
+        let last = fixed(&last);
+        let (asked, has) = (fixed(&self.object), fixed(there));
+        let is_other = |key: &str, value: &serde_json::Value| match has.get(key) {
+            // What was asked for and no longer is, is taken out.
+            Some(has) => !has_all(has, value) || last.get(key).is_some_and(|last| !has_all(value, last)),
+            // One without a class takes one up.
+            None => key != "storageClassName",
+        };
+        let other = asked.iter().filter(|(key, value)| is_other(key, value)).map(|(key, value)| match has.get(key) {
+            Some(has) => format!("{key}: {has}, not {value}"),
+            None => format!("{key}: none, not {value}"),
+        });
+        let gone = last.iter().filter(|(key, value)| !asked.contains_key(*key) && !is_default(key, value));
         let gone = gone.map(|(key, value)| format!("{key}: {value}, which is no longer asked for"));
-        let (size, wanted) = (Volume::of(&there["spec"]).size, Volume::of(&self.spec).size);
+        let (size, wanted) = (Volume::of(&there["spec"]).size, Volume::of(&self.object["spec"]).size);
         let less = size.zip(wanted).filter(|(has, asked)| is_less(asked, has));
         other.chain(gone).chain(less.map(|(has, asked)| format!("storage: {has}, and not less: {asked}"))).collect()
+    }
+}
+
+/// The mode of a claim that says none.
+const MODE: &str = "Filesystem";
+
+fn is_default(key: &str, value: &serde_json::Value) -> bool {
+    key == "volumeMode" && value == MODE
+}
+
+/// Returns what stays as it is in a claim that exists: all but the size and the attributes of its volume
+/// (`ValidatePersistentVolumeClaimUpdate` of Kubernetes).
+fn fixed(claim: &serde_json::Value) -> BTreeMap<&str, serde_json::Value> {
+    let keys = claim["spec"].as_object().into_iter().flatten().map(|(key, value)| (key.as_str(), value));
+    let mut found: BTreeMap<_, _> =
+        keys.filter(|(key, _)| !["resources", "volumeAttributesClassName"].contains(key)).collect();
+    found.insert("limits", &claim["spec"]["resources"]["limits"]);
+    found.insert("class of before", &claim["metadata"]["annotations"][OLD_CLASS]);
+    found.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key, value.clone())).collect()
+}
+
+/// Tells whether a value has all that is asked of it: a cluster adds what it takes by default.
+fn has_all(value: &serde_json::Value, asked: &serde_json::Value) -> bool {
+    match (value, asked) {
+        (serde_json::Value::Object(value), serde_json::Value::Object(asked)) => {
+            let mut asked = asked.iter().filter(|(_, part)| !part.is_null());
+            asked.all(|(key, part)| value.get(key).is_some_and(|value| has_all(value, part)))
+        }
+        _ => value == asked,
     }
 }
 
@@ -206,7 +240,7 @@ pub fn lone_claims(manifest: &[u8]) -> Vec<LoneClaim> {
             name: name.to_owned(),
             namespace: object["metadata"]["namespace"].as_str().map(str::to_owned),
             users: objects.iter().filter_map(|object| user_of(object, name)).collect(),
-            spec: serde_json::to_value(&object["spec"]).ok()?,
+            object: serde_json::to_value(object).ok()?,
         })
     });
     claims.collect()
@@ -296,32 +330,64 @@ mod tests {
         assert!(lone_claims(SET.as_bytes()).is_empty());
     }
 
+    /// The claim `uploads` as a cluster has it, with what was applied the last time.
+    fn there(last: &str) -> serde_json::Value {
+        let mut there = uploads("{accessModes: [ReadWriteOnce], resources: {requests: {storage: 2Gi}}}").as_applied();
+        there["spec"]["storageClassName"] = "standard".into();
+        there["spec"]["volumeName"] = "pvc-1".into();
+        there["metadata"]["annotations"][LAST_APPLIED] = uploads(last).object.to_string().into();
+        there
+    }
+
+    const MODES: &str = "{accessModes: [ReadWriteOnce]}";
+
+    #[test]
+    fn a_claim_that_exists_becomes_what_changes_nothing_that_stays() {
+        for can in [
+            MODES,
+            "{accessModes: [ReadWriteOnce], resources: {requests: {storage: 2048Mi}}}",
+            "{accessModes: [ReadWriteOnce], resources: {requests: {storage: 3Gi}}}",
+            "{accessModes: [ReadWriteOnce], storageClassName: null, volumeAttributesClassName: gold}",
+            "{accessModes: [ReadWriteOnce], storageClassName: standard, volumeMode: Filesystem}",
+        ] {
+            assert_eq!(uploads(can).refused_by(&there(MODES)), [""; 0], "{can}");
+        }
+        // One without a class takes one up, and a cluster adds what it takes by default.
+        let mut bare = there("{accessModes: [ReadWriteOnce], volumeMode: Filesystem}");
+        bare["spec"]["storageClassName"] = serde_json::Value::Null;
+        bare["spec"]["dataSource"] =
+            serde_json::json!({"apiGroup": "", "kind": "PersistentVolumeClaim", "name": "old"});
+        let of = |name: &str| {
+            format!(
+                "{{accessModes: [ReadWriteOnce], storageClassName: fast, dataSource: {{kind: PersistentVolumeClaim, name: {name}}}}}"
+            )
+        };
+        assert_eq!(uploads(&of("old")).refused_by(&bare), [""; 0]);
+        assert_eq!(uploads(&of("other")).refused_by(&bare).len(), 1);
+    }
+
     #[test]
     fn what_a_claim_that_exists_cannot_become() {
-        let there = |last: serde_json::Value| {
-            let spec = serde_json::json!({
-                "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "2Gi"}},
-                "storageClassName": "standard", "volumeMode": "Filesystem", "volumeName": "pvc-1",
-            });
-            let last = serde_json::json!({"spec": last}).to_string();
-            serde_json::json!({"metadata": {"annotations": {LAST_APPLIED: last}}, "spec": spec})
-        };
-        let modes = serde_json::json!({"accessModes": ["ReadWriteOnce"]});
-        let refused = |spec: &str| uploads(spec).refused_by(&there(modes.clone()));
-        for can in ["2Gi", "2048Mi", "3Gi"] {
-            let spec = format!("{{accessModes: [ReadWriteOnce], resources: {{requests: {{storage: {can}}}}}}}");
-            assert_eq!(refused(&spec), [""; 0], "{can}");
-        }
-        assert_eq!(refused("{accessModes: [ReadWriteOnce], storageClassName: null}"), [""; 0]);
-        let other = refused("{accessModes: [ReadWriteMany], selector: {}, resources: {requests: {storage: 1Gi}}}");
-        let words = [
-            "accessModes: [\"ReadWriteOnce\"], not [\"ReadWriteMany\"]",
-            "selector: none, not {}",
-            "storage: 2Gi, and not less: 1Gi",
-        ];
-        assert_eq!(other, words);
-        let last = serde_json::json!({"accessModes": ["ReadWriteOnce"], "storageClassName": "standard"});
-        let gone = uploads("{accessModes: [ReadWriteOnce]}").refused_by(&there(last));
-        assert_eq!(gone, ["storageClassName: \"standard\", which is no longer asked for"]);
+        let refused = |spec: &str, last: &str| uploads(spec).refused_by(&there(last)).join("\n");
+        let other = "{accessModes: [ReadWriteMany], selector: {}, resources: {requests: {storage: 1Gi}, limits: {storage: 4Gi}}}";
+        insta::assert_snapshot!(refused(other, MODES), @r#"
+        accessModes: ["ReadWriteOnce"], not ["ReadWriteMany"]
+        limits: none, not {"storage":"4Gi"}
+        selector: none, not {}
+        storage: 2Gi, and not less: 1Gi
+        "#);
+        let last = "{accessModes: [ReadWriteOnce], storageClassName: standard, volumeMode: Filesystem}";
+        insta::assert_snapshot!(refused(MODES, last), @r#"storageClassName: "standard", which is no longer asked for"#);
+
+        // A part that is no longer asked for is taken out.
+        let of = |labels: &str| format!("{{accessModes: [ReadWriteOnce], selector: {{matchLabels: {labels}}}}}");
+        let two = uploads(&of("{a: x, b: y}")).as_applied();
+        assert_eq!(uploads(&of("{a: x, b: y}")).refused_by(&two), [""; 0]);
+        assert_eq!(uploads(&of("{a: x}")).refused_by(&two).len(), 1);
+        let mut old = there(MODES);
+        old["metadata"]["annotations"][OLD_CLASS] = "slow".into();
+        let mut asked = uploads(MODES);
+        asked.object["metadata"]["annotations"] = serde_json::json!({OLD_CLASS: "fast"});
+        assert_eq!(asked.refused_by(&old), [r#"class of before: "slow", not "fast""#]);
     }
 }

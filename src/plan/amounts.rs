@@ -2,13 +2,17 @@
 
 use serde_json::Value;
 
-use crate::catalog::{self, Resources};
+use crate::catalog::Resources;
 use crate::config::model::ServiceSpec;
 use crate::diag::{Error, Result};
 
 /// Requires that what kilter.yaml says of volume and containers can be applied: helm's schemas take any text there, and a cluster
-/// refuses the object or makes a volume of a few bytes.
-pub(super) fn require_amounts(spec: &ServiceSpec, chart: &str) -> Result<()> {
+/// refuses the object or makes a volume of a few bytes. `chart` is the name of the service's chart, one of kilter's own, and
+/// `defaults` what its values say where kilter.yaml says nothing; none where that is not known.
+///
+/// # Errors
+/// When an amount is written wrong, or more is promised than may be used.
+pub fn require_amounts(spec: &ServiceSpec, chart: &str, defaults: &[Resources]) -> Result<()> {
     let Some(values) = &spec.values else { return Ok(()) };
     let size = values.get("storage").and_then(|storage| storage.get("size")?.as_str());
     if let Some(wrong) = size.filter(|size| !is_size(size)) {
@@ -17,35 +21,45 @@ pub(super) fn require_amounts(spec: &ServiceSpec, chart: &str) -> Result<()> {
             .help("Write a number with its unit, for example `5Gi` or `500Mi`."));
     }
     let mut path = vec!["values"];
-    values.iter().try_for_each(|(key, value)| require_within(spec, chart, &mut path, key, value))
+    let container = |path: &[&str]| {
+        let key = path[1..].join(".");
+        let key = if key.is_empty() { chart } else { key.as_str() };
+        (key.to_owned(), defaults.iter().find(|one| one.container == key))
+    };
+    values.iter().try_for_each(|(key, value)| require_within(spec, &container, &mut path, key, value))
 }
+
+/// Names the container whose `resources` are in the map at a path, and says what it asks for by default.
+type Container<'a> = dyn Fn(&[&str]) -> (String, Option<&'a Resources>) + 'a;
 
 fn require_within<'a>(
     spec: &ServiceSpec,
-    chart: &str,
+    container: &Container<'_>,
     path: &mut Vec<&'a str>,
     key: &'a str,
     value: &'a Value,
 ) -> Result<()> {
     let Some(map) = value.as_object() else { return Ok(()) };
+    let (name, default) = container(path);
     path.push(key);
     match key {
-        "resources" => require_resources(spec, chart, path, value)?,
+        "resources" => require_resources(spec, &name, default, path, value)?,
         // What is taken literally has no containers.
         "env" | "config" => {}
-        _ => map.iter().try_for_each(|(key, value)| require_within(spec, chart, path, key, value))?,
+        _ => map.iter().try_for_each(|(key, value)| require_within(spec, container, path, key, value))?,
     }
     path.pop();
     Ok(())
 }
 
-/// Checks `resources` of one container: each amount by itself, and the promise against the limit, where the chart's own
-/// values stand for what is not said.
-fn require_resources(spec: &ServiceSpec, chart: &str, path: &[&str], said: &Value) -> Result<()> {
-    let container = path[1..path.len() - 1].join(".");
-    let container = if container.is_empty() { chart.to_owned() } else { container };
-    let defaults = catalog::chart(chart).map(|chart| chart.resources()).unwrap_or_default();
-    let default = defaults.iter().find(|one| one.container == container);
+/// Checks `resources` of one container: each amount by itself, and the promise against the limit.
+fn require_resources(
+    spec: &ServiceSpec,
+    container: &str,
+    default: Option<&Resources>,
+    path: &[&str],
+    said: &Value,
+) -> Result<()> {
     for what in ["cpu", "memory", "ephemeral-storage"] {
         let at = |part: &'static str| [path, &[part, what]].concat();
         for part in ["requests", "limits"] {
@@ -56,22 +70,23 @@ fn require_resources(spec: &ServiceSpec, chart: &str, path: &[&str], said: &Valu
                     .help(format!("Write {example}.")));
             }
         }
-        let of = |part: &str| match &said[part] {
-            Value::Object(map) if map.contains_key(what) => amount(&map[what]),
+        // What is null is taken out of the chart's own.
+        let of = |part: &str| match said.get(part) {
+            Some(Value::Object(map)) if map.contains_key(what) => amount(&map[what]),
+            Some(Value::Null) => None,
             _ => by_default(default?, part, what),
         };
         let (Some(promised), Some(limit)) = (of("requests"), of("limits")) else { continue };
-        if quantity(&promised).zip(quantity(&limit)).is_some_and(|(promised, limit)| promised > limit) {
-            let (part, other) = match said["limits"].get(what) {
-                Some(_) => ("limits", "requests"),
-                None => ("requests", "limits"),
+        if quantity(&promised).zip(quantity(&limit)).is_some_and(|(promised, limit)| promised > limit * (1.0 + 1e-9)) {
+            let is_said = |part: &str| said[part].get(what).is_some();
+            let (part, other) = if is_said("limits") { ("limits", "requests") } else { ("requests", "limits") };
+            let help = match is_said(other) {
+                true => "Nothing is promised above the limit: raise the limit or lower the request.".to_owned(),
+                false => format!("Nothing is promised above the limit: say `{}`, too.", at(other).join(".")),
             };
-            return Err(Error::project(format!(
-                "`{}` is promised {promised} of {what} and may use {limit}",
-                spec.name
-            ))
-            .about(&spec.name, &at(part))
-            .help(format!("Nothing is promised above the limit: say `{}`, too.", at(other).join("."))));
+            return Err(Error::project(format!("`{container}` is promised {promised} of {what} and may use {limit}"))
+                .about(&spec.name, &at(part))
+                .help(help));
         }
     }
     Ok(())
@@ -93,12 +108,13 @@ fn amount(value: &Value) -> Option<String> {
 
 /// Says what an amount is no amount of, and how one is written; `None` when it is one.
 fn wrong(what: &str, text: &str) -> Option<(&'static str, &'static str)> {
-    const CORES: std::ops::RangeInclusive<f64> = 0.0..=1e6;
+    const BYTES: &str = "a number with its unit, for example `512Mi` or `2Gi`";
+    let number = quantity(text).filter(|number| number.is_finite());
     match what {
-        "cpu" => (!quantity(text).is_some_and(|cores| CORES.contains(&cores)))
-            .then_some(("CPU", "a number of cores, for example `0.5` or `500m`")),
-        "memory" => (!is_size(text)).then_some(("memory", "a number with its unit, for example `512Mi` or `2Gi`")),
-        _ => (!is_size(text)).then_some(("storage", "a number with its unit, for example `512Mi` or `2Gi`")),
+        "cpu" => number.is_none().then_some(("CPU", "a number of cores, for example `0.5` or `500m`")),
+        // Less than a mebibyte has forgotten its unit.
+        "memory" => (number != Some(0.0) && !is_size(text)).then_some(("memory", BYTES)),
+        _ => number.is_none().then_some(("storage", BYTES)),
     }
 }
 
@@ -108,13 +124,15 @@ pub fn is_size(text: &str) -> bool {
     quantity(text).is_some_and(|bytes| (LEAST..f64::INFINITY).contains(&bytes))
 }
 
-/// Returns the number that a quantity of bytes stands for, as Kubernetes writes it (`k8s.io/apimachinery`,
+/// Returns the number that a quantity stands for, of bytes or of cores, as Kubernetes writes it (`k8s.io/apimachinery`,
 /// `resource.Quantity`).
 pub fn quantity(text: &str) -> Option<f64> {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, suffix) = text.split_at(end);
     let binary = |power: i32| 1024_f64.powi(power);
     let unit = match suffix {
+        "n" => 1e-9,
+        "u" => 1e-6,
         // A fraction of a byte is what a cluster makes of `0.1Gi`.
         "m" => 1e-3,
         "" => 1.0,
@@ -154,7 +172,8 @@ mod tests {
     fn said(resources: &str) -> String {
         let text = format!("{{name: db, from: postgres, values: {resources}}}");
         let spec: ServiceSpec = serde_yaml::from_str(&text).unwrap();
-        let error = require_amounts(&spec, "postgres").err().map(|error| error.to_string()).unwrap_or_default();
+        let own = crate::catalog::chart("postgres").unwrap().resources();
+        let error = require_amounts(&spec, "postgres", &own).err().map(|error| error.to_string()).unwrap_or_default();
         error.split(".\n").next().unwrap().to_owned()
     }
 
@@ -164,7 +183,9 @@ mod tests {
             "{resources: {limits: {memory: 1Gi, cpu: 2}, requests: {cpu: 500m, memory: 134217728}}}",
             "{ui: {resources: {limits: {memory: 64Mi}}}}",
             "{resources: {requests: {memory: null}, limits: {memory: 32Mi}}}",
-            "{resources: {limits: {cpu: 0}, requests: {cpu: 0}}, env: {resources: none}}",
+            "{resources: {limits: {cpu: 0, memory: 0}, requests: {cpu: 0, memory: 0, ephemeral-storage: 512Ki}}}",
+            "{resources: {limits: {cpu: 0.104}, requests: {cpu: 104m}}, config: {resources: {limits: {memory: 1GB}}}}",
+            "{resources: {limits: null, requests: {memory: 64Gi, cpu: 100000u}}}",
             "{resources: [1]}",
         ] {
             assert_eq!(said(good), "", "{good}");
@@ -183,13 +204,18 @@ mod tests {
     /// The other amount is the chart's own where kilter.yaml says none.
     #[test]
     fn nothing_is_promised_that_may_not_be_used() {
-        let own = catalog::chart("postgres").unwrap().resources();
+        let own = crate::catalog::chart("postgres").unwrap().resources();
         let (promised, limit) = (&own[0].requests["memory"], &own[0].limits["memory"]);
         let lower = said("{resources: {limits: {memory: 2Mi}}}");
-        assert_eq!(lower, format!("`db` is promised {promised} of memory and may use 2Mi"));
+        assert_eq!(lower, format!("`postgres` is promised {promised} of memory and may use 2Mi"));
         let higher = said("{resources: {requests: {memory: 64Gi}}}");
-        assert_eq!(higher, format!("`db` is promised 64Gi of memory and may use {limit}"));
+        assert_eq!(higher, format!("`postgres` is promised 64Gi of memory and may use {limit}"));
         assert_eq!(said("{resources: {requests: {memory: 64Gi}, limits: {memory: 65Gi}}}"), "");
-        assert!(said("{ui: {resources: {limits: {memory: 2Mi}}}}").ends_with(" and may use 2Mi"));
+        let ui = &own[1].requests["memory"];
+        let lower = said("{ui: {resources: {limits: {memory: 2Mi}}}}");
+        assert_eq!(lower, format!("`ui` is promised {ui} of memory and may use 2Mi"));
+        let spec: ServiceSpec =
+            serde_yaml::from_str("{name: db, from: postgres, values: {resources: {limits: {memory: 2Mi}}}}").unwrap();
+        assert!(require_amounts(&spec, "postgres", &[]).is_ok(), "nobody knows what the chart promises");
     }
 }

@@ -20,7 +20,7 @@ use crate::ids::{Digest, Name};
 
 pub use crate::config::lock::Origin;
 pub use crate::ids::APP;
-pub use amounts::{is_size, quantity};
+pub use amounts::{is_size, quantity, require_amounts};
 pub use app::{app_image, app_image_of, argv, env_file_secret};
 pub use build::{Facts, Input, build, namespace, project_name};
 pub(crate) use restart::LINES;

@@ -4,7 +4,6 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::amounts::require_amounts;
 use super::build::Input;
 use super::template::{Addresses, Fill};
 use super::{ChartSource, FIRST_NODE_PORT, Origin, Plan, PortPlan, SLOTS, ServicePlan, merge, single};
@@ -65,9 +64,6 @@ pub(super) fn plan(spec: &ServiceSpec, input: &Input<'_>, plan: &Plan) -> Result
             Some(template) => service.provides.insert(variable.clone(), template.clone()),
             None => service.provides.shift_remove(variable),
         };
-    }
-    if let ChartSource::Embedded { name, .. } = &service.chart {
-        require_amounts(spec, name)?;
     }
     if let Some(values) = &spec.values {
         merge(&mut service.values, &Value::Object(values.clone()));

@@ -11,6 +11,7 @@ const SERVICE: &str = "services:\n  - {name: x, image: 'acme/x:1', port: 80, val
 const ANSWERS: &str = r#"case "$*" in
 "get namespace "*) echo '{"status": {}}' ;;
 "get persistentvolumeclaims "*) cat claims ;;
+"get persistentvolumeclaim "*) test ! -e silent || { echo 'forbidden' >&2; exit 1; }; cat claim 2>/dev/null || true ;;
 esac"#;
 
 fn manifest(size: &str) -> String {
@@ -87,8 +88,9 @@ fn render_tells_of_it_where_something_was_brought_up() {
 /// A chart of the user's own, whose claim no StatefulSet makes.
 fn with_a_claim(name: &str, modes: &str) -> Project {
     let manifest = lone(modes);
-    project(name, "services:\n  - {name: x, image: 'acme/x:1', port: 80}\n")
-        .helm_script(&fake_helm(&format!("cat <<'EOF'\n{manifest}EOF")))
+    project(name, "services:\n  - {name: x, image: 'acme/x:1', port: 80}\n").helm_script(&fake_helm(&format!(
+        "case \" $* \" in *' x '*) cat <<'EOF'\n{manifest}EOF\n;; *) echo 'kind: Service' ;; esac"
+    )))
 }
 
 fn lone(modes: &str) -> String {
@@ -104,8 +106,9 @@ fn up_refuses_what_would_delete_a_volume() {
     let project = with_a_claim("wren", "ReadWriteMany");
     kubectl(&project, ANSWERS);
     tool(&project, Tool::Tilt, "exit 1");
-    let mut there = json!({"metadata": {"name": "uploads"}, "spec": {"accessModes": ["ReadWriteOnce"]}});
-    has(&project, "claims", &json!({"items": [there]}).to_string());
+    let mut there =
+        json!({"metadata": {"name": "uploads"}, "spec": {"accessModes": ["ReadWriteOnce"], "volumeName": "pvc-1"}});
+    has(&project, "claim", &there.to_string());
     let said = kilter(&project, &["up", "--ci"]).fails(5);
     let error = &said[said.find("error: ").unwrap_or_else(|| panic!("{said}"))..];
     insta::assert_snapshot!(error, @r#"
@@ -116,15 +119,31 @@ fn up_refuses_what_would_delete_a_volume() {
        |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       | accessModes: ["ReadWriteOnce"], not ["ReadWriteMany"]
       = Nothing was applied: Tilt would delete the claim and make it anew, without its data. To keep them, ask for what it is.
-      = For a new one, without the data: `env KUBECONFIG=[CACHE]/wren/kubeconfig [TMP]/bin/kubectl --namespace wren-dev delete deployment/web persistentvolumeclaim/uploads`, then `kilter up`.
+      = For a new one, without the data: `env KUBECONFIG=[CACHE]/wren/kubeconfig [TMP]/bin/kubectl --namespace wren-dev delete --ignore-not-found deployment/web persistentvolumeclaim/uploads`, then `kilter up`.
     "#);
     assert!(!project.cache().join("wren/manifests").exists(), "nothing is written that a Tilt could apply");
 
-    // One that is about to go is not kept.
+    // One of which nobody says what it is could be lost, too.
+    has(&project, "silent", "");
+    let said = kilter(&project, &["up", "--ci"]).run().stderr;
+    assert!(said.contains("forbidden") && !project.cache().join("wren/manifests").exists(), "{said}");
+    fs::remove_file(project.outside("cluster/silent")).unwrap();
+
+    // One that is about to go is not kept, and one that never got a volume has no data; nor is there anything to lose that
+    // Tilt is not told to bring up.
+    let run = |there: &Value, args: &[&str]| {
+        has(&project, "claim", &there.to_string());
+        let said = kilter(&project, args).fails(4);
+        assert!(!said.contains("uploads"), "{said}");
+    };
+    project.write("kilter.yaml", fs::read_to_string(project.root().join("kilter.yaml")).unwrap() + "  - redis\n");
+    run(&there, &["up", "--ci", "--only", "redis"]);
+    let bound = there.clone();
     there["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
-    has(&project, "claims", &json!({"items": [there]}).to_string());
-    let said = kilter(&project, &["up", "--ci"]).fails(4);
-    assert!(!said.contains("uploads"), "{said}");
+    run(&there, &["up", "--ci"]);
+    there = bound;
+    there["spec"]["volumeName"] = Value::Null;
+    run(&there, &["up", "--ci"]);
 }
 
 #[test]

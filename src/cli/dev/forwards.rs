@@ -16,17 +16,14 @@ const FORWARDED_WITHIN: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 impl Dev {
-    /// Waits until somebody listens on each port that Tilt forwards for the services that `ready` takes; warns of those
-    /// where nobody does.
+    /// Waits until somebody listens on each of these ports, which Tilt forwards; warns of those where nobody does.
     ///
     /// # Errors
     /// When kilter is interrupted.
-    pub(crate) fn await_forwards(&self, ctx: &Context, ready: impl Fn(&str) -> bool) -> Result<()> {
-        let ports: Vec<u16> =
-            self.forwarded().into_iter().filter(|(service, _)| ready(service)).map(|(_, p)| p).collect();
+    pub(crate) fn await_forwards(&self, ctx: &Context, ports: &[u16]) -> Result<()> {
         let began = Instant::now();
         loop {
-            let taken = holders(&ports);
+            let taken = holders(ports);
             let Some(missing) = ports.iter().find(|port| !taken.contains_key(port)) else { return Ok(()) };
             if began.elapsed() > FORWARDED_WITHIN {
                 let problem = Problem::new(format!(
@@ -40,6 +37,11 @@ impl Dev {
             }
             std::thread::sleep(LOOK_EVERY);
         }
+    }
+
+    /// Returns the ports of this machine that Tilt forwards for services.
+    pub(crate) fn forwards_of(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<u16> {
+        self.forwarded().into_iter().filter(|(service, _)| is_wanted(service)).map(|(_, port)| port).collect()
     }
 
     /// Returns the ports of this machine that Tilt forwards, each with its service.

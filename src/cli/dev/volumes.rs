@@ -40,15 +40,19 @@ impl Dev {
     /// manifests ask for.
     ///
     /// # Errors
-    /// When a manifest asks for what a claim cannot become.
-    pub(crate) fn keep_volumes(
+    /// When a manifest asks for what a claim with a volume cannot become, or the cluster does not say what it has of such a one.
+    pub(crate) fn require_kept_volumes<'a>(
         &self,
         ctx: &Context,
         project: &Project,
         kubectl: &Kubectl,
-        manifests: &[(String, Vec<u8>)],
+        manifests: impl Iterator<Item = &'a (String, Vec<u8>)>,
     ) -> Result<()> {
         let mut claims = Claims { kubectl, there: BTreeMap::new() };
+        let has_volume = |claim: &Value| {
+            claim["metadata"]["deletionTimestamp"].is_null()
+                && claim["spec"]["volumeName"].as_str().is_some_and(|v| !v.is_empty())
+        };
         let (mut kept_ones, mut lost) = (Vec::new(), Vec::new());
         for (service, manifest) in manifests {
             for set in claiming_sets(manifest) {
@@ -56,9 +60,10 @@ impl Dev {
                 kept_ones.extend(kept(service, &set, there).map(|kept| kept.problem(&kubectl)));
             }
             for claim in lone_claims(manifest) {
-                let (there, kubectl) = claims.of(claim.namespace.as_deref());
-                let there = there.iter().find(|there| there["metadata"]["name"] == claim.name.as_str());
-                let words = there.map(|there| claim.refused_by(there)).unwrap_or_default();
+                let namespace = claim.namespace.clone().unwrap_or_else(|| kubectl.namespace.clone());
+                let kubectl = Kubectl { namespace, ..kubectl.clone() };
+                let there = kubectl.get("persistentvolumeclaim", &claim.name)?.filter(has_volume);
+                let words = there.map(|there| claim.refused_by(&there)).unwrap_or_default();
                 lost.extend((!words.is_empty()).then(|| lost_by(service, &claim, &words).help(anew(&claim, &kubectl))));
             }
         }
@@ -81,7 +86,7 @@ pub(crate) fn refuse_lost_volumes(ctx: &Context, prepared: &Prepared, changes: &
         for claim in lone_claims(&change.new) {
             let same = |other: &&LoneClaim| (&other.name, &other.namespace) == (&claim.name, &claim.namespace);
             let words = old.iter().find(same).map(|old| claim.refused_by(&old.as_applied())).unwrap_or_default();
-            let help = "`kilter up` says how to get a new one, without the data.";
+            let help = "`kilter up` asks the cluster what it has, and says how to get a new one, without the data.";
             lost.extend((!words.is_empty()).then(|| lost_by(service, &claim, &words).help(help)));
         }
     }
@@ -109,7 +114,7 @@ fn lost_by(service: &str, claim: &LoneClaim, words: &[String]) -> Problem {
 fn anew(claim: &LoneClaim, kubectl: &Kubectl) -> String {
     // A claim that a pod has stays until the pod is gone.
     let objects = claim.users.iter().cloned().chain([format!("persistentvolumeclaim/{}", claim.name)]);
-    let delete = kubectl.call(["delete"]).args(objects);
+    let delete = kubectl.call(["delete", "--ignore-not-found"]).args(objects);
     format!("For a new one, without the data: `{}`, then `kilter up`.", delete.shell_line())
 }
 

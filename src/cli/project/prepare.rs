@@ -6,15 +6,17 @@ use super::Project;
 use super::store::chart;
 use super::tools::helm;
 use crate::artifacts::{Ejected, Thing};
+use crate::catalog::{self, EmbeddedChart};
 use crate::cli::context::Context;
 use crate::cluster::Instance;
+use crate::config::model::ServiceEntry;
 use crate::detect::Stack;
 use crate::diag::{Error, Problem, Result};
 use crate::exec::redact;
 use crate::helm::charts::{ChartStore, Files, digest_of, require_digest};
 use crate::helm::{Chart, Helm, Rendered, Renderer, pull, unpack};
 use crate::ids::Digest;
-use crate::plan::{APP, ChartSource, Facts, Plan};
+use crate::plan::{self, APP, ChartSource, Facts, Plan};
 use crate::values::{self, Release};
 
 /// Everything that is needed to render a project.
@@ -93,7 +95,11 @@ impl Prepared {
             };
             let values = match ejected.read(&Thing::Values(service))? {
                 Some(values) => values,
-                None => draft.values_file()?,
+                None => {
+                    let is_own = ejected.path(&Thing::Chart(draft.service.to_owned())).is_some();
+                    require_amounts(&project, draft.service, draft.chart, is_own)?;
+                    draft.values_file()?
+                }
             };
             releases.push(draft.release(&plan, chart, values));
         }
@@ -283,4 +289,15 @@ fn unreachable_server(dev: Option<&str>, detected: Option<&str>) -> Option<Probl
     let what = format!("`dev: {dev}` in kilter.yaml leaves out `{flags}`");
     let why = "Its server may then listen on localhost inside its container only, where nothing reaches it.";
     Some(Problem::new(what).help(format!("{why} Write `dev: {detected}`, or leave `dev:` out.")))
+}
+
+/// Checks the amounts that kilter.yaml says of a service with a chart of kilter's. What the chart says by itself is known of the
+/// one that is compiled in, unless the user has another in its place.
+fn require_amounts(project: &Project, service: &str, chart: &ChartSource, is_own: bool) -> Result<()> {
+    let ChartSource::Embedded { name, digest } = chart else { return Ok(()) };
+    let mut specs = project.loaded.config.services.iter().flatten().map(ServiceEntry::spec);
+    let Some(spec) = specs.find(|spec| spec.name == service && spec.values.is_some()) else { return Ok(()) };
+    let known = catalog::chart(name).filter(|known| known.digest() == *digest && !is_own);
+    let defaults = known.map(EmbeddedChart::resources).unwrap_or_default();
+    plan::require_amounts(&spec, name, &defaults).map_err(|error| project.located(error))
 }
