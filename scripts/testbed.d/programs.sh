@@ -145,14 +145,26 @@ images() {
   scripts/service-images
   give_services
   push_bases
+  # What was left for the next run is looked at again by it.
+  if [[ -n $(missing_services) ]]; then return; fi
   printf '%s\n' "$digest" | tee "$BED/containerd/images" >"$CACHE/docker/testbed-images"
+}
+
+# missing_services: the images of services that are left for another run.
+missing_services() {
+  local image
+  while read -r image; do
+    docker image inspect "$image" >/dev/null 2>&1 || printf '%s\n' "$image"
+  done < <(scripts/service-images --list)
 }
 
 # Gives the services' images to the cluster, under the names its charts mean.
 give_services() {
-  local image name id IMAGES wanted=() records=()
+  local image name id IMAGES missing wanted=() records=()
   IMAGES=$(ctr_bed images ls -q)
+  missing=$(missing_services)
   while read -r image; do
+    if grep -qxF "$image" <<<"$missing"; then continue; fi
     name=docker.io/$image
     # Docker's own are in a folder whose name nobody writes; others name their registry, by a name with a dot.
     if [[ $image != */* ]]; then name=docker.io/library/$image; fi
