@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use super::Bed;
 use super::app::App;
 
-/// What `up` says when a stage begins.
+/// What `up` says when a stage begins, of a project that has nothing in the cluster.
 const STAGES: [&str; 6] =
     ["rendering", "made the namespace", "starting Tilt", "waiting: ", "redis: ready", "postgres: ready"];
 
@@ -14,6 +14,8 @@ fn slow_ctrl_c_at_every_stage() {
     let Some(bed) = Bed::find("Ctrl-C during `up`") else { return };
     let app = App::new(&bed, "e2e-stages", "shop", "services: [postgres, redis]\n");
     for stage in STAGES {
+        // A signal may come late, and what is there already is not said again.
+        app.kilter(&["destroy", "--yes"]).succeeds();
         let mut up = app.kilter(&["up"]).start();
         up.said(stage);
         up.signal(Signal::INT);
