@@ -122,6 +122,7 @@ images_digest() {
     find scripts/base-images scripts/base-images.d scripts/service-images scripts/service-images.d scripts/images.sh \
       vendor-charts/*/values.yaml -type f -exec sha256sum {} + | sort
     scripts/service-images --list
+    pulled
   } | sha256sum | cut -d' ' -f1
 }
 
@@ -150,6 +151,14 @@ images() {
   printf '%s\n' "$digest" | tee "$BED/containerd/images" >"$CACHE/docker/testbed-images"
 }
 
+# pulled: what `scripts/service-images --pull` got.
+pulled() {
+  local image
+  while read -r image; do
+    if DOCKER_HOST=unix://$(docker_socket) docker image inspect "$image" >/dev/null 2>&1; then printf '%s\n' "$image"; fi
+  done < <(scripts/service-images --others)
+}
+
 # missing_services: the images of services that are left for another run.
 missing_services() {
   local image
@@ -173,7 +182,7 @@ give_services() {
     if in_containerd "$name" "$id"; then continue; fi
     wanted+=("$image")
     records+=("$name $id")
-  done < <(scripts/service-images --list)
+  done < <(scripts/service-images --list; pulled)
   if [[ ${#wanted[@]} -eq 0 ]]; then return; fi
   say "    to the cluster: ${wanted[*]}"
   docker save "${wanted[@]}" | ctr_bed images import - >/dev/null

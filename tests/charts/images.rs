@@ -9,7 +9,8 @@ use super::{services, text};
 use crate::support::project::command;
 use crate::support::{root, skip};
 
-/// Services whose pods no test starts, with the reason. The README names them, too.
+/// Services whose pods a test starts only where `scripts/service-images --pull` got their images, with the reason. The README names
+/// them, too.
 const NOT_RUN: &[(&str, &str)] = &[
     ("floci", "no package registry has its server"),
     ("meilisearch", "no package registry has its server"),
@@ -29,6 +30,13 @@ fn images(values: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
+/// What `scripts/service-images` lists with these arguments.
+fn list(args: &[String]) -> BTreeSet<String> {
+    let listed = command(&root().join("scripts/service-images")).args(args).output().unwrap();
+    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+    String::from_utf8(listed.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
 #[test]
 fn each_service_has_images_for_the_test_bed_or_a_reason_why_not() {
     if !cfg!(target_os = "linux") {
@@ -36,18 +44,18 @@ fn each_service_has_images_for_the_test_bed_or_a_reason_why_not() {
     }
     // Those on request, too.
     let folders = fs::read_dir(root().join("scripts/service-images.d")).unwrap();
-    let folders = folders.map(|folder| folder.unwrap().file_name());
-    let listed = command(&root().join("scripts/service-images")).arg("--list").args(folders).output().unwrap();
-    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
-    let listed = String::from_utf8(listed.stdout).unwrap();
-    let listed: BTreeSet<&str> = listed.lines().collect();
+    let folders = folders.map(|folder| folder.unwrap().file_name().into_string().unwrap());
+    let listed = list(&[vec!["--list".to_owned()], folders.collect()].concat());
     for (chart, _) in services() {
         let mut wanted = BTreeSet::new();
         images(&chart.values, &mut wanted);
         assert!(!wanted.is_empty(), "{}", chart.name);
-        let missing: Vec<_> = wanted.iter().filter(|image| !listed.contains(image.as_str())).collect();
+        let missing: BTreeSet<String> = wanted.difference(&listed).cloned().collect();
         match NOT_RUN.iter().find(|(name, _)| *name == chart.name) {
-            Some((name, reason)) => assert!(!missing.is_empty(), "{name} can run by now, and yet: {reason}"),
+            Some((name, reason)) => {
+                assert!(!missing.is_empty(), "{name} can run by now, and yet: {reason}");
+                assert_eq!(list(&["--others".to_owned(), chart.name.to_owned()]), missing);
+            }
             None => assert!(missing.is_empty(), "{}: scripts/service-images.d has no {missing:?}", chart.name),
         }
     }

@@ -15,6 +15,7 @@ mod env_file;
 mod failures;
 mod first;
 mod life;
+mod originals;
 mod php;
 mod production;
 mod reach;

@@ -13,7 +13,7 @@ use crate::support::project::command;
 use crate::support::{root, skip};
 
 /// What a service is asked again and again, and what the answer then contains.
-type Question<'a> = (&'static str, Box<dyn Fn() -> Answer + 'a>, &'static str);
+pub(super) type Question<'a> = (&'static str, Box<dyn Fn() -> Answer + 'a>, &'static str);
 
 #[test]
 fn slow_databases_caches_brokers_and_workflows_answer_their_clients() {
@@ -210,7 +210,12 @@ fn bed_with(what: &str, images: &[&str]) -> Option<Bed> {
 
 /// Returns the images of these folders of `scripts/service-images.d` that are not built.
 fn missing(bed: &Bed, folders: &[&str]) -> Vec<String> {
-    let list = command(&root().join("scripts/service-images")).arg("--list").args(folders).output().unwrap();
+    absent(bed, &[&["--list"], folders].concat())
+}
+
+/// Returns which of the images that `scripts/service-images` lists with these arguments are not there.
+pub(super) fn absent(bed: &Bed, args: &[&str]) -> Vec<String> {
+    let list = command(&root().join("scripts/service-images")).args(args).output().unwrap();
     assert!(list.status.success(), "{}", String::from_utf8_lossy(&list.stderr));
     let is_built = |image: &str| {
         let mut inspect = command(Path::new("docker"));
@@ -228,7 +233,7 @@ fn answer(service: &str, question: &dyn Fn() -> Answer, part: &str) {
 }
 
 /// Waits for each answer, starts every pod of the project again, and waits for each answer of the new ones.
-fn answered_by_other_pods(app: &App, questions: &[Question<'_>]) {
+pub(super) fn answered_by_other_pods(app: &App, questions: &[Question<'_>]) {
     let ask = || {
         for (service, question, part) in questions {
             answer(service, question, part);
@@ -250,17 +255,17 @@ fn answered_by_other_pods(app: &App, questions: &[Question<'_>]) {
 }
 
 /// A variable as this machine is told it.
-fn told<'a>(env: &'a Value, name: &str) -> &'a str {
+pub(super) fn told<'a>(env: &'a Value, name: &str) -> &'a str {
     env["localhost"][name].as_str().unwrap_or_else(|| panic!("no {name}: {env}"))
 }
 
 /// A service by its name.
-fn service<'a>(env: &'a Value, name: &str) -> &'a Value {
+pub(super) fn service<'a>(env: &'a Value, name: &str) -> &'a Value {
     env["services"].as_array().unwrap().iter().find(|service| service["name"] == name).unwrap()
 }
 
 /// The address of a port on this machine.
-fn port<'a>(env: &'a Value, of: &str, name: &str) -> &'a str {
+pub(super) fn port<'a>(env: &'a Value, of: &str, name: &str) -> &'a str {
     let ports = service(env, of)["ports"].as_array().unwrap();
     ports.iter().find(|port| port["name"] == name).unwrap()["localhost"].as_str().unwrap()
 }
