@@ -1,8 +1,12 @@
-//! `kilter restart` on a cluster that kilter did not make, without a Tilt that runs.
+//! `kilter restart` on a cluster that kilter did not make.
+
+use std::net::TcpListener;
+
+use rustix::process::Signal;
 
 use super::*;
-use crate::support::cluster::{asked, has, kilter, kubectl, project, store};
-use crate::support::project::fake_helm;
+use crate::support::cluster::{Tilt, asked, has, kilter, kubectl, project, store};
+use crate::support::project::{Running, fake_helm};
 
 /// What helm makes of the only service: each kind of workload that can be restarted, and what pods read.
 const OBJECTS: &str = r#"
@@ -100,4 +104,41 @@ fn a_render_without_tilt_does_not_hide_what_the_cluster_lacks() {
     let said = kilter(&project, &["restart", "x"]).succeeds().stderr;
     assert!(asked(&project).contains(&"shop-dev: apply --filename -".to_owned()));
     assert!(!said.contains("`kilter up`"), "nothing else changed: {said}");
+}
+
+/// A kubectl for which pods roll until the test says so.
+const ROLLS: &str = r#"case "$*" in
+"get configmap x-env "*) echo '{"data": {"A": "1"}}' ;;
+"rollout status "*) cat rolled ;;
+esac"#;
+
+#[test]
+fn it_ends_when_the_ports_that_tilt_forwarded_lead_somewhere_again() {
+    let objects = OBJECTS.split_once("---\nkind: ReplicaSet").unwrap().0;
+    let project = project("tern", "services: [{name: x, image: 'acme/x:1', port: 80}]\n")
+        .helm_script(&fake_helm(&format!("cat <<'EOF'{objects}EOF")));
+    kubectl(&project, ROLLS);
+    let rolled = project.outside("cluster/rolled");
+    assert!(command(Path::new("mkfifo")).arg(&rolled).status().unwrap().success());
+    project.kilter(&["render"]).succeeds();
+    let _tilt = Tilt::start(&project);
+    let env = parsed(&project, &["env", "--json"]);
+    let port = env["services"][0]["ports"][0]["localhost"].as_str().unwrap().to_owned();
+    let roll = |then: &dyn Fn(TcpListener) -> Option<TcpListener>| -> (Running, Option<TcpListener>) {
+        let forward = TcpListener::bind(&port).unwrap();
+        let mut restart = kilter(&project, &["restart"]).start();
+        // Opens once kubectl reads from it.
+        let pods = fs::OpenOptions::new().write(true).open(&rolled).unwrap();
+        let forward = then(forward);
+        drop(pods);
+        restart.says("x restarted\n");
+        (restart, forward)
+    };
+
+    let (restart, forward) = roll(&Some);
+    assert_eq!(restart.end().code, 0);
+    drop(forward);
+    let (restart, _) = roll(&|_| None);
+    restart.signal(Signal::INT);
+    assert_eq!(restart.end().code, 130, "it waited for nothing");
 }
