@@ -26,7 +26,7 @@ mod used_rights;
 
 use std::path::PathBuf;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::support;
 
@@ -50,8 +50,13 @@ struct Bed {
 }
 
 impl Bed {
-    /// Returns the bed; without one, says what is not tested.
+    /// Returns the bed; without one, or when the time of the run is over, says what is not tested.
     fn find(what: &str) -> Option<Self> {
+        let until = support::variable("KILTER_TEST_BED_UNTIL").map(|text| text.to_str().unwrap().parse().unwrap());
+        if until.is_some_and(|until| SystemTime::now() >= UNIX_EPOCH + Duration::from_secs(until)) {
+            support::skip(&format!("{what}: left for the next run, as the time of this one is over"));
+            return None;
+        }
         let variable = |name: &str| match support::variable(name) {
             Some(value) => Some(value),
             None => {
