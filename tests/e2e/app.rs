@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -180,10 +181,15 @@ pub(super) fn cluster(more: &str) -> String {
 
 /// Runs the bed's kubectl; `None` when it fails.
 pub(super) fn kubectl(bed: &Bed, namespace: &str, args: &[&str]) -> Option<String> {
-    let mut call = command(&bed.kubectl);
-    call.args(["--kubeconfig", &*bed.kubeconfig.to_string_lossy(), "--namespace", namespace]).args(args);
-    let output = call.output().unwrap();
+    let output = kubectl_call(bed, namespace).args(args).output().unwrap();
     output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+}
+
+/// The call of the bed's kubectl for a namespace.
+pub(super) fn kubectl_call(bed: &Bed, namespace: &str) -> Command {
+    let mut call = command(&bed.kubectl);
+    call.args(["--kubeconfig", &*bed.kubeconfig.to_string_lossy(), "--namespace", namespace]);
+    call
 }
 
 /// Asks a server for a path; `None` when it does not answer, or not with 200.

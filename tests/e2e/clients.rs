@@ -3,10 +3,10 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::project::command;
 use crate::support::root;
@@ -70,6 +70,17 @@ pub(super) fn curl(args: &[&str]) -> Answer {
 /// Asks a server for what answers to a document of JSON.
 pub(super) fn post(url: &str, json: &str) -> Answer {
     curl(&[url, "--json", json])
+}
+
+/// Sends a span `checkout` of this service over OTLP, which began at this time (nanoseconds since the epoch).
+pub(super) fn span(endpoint: &str, service: &str, began: u128) {
+    let span = json!({
+        "traceId": "5b8efff798038103d269b633813fc60c", "spanId": "eee19b7ec3c1b174", "name": "checkout", "kind": 2,
+        "startTimeUnixNano": began.to_string(), "endTimeUnixNano": (began + 1).to_string(),
+    });
+    let name = json!({"key": "service.name", "value": {"stringValue": service}});
+    let spans = json!({"resourceSpans": [{"resource": {"attributes": [name]}, "scopeSpans": [{"spans": [span]}]}]});
+    post(&format!("{endpoint}/v1/traces"), &spans.to_string()).unwrap();
 }
 
 /// Asks ClickHouse one thing over HTTP, as the user and in the database of an address.
@@ -151,8 +162,14 @@ pub(super) fn run(program: &str, args: &[&str]) -> String {
 /// Runs a program with this on its standard input; what it says when it fails is the error.
 pub(super) fn attempt(program: &str, args: &[&str], input: &str) -> Answer {
     let mut client = command(Path::new(program));
-    client.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut client = client.spawn().unwrap_or_else(|error| panic!("{program}: {error}"));
+    client.args(args);
+    answer_of(client, input)
+}
+
+/// Runs a call with this on its standard input; what it says when it fails is the error.
+pub(super) fn answer_of(mut client: Command, input: &str) -> Answer {
+    client.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut client = client.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", client.get_program()));
     // Who reads nothing of it has ended.
     let _ = client.stdin.take().unwrap().write_all(input.as_bytes());
     let Output { status, stdout, stderr } = client.wait_with_output().unwrap();

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use super::Bed;
-use super::app::App;
+use super::app::{App, kubectl_call};
 use super::clients::{self, Answer};
 use super::served::{absent, answered_by_other_pods, port, service, told};
 use crate::support::skip;
@@ -89,7 +89,9 @@ fn slow_aws_of_floci_answers_its_client() {
 fn slow_signoz_shows_what_it_is_sent() {
     let Some(app) = project("signoz") else { return };
     let env = app.env();
-    clients::post(&format!("{}/v1/traces", told(&env, "OTEL_EXPORTER_OTLP_ENDPOINT")), &span().to_string()).unwrap();
+    // It shows services of the last day.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+    clients::span(told(&env, "OTEL_EXPORTER_OTLP_ENDPOINT"), "e2e-shop", now);
     answered_by_other_pods(&app, &[("signoz", Box::new(|| traced_services(&env)), "e2e-shop")]);
 }
 
@@ -108,21 +110,9 @@ fn project(chart: &str) -> Option<App> {
 
 /// Runs a program of a pod's image in its first container.
 fn within(app: &App, pod: &str, words: &[&str]) -> Answer {
-    let kubeconfig = app.bed.kubeconfig.to_string_lossy();
-    let namespace = app.namespace();
-    let call = ["--kubeconfig", &kubeconfig, "--namespace", &namespace, "exec", pod, "--"];
-    clients::attempt(&app.bed.kubectl.to_string_lossy(), &[&call[..], words].concat(), "")
-}
-
-/// A span of now, as OTLP has it.
-fn span() -> Value {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
-    let span = json!({
-        "traceId": "5b8efff798038103d269b633813fc60c", "spanId": "eee19b7ec3c1b174", "name": "checkout", "kind": 2,
-        "startTimeUnixNano": now.to_string(), "endTimeUnixNano": (now + 1_000_000).to_string(),
-    });
-    let name = json!({"key": "service.name", "value": {"stringValue": "e2e-shop"}});
-    json!({"resourceSpans": [{"resource": {"attributes": [name]}, "scopeSpans": [{"spans": [span]}]}]})
+    let mut call = kubectl_call(&app.bed, &app.namespace());
+    call.args(["exec", pod, "--"]).args(words);
+    clients::answer_of(call, "")
 }
 
 /// Logs in to SigNoz as its first user and asks which services sent spans.

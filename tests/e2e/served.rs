@@ -360,13 +360,7 @@ fn allowed(env: &Value) -> Answer {
 
 /// Sends Jaeger a span over OTLP and waits until its UI shows it. It is in memory alone.
 fn trace(env: &Value) {
-    let span = "{\"traceId\":\"5b8efff798038103d269b633813fc60c\",\"spanId\":\"eee19b7ec3c1b174\",\"name\":\"checkout\",\
-                \"kind\":2,\"startTimeUnixNano\":\"1700000000000000000\",\"endTimeUnixNano\":\"1700000000000000001\"}";
-    let name = "{\"key\":\"service.name\",\"value\":{\"stringValue\":\"shop\"}}";
-    let spans = format!(
-        "{{\"resourceSpans\":[{{\"resource\":{{\"attributes\":[{name}]}},\"scopeSpans\":[{{\"spans\":[{span}]}}]}}]}}"
-    );
-    clients::post(&format!("{}/v1/traces", told(env, "OTEL_EXPORTER_OTLP_ENDPOINT")), &spans).unwrap();
+    clients::span(told(env, "OTEL_EXPORTER_OTLP_ENDPOINT"), "shop", 1_700_000_000_000_000_000);
     let shown = format!("{}/api/traces/5b8efff798038103d269b633813fc60c", told(env, "JAEGER_UI_URL"));
     until("the span in Jaeger's UI", || clients::curl(&[&shown]).ok().filter(|answer| answer.contains("checkout")));
 }
